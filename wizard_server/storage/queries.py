@@ -1,0 +1,71 @@
+"""Load the named statements of ``sql/<engine>/queries/*.sql``.
+
+A block is a line ``-- name: <noun>.<verb>``, comment lines that describe it in one sentence, and one statement with
+named parameters (``:parameter``). The rest of the code knows statements by name only.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from wizard_server.errors import SchemaError
+
+_NAME = re.compile(r"^-- name: ([a-z_]+\.[a-z_]+)$")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_STRING = re.compile(r"'[^']*'")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement: its name, its sentence, its text and the names of its parameters."""
+
+    name: str
+    description: str
+    sql: str
+    parameters: frozenset[str]
+
+
+def sql_root() -> Traversable:
+    """Return the folder of scripts, statements and manifest: inside the wheel, or the checkout's ``sql/``."""
+    packaged = resources.files("wizard_server") / "sql"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "sql"
+
+
+def parse_queries(text: str) -> Iterator[Query]:
+    """Yield the blocks of one file; raise `SchemaError` for a block without a sentence or a statement."""
+    name = ""
+    lines: list[str] = []
+    for line in [*text.splitlines(), "-- name: end.end"]:
+        heading = _NAME.match(line)
+        if heading is None:
+            lines.append(line)
+            continue
+        if name:
+            yield _query(name, lines)
+        name, lines = heading.group(1), []
+
+
+def _query(name: str, lines: list[str]) -> Query:
+    description = " ".join(line.removeprefix("--").strip() for line in lines if line.startswith("--")).strip()
+    sql = "\n".join(line for line in lines if line.strip() and not line.startswith("--"))
+    if not description or not sql:
+        raise SchemaError(f"query {name}: a block needs one sentence and one statement")
+    parameters = frozenset(_PARAMETER.findall(_STRING.sub("''", sql)))
+    return Query(name, description, sql.rstrip(";\n "), parameters)
+
+
+@cache
+def load_queries(engine: str) -> Mapping[str, Query]:
+    """Return every statement of `engine` (a folder below ``sql/``) by its name."""
+    found: dict[str, Query] = {}
+    folder = sql_root() / engine / "queries"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        for query in parse_queries(file.read_text(encoding="utf-8")):
+            if query.name in found:
+                raise SchemaError(f"query {query.name} is defined twice")
+            found[query.name] = query
+    return found

@@ -1,0 +1,116 @@
+"""SQLite through aiosqlite: one connection, and a bounded pool of readers. The only importer of aiosqlite."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiosqlite
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.queries import Query
+
+logger = logging.getLogger(__name__)
+
+Parameters = Mapping[str, Any]
+BUSY_TIMEOUT_SECONDS = 5.0
+
+
+class Connection:
+    """One database connection with its own thread; statements run in the order they are asked for."""
+
+    def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
+        self._raw = raw
+        self._echo = echo
+
+    async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
+        """Return every row of `query`."""
+        self._log(query)
+        return list(await self._raw.execute_fetchall(query.sql, parameters or {}))
+
+    async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
+        """Run `query` once and return how many rows it changed."""
+        self._log(query)
+        cursor = await self._raw.execute(query.sql, parameters or {})
+        return cursor.rowcount
+
+    async def execute_many(self, query: Query, rows: Iterable[Parameters]) -> int:
+        """Run `query` for each of `rows` in one hop to the thread; return how many rows changed in all."""
+        self._log(query)
+        cursor = await self._raw.executemany(query.sql, rows)
+        return cursor.rowcount
+
+    async def run_script(self, script: str) -> None:
+        """Run an operators' script as it is; after an error nothing of its open transaction remains."""
+        try:
+            await self._raw.executescript(script)
+        except sqlite3.Error:
+            if self._raw.in_transaction:
+                await self._raw.rollback()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection after the statements that are under way."""
+        await self._raw.close()
+
+    def _log(self, query: Query) -> None:
+        if self._echo:
+            logger.info("statement", extra={"query": query.name, "sql": query.sql})
+
+
+async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:
+    """Open the file at `path`; unless `create`, a file that does not exist is an error and is not made.
+
+    Raises `StorageUnavailableError` when the file cannot be opened.
+    """
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    uri = f"file:{_quoted(path)}?mode={mode}"
+    try:
+        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
+    raw.row_factory = sqlite3.Row
+    return Connection(raw, echo=echo)
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+class ReaderPool:
+    """Up to `size` readers kept open and `overflow` more under load; waiting longer than `timeout` seconds is a 503."""
+
+    def __init__(self, path: str, *, size: int, overflow: int, timeout: float, echo: bool) -> None:
+        self._path = path
+        self._size = size
+        self._timeout = timeout
+        self._echo = echo
+        self._slots = asyncio.Semaphore(size + overflow)
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """Lend a reader; raise `StorageUnavailableError` when none becomes free in time."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
+        try:
+            reader = self._idle.pop() if self._idle else await connect(self._path, echo=self._echo, read_only=True)
+            try:
+                yield reader
+            finally:
+                if len(self._idle) < self._size:
+                    self._idle.append(reader)
+                else:
+                    await reader.close()
+        finally:
+            self._slots.release()
+
+    async def close(self) -> None:
+        """Close the readers that are not lent."""
+        while self._idle:
+            await self._idle.pop().close()
