@@ -1,0 +1,202 @@
+"""Every error the project raises on purpose, with the ``code`` that clients and operators see.
+
+::
+
+    WizardError
+    ├── RequestError                     an answer to a client; ``web.problems`` maps each code to its status
+    │   ├── MalformedJsonError           malformed-json
+    │   ├── InvalidTokenError            invalid-token
+    │   ├── MissingScopeError            missing-scope
+    │   ├── NotFoundError                not-found
+    │   ├── FeatureDisabledError         feature-disabled
+    │   ├── StateExistsError             state-exists
+    │   ├── InvalidTransitionError       invalid-transition
+    │   ├── ConflictError
+    │   │   ├── VersionConflictError     version-conflict
+    │   │   └── PreconditionFailedError  precondition-failed
+    │   ├── PatchConflictError           patch-conflict
+    │   ├── HistoryGoneError             history-gone
+    │   ├── BodyTooLargeError            body-too-large
+    │   ├── StateTooLargeError           state-too-large
+    │   ├── UnsupportedMediaTypeError    unsupported-media-type
+    │   ├── ValidationFailedError        validation-failed
+    │   │   └── IdempotencyMismatchError idempotency-mismatch
+    │   ├── PreconditionRequiredError    precondition-required
+    │   └── StorageUnavailableError      storage-unavailable
+    ├── ConfigError                      invalid-configuration
+    └── SchemaError                      schema-mismatch
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+class WizardError(Exception):
+    """The root: ``code`` names the kind for machines, the message says what and why for people."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RequestError(WizardError):
+    """An error that answers a request; ``extra`` holds the members beside those of RFC 9457."""
+
+    def __init__(self, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One offending field: its dotted path, what is wrong, and the rule that it breaks."""
+
+    field: str
+    message: str
+    constraint: str
+
+
+class MalformedJsonError(RequestError):
+    """The body is not JSON (RFC 8259)."""
+
+    code = "malformed-json"
+
+
+class InvalidTokenError(RequestError):
+    """No token, or one that does not verify."""
+
+    code = "invalid-token"
+
+
+class MissingScopeError(RequestError):
+    """The caller is known and may not do this."""
+
+    code = "missing-scope"
+
+
+class NotFoundError(RequestError):
+    """Absent, or somebody else's: the two are never told apart."""
+
+    code = "not-found"
+
+
+class FeatureDisabledError(RequestError):
+    """A feature flag switches this off."""
+
+    code = "feature-disabled"
+
+
+class StateExistsError(RequestError):
+    """The investigation has a state already."""
+
+    code = "state-exists"
+
+
+class InvalidTransitionError(RequestError):
+    """The state machines refuse the change (contract 3); nothing has changed."""
+
+    code = "invalid-transition"
+
+    def __init__(
+        self, message: str, *, origin: str, target: str, allowed: Sequence[str], errors: Sequence[FieldError] = ()
+    ) -> None:
+        members: dict[str, Any] = {"from": origin, "to": target, "allowed": list(allowed)}
+        if errors:
+            members["errors"] = [asdict(error) for error in errors]
+        super().__init__(message, **members)
+
+
+class ConflictError(RequestError):
+    """The caller's base is not the current version; ``conflict`` says what happened since (contract 4)."""
+
+    def __init__(self, message: str, conflict: Mapping[str, Any]) -> None:
+        super().__init__(message, **conflict)
+
+
+class VersionConflictError(ConflictError):
+    """``version`` in the body names another version than the current one."""
+
+    code = "version-conflict"
+
+
+class PreconditionFailedError(ConflictError):
+    """``If-Match`` names another version than the current one."""
+
+    code = "precondition-failed"
+
+
+class PatchConflictError(RequestError):
+    """A JSON Patch that is well formed does not apply to the current state (RFC 5789, section 2.2)."""
+
+    code = "patch-conflict"
+
+
+class HistoryGoneError(RequestError):
+    """The version lies outside the kept history."""
+
+    code = "history-gone"
+
+
+class BodyTooLargeError(RequestError):
+    """The request body is over its limit."""
+
+    code = "body-too-large"
+
+
+class StateTooLargeError(RequestError):
+    """The resulting state would be over ``[state] max_size_kb``."""
+
+    code = "state-too-large"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The request's Content-Type is none that this resource takes."""
+
+    code = "unsupported-media-type"
+
+
+class ValidationFailedError(RequestError):
+    """The request is JSON but not valid; ``errors`` names every offending field."""
+
+    code = "validation-failed"
+
+    def __init__(self, message: str, errors: Sequence[FieldError]) -> None:
+        super().__init__(message, errors=[asdict(error) for error in errors])
+
+    @classmethod
+    def of(cls, field: str, message: str, constraint: str) -> "ValidationFailedError":
+        """Return the error for a single `field`."""
+        return cls(f"{field}: {message}", [FieldError(field, message, constraint)])
+
+
+class IdempotencyMismatchError(ValidationFailedError):
+    """An Idempotency-Key comes again with another request."""
+
+    code = "idempotency-mismatch"
+
+
+class PreconditionRequiredError(RequestError):
+    """``require_precondition`` is on and the request names no version (RFC 6585)."""
+
+    code = "precondition-required"
+
+
+class StorageUnavailableError(RequestError):
+    """The database cannot serve this now; trying again later may succeed."""
+
+    code = "storage-unavailable"
+
+
+class ConfigError(WizardError):
+    """The configuration is invalid: exit status 78."""
+
+    code = "invalid-configuration"
+
+
+class SchemaError(WizardError):
+    """The database, the scripts or the manifest differ from each other."""
+
+    code = "schema-mismatch"
