@@ -10,12 +10,13 @@ from typing import Any
 import aiosqlite
 
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.queries import Query
+from wizard_server.storage.queries import Query, load_queries
 
 logger = logging.getLogger(__name__)
 
 Parameters = Mapping[str, Any]
 BUSY_TIMEOUT_SECONDS = 5.0
+_PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
 
 class Connection:
@@ -47,9 +48,13 @@ class Connection:
         try:
             await self._raw.executescript(script)
         except sqlite3.Error:
-            if self._raw.in_transaction:
-                await self._raw.rollback()
+            await self.rollback()
             raise
+
+    async def rollback(self) -> None:
+        """Give up the open transaction, if there is one."""
+        if self._raw.in_transaction:
+            await self._raw.rollback()
 
     async def close(self) -> None:
         """Close the connection after the statements that are under way."""
@@ -72,7 +77,14 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
     raw.row_factory = sqlite3.Row
-    return Connection(raw, echo=echo)
+    connection = Connection(raw, echo=echo)
+    try:
+        for name in _PRAGMAS if not read_only else _PRAGMAS[-1:]:
+            await connection.execute(load_queries("sqlite")[name])
+    except sqlite3.Error as error:
+        await connection.close()
+        raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
+    return connection
 
 
 def _quoted(path: str) -> str:
@@ -102,6 +114,8 @@ class ReaderPool:
             reader = self._idle.pop() if self._idle else await connect(self._path, echo=self._echo, read_only=True)
             try:
                 yield reader
+            except sqlite3.Error as error:
+                raise StorageUnavailableError(f"the database cannot answer: {error}") from error
             finally:
                 if len(self._idle) < self._size:
                     self._idle.append(reader)

@@ -1,0 +1,378 @@
+-- 0002_versions: every committed change of a state gets a version, and so do the edits that operators make by hand.
+--
+-- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
+-- 0001 on the ledger's NOT NULL. A state whose stored JSON is malformed stops it (`malformed JSON`), and nothing of it
+-- remains; sql/README.md, "Upgrade", says how to find that state.
+
+BEGIN IMMEDIATE;
+
+INSERT INTO schema_migrations (version, requires, name)
+VALUES (2, (SELECT version FROM schema_migrations WHERE version = 1), '0002_versions');
+
+-- investigations ------------------------------------------------------------------------------------------------------
+
+-- The owner: who may see the investigation. NULL: nobody yet; the first who creates its state claims it.
+ALTER TABLE investigations ADD COLUMN user_id VARCHAR(255);
+
+UPDATE investigations
+SET user_id = (SELECT s.user_id FROM investigation_states AS s WHERE s.investigation_id = investigations.id);
+
+-- investigation_states ------------------------------------------------------------------------------------------------
+
+-- How many changes have been committed, the creation included: 1 at creation, 1 more for every change.
+ALTER TABLE investigation_states ADD COLUMN
+    version INTEGER DEFAULT 1 NOT NULL CONSTRAINT ck_states_version CHECK (version >= 1);
+
+-- The version that last changed wizard_step.
+ALTER TABLE investigation_states ADD COLUMN wizard_step_version INTEGER DEFAULT 1 NOT NULL;
+
+-- The version that last changed status.
+ALTER TABLE investigation_states ADD COLUMN status_version INTEGER DEFAULT 1 NOT NULL;
+
+-- The version that last changed settings_json.
+ALTER TABLE investigation_states ADD COLUMN settings_version INTEGER DEFAULT 1 NOT NULL;
+
+-- The version that last changed progress_json.
+ALTER TABLE investigation_states ADD COLUMN progress_version INTEGER DEFAULT 1 NOT NULL;
+
+-- The version that last changed results_json.
+ALTER TABLE investigation_states ADD COLUMN results_version INTEGER DEFAULT 1 NOT NULL;
+
+-- Who made the newest version: a user, or `operator` for an edit by hand.
+ALTER TABLE investigation_states ADD COLUMN updated_by VARCHAR(255);
+
+-- The investigation's name as its settings say, for lists and search. NULL: no settings, or they have no name.
+ALTER TABLE investigation_states ADD COLUMN name TEXT GENERATED ALWAYS AS (
+    CASE WHEN json_valid(settings_json) THEN json_extract(settings_json, '$.name') END
+) VIRTUAL;
+
+UPDATE investigation_states SET updated_by = user_id;
+
+-- investigation_audit_log ---------------------------------------------------------------------------------------------
+
+-- The version that this entry committed. NULL: an entry that is no version, from a client or from before this script.
+ALTER TABLE investigation_audit_log ADD COLUMN version INTEGER;
+
+-- The Idempotency-Key of the request that made the change. NULL: it had none.
+ALTER TABLE investigation_audit_log ADD COLUMN mutation_id VARCHAR(255);
+
+-- Indexes -------------------------------------------------------------------------------------------------------------
+
+-- A version is committed once. NULLs are distinct, so any number of entries may be no version.
+CREATE UNIQUE INDEX uq_audit_log_version ON investigation_audit_log(investigation_id, version);
+
+-- The list of one user's investigations, the newest first.
+CREATE INDEX idx_investigation_states_user_updated ON investigation_states(user_id, updated_at DESC);
+
+-- Timestamps: from seconds to ISO 8601, UTC, milliseconds; what is no date stays as it is -----------------------------
+
+UPDATE investigations SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at)
+WHERE created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', created_at) IS NOT NULL;
+
+UPDATE investigation_states SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at)
+WHERE created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', created_at) IS NOT NULL;
+
+UPDATE investigation_states SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', updated_at)
+WHERE updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', updated_at) IS NOT NULL;
+
+UPDATE investigation_states SET last_accessed = strftime('%Y-%m-%dT%H:%M:%fZ', last_accessed)
+WHERE last_accessed GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', last_accessed) IS NOT NULL;
+
+UPDATE investigation_templates SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at)
+WHERE created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', created_at) IS NOT NULL;
+
+UPDATE investigation_templates SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', updated_at)
+WHERE updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', updated_at) IS NOT NULL;
+
+UPDATE investigation_audit_log SET timestamp = strftime('%Y-%m-%dT%H:%M:%fZ', timestamp)
+WHERE timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', timestamp) IS NOT NULL;
+
+-- Version 1 of every state that is here already -----------------------------------------------------------------------
+
+INSERT INTO investigation_audit_log (
+    entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+)
+SELECT
+    lower(hex(randomblob(16))),
+    investigation_id,
+    user_id,
+    'STATE_CREATED',
+    NULL,
+    json_object(
+        'investigation_id', investigation_id,
+        'user_id', user_id,
+        'wizard_step', wizard_step,
+        'settings', json(settings_json),
+        'progress', json(progress_json),
+        'results', json(results_json),
+        'status', status,
+        'version', version,
+        'created_at', created_at,
+        'updated_at', updated_at
+    ),
+    'SYSTEM',
+    strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+    version
+FROM investigation_states;
+
+-- Edits by hand -------------------------------------------------------------------------------------------------------
+--
+-- These triggers make an operator's edit a change like any other: versioned, audited, seen by everybody who watches.
+-- The server inserts the audit entry of version N before it writes the state row of version N; for it they are silent.
+-- JSON that is malformed is refused by json(), and the whole edit with it.
+
+-- A state inserted by hand. Should the investigation have a history already (deleted and inserted again), the row gets
+-- a version above all of it, because a version never names two contents.
+CREATE TRIGGER trg_states_inserted
+AFTER INSERT ON investigation_states
+WHEN NOT EXISTS (
+    SELECT 1
+    FROM (
+        SELECT a.version, a.action_type
+        FROM investigation_audit_log AS a
+        WHERE a.investigation_id = NEW.investigation_id
+        ORDER BY a.version DESC
+        LIMIT 1
+    ) AS newest
+    WHERE newest.version = NEW.version AND newest.action_type <> 'STATE_DELETED'
+)
+BEGIN
+    INSERT INTO investigation_audit_log (
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+    )
+    SELECT
+        lower(hex(randomblob(16))),
+        NEW.investigation_id,
+        NEW.user_id,
+        'STATE_CREATED',
+        NULL,
+        json_object(
+            'investigation_id', NEW.investigation_id,
+            'user_id', NEW.user_id,
+            'wizard_step', NEW.wizard_step,
+            'settings', json(NEW.settings_json),
+            'progress', json(NEW.progress_json),
+            'results', json(NEW.results_json),
+            'status', NEW.status,
+            'version', next.version,
+            'created_at', coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.created_at), NEW.created_at),
+            'updated_at', coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.updated_at), NEW.updated_at)
+        ),
+        'SYSTEM',
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        next.version
+    FROM (
+        SELECT max(NEW.version, coalesce(max(a.version), 0) + 1) AS version
+        FROM investigation_audit_log AS a
+        WHERE a.investigation_id = NEW.investigation_id
+    ) AS next;
+
+    UPDATE investigation_states
+    SET version = (
+            SELECT max(a.version)
+            FROM investigation_audit_log AS a
+            WHERE a.investigation_id = NEW.investigation_id
+        ),
+        created_at = coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', created_at), created_at),
+        updated_at = coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', updated_at), updated_at),
+        updated_by = coalesce(updated_by, 'operator')
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigation_states
+    SET wizard_step_version = version,
+        status_version = version,
+        settings_version = version,
+        progress_version = version,
+        results_version = version
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigations SET user_id = NEW.user_id WHERE id = NEW.investigation_id AND user_id IS NULL;
+END;
+
+-- A state edited by hand without a new version: it gets the next one above its whole history. A new user_id hands the
+-- investigation over to that user; it stands in the entry's two states only when it changed.
+CREATE TRIGGER trg_states_edited
+AFTER UPDATE OF user_id, wizard_step, settings_json, progress_json, results_json, status, version
+ON investigation_states
+WHEN NEW.version = OLD.version AND (
+    NEW.user_id IS NOT OLD.user_id
+    OR NEW.wizard_step IS NOT OLD.wizard_step
+    OR NEW.status IS NOT OLD.status
+    OR NEW.settings_json IS NOT OLD.settings_json
+    OR NEW.progress_json IS NOT OLD.progress_json
+    OR NEW.results_json IS NOT OLD.results_json
+)
+BEGIN
+    INSERT INTO investigation_audit_log (
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+    )
+    SELECT
+        lower(hex(randomblob(16))),
+        NEW.investigation_id,
+        NEW.user_id,
+        'STATE_CHANGE',
+        json_patch(
+            json_object(
+                'wizard_step', OLD.wizard_step,
+                'status', OLD.status,
+                'settings', json(OLD.settings_json),
+                'progress', json(OLD.progress_json),
+                'results', json(OLD.results_json),
+                'version', OLD.version,
+                'updated_at', OLD.updated_at
+            ),
+            iif(NEW.user_id IS NOT OLD.user_id, json_object('user_id', OLD.user_id), '{}')
+        ),
+        json_patch(
+            json_object(
+                'wizard_step', NEW.wizard_step,
+                'status', NEW.status,
+                'settings', json(NEW.settings_json),
+                'progress', json(NEW.progress_json),
+                'results', json(NEW.results_json),
+                'version', next.version,
+                'updated_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+            ),
+            iif(NEW.user_id IS NOT OLD.user_id, json_object('user_id', NEW.user_id), '{}')
+        ),
+        'SYSTEM',
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        next.version
+    FROM (
+        SELECT max(OLD.version, coalesce(max(a.version), 0)) + 1 AS version
+        FROM investigation_audit_log AS a
+        WHERE a.investigation_id = NEW.investigation_id
+    ) AS next;
+
+    UPDATE investigation_states
+    SET version = (
+            SELECT max(a.version)
+            FROM investigation_audit_log AS a
+            WHERE a.investigation_id = NEW.investigation_id
+        ),
+        updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        updated_by = 'operator'
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigation_states
+    SET wizard_step_version = iif(NEW.wizard_step IS NOT OLD.wizard_step, version, wizard_step_version),
+        status_version = iif(NEW.status IS NOT OLD.status, version, status_version),
+        settings_version = iif(NEW.settings_json IS NOT OLD.settings_json, version, settings_version),
+        progress_version = iif(NEW.progress_json IS NOT OLD.progress_json, version, progress_version),
+        results_version = iif(NEW.results_json IS NOT OLD.results_json, version, results_version)
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigations
+    SET user_id = NEW.user_id
+    WHERE id = NEW.investigation_id AND NEW.user_id IS NOT OLD.user_id;
+END;
+
+-- A state edited by hand with a version of the operator's choice that names nothing yet. Silent for a version that has
+-- its entry: that is the server, or an older version put back.
+CREATE TRIGGER trg_states_versioned
+AFTER UPDATE OF version ON investigation_states
+WHEN NEW.version <> OLD.version AND NOT EXISTS (
+    SELECT 1
+    FROM investigation_audit_log AS a
+    WHERE a.investigation_id = NEW.investigation_id AND a.version = NEW.version
+)
+BEGIN
+    INSERT INTO investigation_audit_log (
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+    )
+    SELECT
+        lower(hex(randomblob(16))),
+        NEW.investigation_id,
+        NEW.user_id,
+        'STATE_CHANGE',
+        json_patch(
+            json_object(
+                'wizard_step', OLD.wizard_step,
+                'status', OLD.status,
+                'settings', json(OLD.settings_json),
+                'progress', json(OLD.progress_json),
+                'results', json(OLD.results_json),
+                'version', OLD.version,
+                'updated_at', OLD.updated_at
+            ),
+            iif(NEW.user_id IS NOT OLD.user_id, json_object('user_id', OLD.user_id), '{}')
+        ),
+        json_patch(
+            json_object(
+                'wizard_step', NEW.wizard_step,
+                'status', NEW.status,
+                'settings', json(NEW.settings_json),
+                'progress', json(NEW.progress_json),
+                'results', json(NEW.results_json),
+                'version', NEW.version,
+                'updated_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+            ),
+            iif(NEW.user_id IS NOT OLD.user_id, json_object('user_id', NEW.user_id), '{}')
+        ),
+        'SYSTEM',
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        NEW.version;
+
+    UPDATE investigation_states
+    SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        updated_by = 'operator',
+        wizard_step_version = iif(NEW.wizard_step IS NOT OLD.wizard_step, version, wizard_step_version),
+        status_version = iif(NEW.status IS NOT OLD.status, version, status_version),
+        settings_version = iif(NEW.settings_json IS NOT OLD.settings_json, version, settings_version),
+        progress_version = iif(NEW.progress_json IS NOT OLD.progress_json, version, progress_version),
+        results_version = iif(NEW.results_json IS NOT OLD.results_json, version, results_version)
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigations
+    SET user_id = NEW.user_id
+    WHERE id = NEW.investigation_id AND NEW.user_id IS NOT OLD.user_id;
+END;
+
+-- A state deleted by hand. Silent when the investigation itself goes, because its audit trail goes with it.
+CREATE TRIGGER trg_states_deleted
+AFTER DELETE ON investigation_states
+WHEN EXISTS (SELECT 1 FROM investigations AS i WHERE i.id = OLD.investigation_id) AND NOT EXISTS (
+    SELECT 1
+    FROM investigation_audit_log AS a
+    WHERE a.investigation_id = OLD.investigation_id AND a.version > OLD.version AND a.action_type = 'STATE_DELETED'
+)
+BEGIN
+    INSERT INTO investigation_audit_log (
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+    )
+    SELECT
+        lower(hex(randomblob(16))),
+        OLD.investigation_id,
+        OLD.user_id,
+        'STATE_DELETED',
+        json_object(
+            'investigation_id', OLD.investigation_id,
+            'user_id', OLD.user_id,
+            'wizard_step', OLD.wizard_step,
+            'settings', json(OLD.settings_json),
+            'progress', json(OLD.progress_json),
+            'results', json(OLD.results_json),
+            'status', OLD.status,
+            'version', OLD.version,
+            'created_at', OLD.created_at,
+            'updated_at', OLD.updated_at
+        ),
+        NULL,
+        'SYSTEM',
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+        next.version
+    FROM (
+        SELECT max(OLD.version, coalesce(max(a.version), 0)) + 1 AS version
+        FROM investigation_audit_log AS a
+        WHERE a.investigation_id = OLD.investigation_id
+    ) AS next;
+END;
+
+COMMIT;

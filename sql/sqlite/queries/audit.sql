@@ -1,0 +1,38 @@
+-- name: audit.insert
+-- One entry of the trail.
+INSERT INTO investigation_audit_log (
+    entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
+) VALUES (
+    :entry_id, :investigation_id, :user_id, :action_type, :previous_state, :new_state, :source, :timestamp, :version,
+    :mutation_id
+);
+
+-- name: audit.count
+-- How many entries of a trail match a filter.
+SELECT count(*) AS total
+FROM investigation_audit_log
+WHERE investigation_id = :investigation_id
+  AND (:action_type IS NULL OR action_type = :action_type)
+  AND (:source IS NULL OR source = :source)
+  AND (:since IS NULL OR timestamp >= :since)
+  AND (:until IS NULL OR timestamp <= :until);
+
+-- name: audit.list
+-- One page of a trail, newest first: rows are only ever appended, so their row ids are the order of commits.
+SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
+FROM investigation_audit_log INDEXED BY idx_audit_log_investigation
+WHERE investigation_id = :investigation_id
+  AND (:action_type IS NULL OR action_type = :action_type)
+  AND (:source IS NULL OR source = :source)
+  AND (:since IS NULL OR timestamp >= :since)
+  AND (:until IS NULL OR timestamp <= :until)
+ORDER BY rowid DESC
+LIMIT :page_size OFFSET :offset;
+
+-- name: audit.trail
+-- The entries of a trail that are versions within bounds (both excluded), newest first.
+SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
+FROM investigation_audit_log
+WHERE investigation_id = :investigation_id AND version > :down_to AND version < :below
+ORDER BY version DESC
+LIMIT :limit;

@@ -1,0 +1,31 @@
+-- name: connection.wal
+-- Readers and the writer do not wait for each other.
+PRAGMA journal_mode = WAL;
+
+-- name: connection.durable
+-- A commit returns once it is on disk.
+PRAGMA synchronous = FULL;
+
+-- name: connection.foreign_keys
+-- Foreign keys are enforced, per connection as SQLite has it.
+PRAGMA foreign_keys = ON;
+
+-- name: connection.data_version
+-- A number that differs after another connection or process has committed.
+PRAGMA data_version;
+
+-- name: connection.ping
+-- The cheapest question that only a working database answers.
+SELECT count(*) AS tables FROM sqlite_master;
+
+-- name: connection.begin
+-- Takes the write lock now, so that the transaction cannot fail for it later.
+BEGIN IMMEDIATE;
+
+-- name: connection.commit
+-- Returns when the transaction is on disk.
+COMMIT;
+
+-- name: connection.rollback
+-- Gives the transaction up.
+ROLLBACK;

@@ -1,0 +1,12 @@
+-- name: investigations.get
+-- The parent row, with the highest version that its trail knows (0: none).
+SELECT i.id, i.user_id,
+       coalesce((SELECT max(a.version) FROM investigation_audit_log a WHERE a.investigation_id = i.id), 0) AS newest_version
+FROM investigations i
+WHERE i.id = :investigation_id;
+
+-- name: investigations.claim
+-- Makes the parent row where it is absent, and gives it an owner where it has none.
+INSERT INTO investigations (id, user_id, created_at)
+VALUES (:investigation_id, :user_id, :created_at)
+ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id);

@@ -1,0 +1,82 @@
+-- name: states.get
+-- The state of an investigation, with the highest version that its trail knows.
+SELECT s.investigation_id, s.user_id, s.wizard_step, s.settings_json, s.progress_json, s.results_json, s.status,
+       s.created_at, s.updated_at, s.last_accessed, s.version, s.updated_by,
+       s.wizard_step_version, s.status_version, s.settings_version, s.progress_version, s.results_version,
+       (SELECT max(a.version) FROM investigation_audit_log a WHERE a.investigation_id = s.investigation_id) AS newest_version
+FROM investigation_states s
+WHERE s.investigation_id = :investigation_id;
+
+-- name: states.insert
+-- A new state; its audit entry stands already, so no trigger speaks.
+INSERT INTO investigation_states (
+    investigation_id, user_id, wizard_step, settings_json, progress_json, results_json, status, created_at, updated_at,
+    version, wizard_step_version, status_version, settings_version, progress_version, results_version, updated_by
+) VALUES (
+    :investigation_id, :user_id, :wizard_step, :settings_json, :progress_json, :results_json, :status, :created_at,
+    :updated_at, :version, :wizard_step_version, :status_version, :settings_version, :progress_version,
+    :results_version, :updated_by
+);
+
+-- name: states.update
+-- The next version of a state, if the row still has the version that the change is based on.
+UPDATE investigation_states
+SET user_id = :user_id, created_at = :created_at, wizard_step = :wizard_step,
+    settings_json = :settings_json, progress_json = :progress_json, results_json = :results_json, status = :status, updated_at = :updated_at, version = :version,
+    wizard_step_version = :wizard_step_version, status_version = :status_version,
+    settings_version = :settings_version, progress_version = :progress_version, results_version = :results_version,
+    updated_by = :updated_by
+WHERE investigation_id = :investigation_id AND version = :base_version;
+
+-- name: states.delete
+-- Removes a state that still has the version that the deletion is based on.
+DELETE FROM investigation_states
+WHERE investigation_id = :investigation_id AND version = :base_version;
+
+-- name: states.touch
+-- When somebody last looked at a state; no change of the state, so no version.
+UPDATE investigation_states
+SET last_accessed = :last_accessed
+WHERE investigation_id = :investigation_id;
+
+-- name: states.versions
+-- The versions of the states with the given ids (a JSON array of texts).
+SELECT investigation_id, version
+FROM investigation_states
+WHERE investigation_id IN (SELECT value FROM json_each(:investigation_ids));
+
+-- name: states.count
+-- How many states of a user match a filter.
+SELECT count(*) AS total
+FROM investigation_states
+WHERE user_id = :user_id
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:updated_since IS NULL OR updated_at >= :updated_since)
+  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0);
+
+-- name: states.list_newest
+-- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
+FROM investigation_states
+WHERE user_id = :user_id
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:updated_since IS NULL OR updated_at >= :updated_since)
+  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
+ORDER BY updated_at DESC, investigation_id
+LIMIT :page_size OFFSET :offset;
+
+-- name: states.list_sorted
+-- One page of a user's states in any other order; sorts all that match.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
+FROM investigation_states
+WHERE user_id = :user_id
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:updated_since IS NULL OR updated_at >= :updated_since)
+  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
+ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN lower(name) END,
+         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN lower(name) END DESC,
+         investigation_id
+LIMIT :page_size OFFSET :offset;

@@ -1,0 +1,89 @@
+"""Write the manifest of a database that the scripts have just made: ``python -m tests.schema.render``.
+
+Whoever adds a script runs this into ``sql/manifest.json`` and reads the difference before committing it.
+"""
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from wizard_server.storage.queries import load_queries
+from wizard_server.storage.schema import scripts
+
+
+def fresh() -> sqlite3.Connection:
+    """Return a database in memory after every script."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    for script in scripts("sqlite"):
+        connection.executescript(script.text)
+    return connection
+
+
+def render() -> str:
+    """Return the text of the manifest, one line for each column, key, index and trigger list."""
+    with closing(fresh()) as connection:
+        names = [row["name"] for row in _rows(connection, "tables")]
+        tables = {name: _table(connection, name) for name in names}
+    lines = ["{", '  "$schema": "manifest.schema.json",', f'  "schema_version": {len(scripts("sqlite"))},']
+    lines += ['  "sqlite": {', '    "tables": {']
+    for table, entry in tables.items():
+        lines.append(f'      "{table}": {{')
+        for member, items in entry.items():
+            plain = member == "triggers" or not items
+            value = json.dumps(items) if plain else "\n".join(["[", *_each_on_its_line(items), "        ]"])
+            lines.append(f'        "{member}": {value}' + ("" if member == "triggers" else ","))
+        lines.append("      }" if table == list(tables)[-1] else "      },")
+    return "\n".join([*lines, "    }", "  }", "}", ""])
+
+
+def _each_on_its_line(items: list[Any]) -> list[str]:
+    texts = [f"          {json.dumps(item)}" for item in items]
+    return [f"{text}," for text in texts[:-1]] + texts[-1:]
+
+
+def _rows(connection: sqlite3.Connection, kind: str, table: str = "") -> list[sqlite3.Row]:
+    return connection.execute(load_queries("sqlite")[f"schema.{kind}"].sql, {"table": table}).fetchall()
+
+
+def _table(connection: sqlite3.Connection, table: str) -> dict[str, list[Any]]:
+    indexes: dict[str, list[sqlite3.Row]] = {}
+    for row in _rows(connection, "indexes", table):
+        indexes.setdefault(row["index_name"], []).append(row)
+    foreign_keys: dict[int, list[sqlite3.Row]] = {}
+    for row in _rows(connection, "foreign_keys", table):
+        foreign_keys.setdefault(row["id"], []).append(row)
+    return {
+        "columns": [_column(row) for row in _rows(connection, "columns", table)],
+        "unique_keys": [[row["column_name"] for row in rows] for rows in indexes.values() if rows[0]["origin"] == "u"],
+        "foreign_keys": [_foreign_key(rows) for rows in foreign_keys.values()],
+        "indexes": [_index(name, rows) for name, rows in indexes.items() if rows[0]["origin"] == "c"],
+        "triggers": [row["name"] for row in _rows(connection, "triggers", table)],
+    }
+
+
+def _column(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "type": row["type"],
+        "nullable": not row["notnull"],
+        "default": row["dflt_value"],
+        "primary_key": row["pk"],
+        "generated": row["hidden"] in (2, 3),
+    }
+
+
+def _foreign_key(rows: list[sqlite3.Row]) -> dict[str, Any]:
+    references = {"table": rows[0]["referenced_table"], "columns": [row["referenced_column"] for row in rows]}
+    columns = [row["column_name"] for row in rows]
+    return {"columns": columns, "references": references, "on_delete": rows[0]["on_delete"]}
+
+
+def _index(name: str, rows: list[sqlite3.Row]) -> dict[str, Any]:
+    columns = [{"name": row["column_name"], "direction": "DESC" if row["desc"] else "ASC"} for row in rows]
+    return {"name": name, "unique": bool(rows[0]["unique"]), "partial": bool(rows[0]["partial"]), "columns": columns}
+
+
+if __name__ == "__main__":
+    print(render(), end="")

@@ -1,0 +1,88 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wizard_server.errors import SchemaError
+from wizard_server.storage import queries
+from wizard_server.storage.queries import load_queries, parse_queries, sql_root
+
+ENGINES = sorted(entry.name for entry in sql_root().iterdir() if (entry / "queries").is_dir())
+FILES = [(engine, file.name) for engine in ENGINES for file in (sql_root() / engine / "queries").iterdir()]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of statements in the place of ``sql/``."""
+    (tmp_path / "sqlite/queries").mkdir(parents=True)
+    monkeypatch.setattr(queries, "sql_root", lambda: tmp_path)
+    load_queries.cache_clear()
+    yield tmp_path
+    load_queries.cache_clear()
+
+
+@pytest.mark.parametrize(("engine", "file"), sorted(FILES))
+def test_every_block_of_every_file_has_a_name_a_sentence_and_one_statement(engine: str, file: str) -> None:
+    text = (sql_root() / engine / "queries" / file).read_text(encoding="utf-8")
+    blocks = list(parse_queries(text))
+    assert len(blocks) == text.count("-- name: ")
+    for block in blocks:
+        assert block.description
+        assert ";" not in block.sql, f"{block.name} has more than one statement"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_statement_is_found_by_its_name(engine: str) -> None:
+    found = load_queries(engine)
+    assert found
+    assert all(name == query.name for name, query in found.items())
+
+
+def test_a_block_is_its_name_its_sentence_and_its_statement() -> None:
+    head = "-- About this file.\n\n-- name: notes.get\n-- One note,\n-- by its id.\n"
+    (query,) = parse_queries(head + "SELECT text\nFROM notes\nWHERE id = :id;\n")
+    assert (query.name, query.description) == ("notes.get", "One note, by its id.")
+    assert query.sql == "SELECT text\nFROM notes\nWHERE id = :id"
+    assert query.parameters == {"id"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["-- name: notes.get\nSELECT 1;\n", "-- name: notes.get\n-- One note.\n", "-- name: notes.get\n--\nSELECT 1;\n"],
+)
+def test_a_block_without_a_sentence_or_a_statement_is_refused(block: str) -> None:
+    with pytest.raises(SchemaError, match=r"query notes\.get: a block needs one sentence and one statement"):
+        list(parse_queries(block))
+
+
+def test_a_name_that_two_files_define_is_refused(root: Path) -> None:
+    for file in ("one.sql", "two.sql"):
+        (root / "sqlite/queries" / file).write_text("-- name: notes.get\n-- One note.\nSELECT 1;\n", encoding="utf-8")
+    with pytest.raises(SchemaError, match=r"query notes\.get is defined twice"):
+        load_queries("sqlite")
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        ("SELECT :a, :b_2, :a", {"a", "b_2"}),
+        ("SELECT strftime('%H:%M:%fz :no', :at)", {"at"}),
+        ("SELECT 'it''s :no', :yes", {"yes"}),
+        ("SELECT payload::jsonb, :body::jsonb", {"body"}),
+        ("SELECT 1", set()),
+    ],
+)
+def test_parameters_are_found_outside_of_strings_and_casts(statement: str, parameters: set[str]) -> None:
+    (query,) = parse_queries(f"-- name: notes.get\n-- One note.\n{statement};\n")
+    assert query.parameters == parameters
+
+
+def test_every_named_parameter_of_the_schema_statements_is_the_table() -> None:
+    found = {name: query.parameters for name, query in load_queries("sqlite").items() if name.startswith("schema.")}
+    assert {name for name, parameters in found.items() if parameters} == {
+        "schema.columns",
+        "schema.foreign_keys",
+        "schema.indexes",
+        "schema.triggers",
+    }
+    assert all(parameters <= {"table"} for parameters in found.values())

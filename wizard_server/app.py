@@ -1,0 +1,124 @@
+"""The composition root: the one place that knows every part. The same application serves production and tests."""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import web
+
+from wizard_server.config import ServerConfig
+from wizard_server.domain.clock import utc_now
+from wizard_server.domain.ports import Clock
+from wizard_server.domain.service import Rules, WizardService
+from wizard_server.errors import SchemaError, StorageUnavailableError
+from wizard_server.events import Hub
+from wizard_server.storage import schema
+from wizard_server.storage.sqlite import connect
+from wizard_server.storage.store import StateStore, StoreOptions
+from wizard_server.web import problems
+from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
+from wizard_server.web.idempotency import IdempotencyStore
+from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, HUB, IDEMPOTENCY, SERVICE, STORE
+from wizard_server.web.routes import add_routes
+
+logger = logging.getLogger(__name__)
+
+NOTICE_SECONDS = 0.5
+TOUCH_SECONDS = 30.0
+# A body may be longer than the state it makes: escapes, white space.
+_BODY_FACTOR = 2
+_BODY_SLACK = 64 * 1024
+
+
+def create_app(config: ServerConfig, *, clock: Clock = utc_now) -> web.Application:
+    """Return the whole server as an application.
+
+    Run it with ``handler_cancellation=True``, so that a client that goes away frees its waiter. Starting it raises
+    `SchemaError` or `StorageUnavailableError` when the database is not as the manifest has it.
+    """
+    app = web.Application(
+        middlewares=[problems.middleware],
+        client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK,
+    )
+    app[CONFIG] = config
+    app[CLOCK] = clock
+    app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
+    app[AUTHENTICATOR] = _authenticator(config)
+    app[IDEMPOTENCY] = IdempotencyStore()
+    add_routes(app, config)
+    app.cleanup_ctx.append(_storage)
+    app.cleanup_ctx.append(_background)
+    app.on_shutdown.append(_drain)
+    return app
+
+
+def _authenticator(config: ServerConfig) -> Authenticator:
+    if config.auth.mode == "none":
+        return TrustingAuthenticator()
+    secret = config.auth.jwt_secret
+    if secret is None:
+        raise ValueError("the configuration lets jwt mode through without a secret")
+    return TokenAuthenticator(
+        key=secret.get_secret_value(),
+        algorithm=config.auth.algorithm,
+        leeway_seconds=config.auth.leeway_seconds,
+        cache_size=config.auth.token_cache_size,
+    )
+
+
+async def _storage(app: web.Application) -> AsyncIterator[None]:
+    config = app[CONFIG]
+    await _compare_schema(config.database.sqlite_path)
+    options = StoreOptions(
+        path=config.database.sqlite_path,
+        pool_size=config.database.pool_size,
+        max_overflow=config.database.max_overflow,
+        pool_timeout=config.database.pool_timeout,
+        echo=config.database.echo,
+        cache_max_bytes=config.state.cache_max_mb * 1024 * 1024,
+    )
+    hub = app[HUB]
+    store = await StateStore.open(options, publish=hub.publish, watched=hub.watched, clock=app[CLOCK])
+    app[STORE] = store
+    rules = Rules(max_size_kb=config.state.max_size_kb, require_precondition=config.state.require_precondition)
+    app[SERVICE] = WizardService(store, app[CLOCK], rules)
+    yield
+    await store.close()
+
+
+async def _compare_schema(path: str) -> None:
+    """Compare the database with the manifest; raise `SchemaError` that names each difference."""
+    connection = await connect(path, read_only=True)
+    try:
+        differences = await schema.check(connection)
+    finally:
+        await connection.close()
+    if differences:
+        raise SchemaError("\n".join(f"{difference.message}\n    mend: {difference.mend}" for difference in differences))
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    tasks = [
+        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits)),
+        asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched)),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except (StorageUnavailableError, sqlite3.Error) as error:
+            logger.warning("background work failed", extra={"work": work.__name__, "reason": str(error)})
+
+
+async def _drain(app: web.Application) -> None:
+    app[HUB].drain()

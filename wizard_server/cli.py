@@ -1,0 +1,107 @@
+"""``wizard-server``: argv -> configuration -> command (contract 10)."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wizard_server import __version__
+from wizard_server.commands import config as config_command
+from wizard_server.commands import schema as schema_command
+from wizard_server.commands import serve as serve_command
+from wizard_server.commands import token as token_command
+from wizard_server.config import ServerConfig, load_wizard_config
+from wizard_server.demo import command as demo_command
+from wizard_server.errors import ConfigError, WizardError
+
+EXIT_CONFIG = 78
+DEFAULT_CONFIG = "config.toml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 for a refusal, 2 for wrong arguments, 78 for a configuration."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        print(error.message, file=sys.stderr)
+        return EXIT_CONFIG
+    except WizardError as error:
+        print(f"wizard-server: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wizard-server", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = _command(commands, "serve", _serve, "run the server")
+    serve.add_argument("--host", help="listen here instead of [server] host")
+    serve.add_argument("--port", type=int, help="listen here instead of [server] port; 0 takes a free one")
+
+    demo = _command(commands, "demo", _demo, "watch a realistic investigation run, in a database of its own")
+    demo.add_argument("--once", action="store_true", help="end when the investigation is done")
+
+    schema = _command(commands, "schema", _schema, "what operators do with the schema")
+    schema.add_argument("action", choices=["status", "apply", "check", "show"])
+    schema.add_argument("name", nargs="?", help="show: one table, index or trigger")
+
+    token = _command(commands, "token", _token, "print a development token")
+    token.add_argument("--user", required=True, help="the user that the token speaks for")
+    token.add_argument("--scope", default="wizard:read wizard:write", help="scopes, separated by spaces")
+    token.add_argument("--ttl", type=int, default=3600, help="seconds until the token expires")
+
+    config = _command(commands, "config", _config, "what the configuration says")
+    config.add_argument("action", choices=["check"])
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--config", metavar="F", help=f"the configuration file (default: {DEFAULT_CONFIG})")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _load(arguments: argparse.Namespace, server: Mapping[str, Any] | None = None) -> ServerConfig:
+    return load_wizard_config(arguments.config, overrides={"server": server} if server else None)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    config = _load(arguments, {"host": arguments.host, "port": arguments.port})
+    return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    return asyncio.run(demo_command.demo(once=arguments.once))
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    path = _load(arguments).database.sqlite_path
+    config = arguments.config or DEFAULT_CONFIG
+    if arguments.action == "show":
+        return asyncio.run(schema_command.show(path, config, arguments.name))
+    action = {
+        "status": schema_command.status,
+        "apply": schema_command.apply,
+        "check": schema_command.check,
+    }[arguments.action]
+    return asyncio.run(action(path, config))
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    return token_command.mint(_load(arguments), arguments.user, arguments.scope, arguments.ttl)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    return config_command.check(arguments.config)

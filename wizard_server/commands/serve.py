@@ -1,0 +1,77 @@
+"""``wizard-server serve``: listen, and go when asked to (contract 5 and 10)."""
+
+import asyncio
+import signal
+import sys
+
+from aiohttp import web
+
+from wizard_server.app import create_app
+from wizard_server.config import ServerConfig
+from wizard_server.errors import SchemaError, StorageUnavailableError
+from wizard_server.web.keys import HUB
+
+# The kernel caps this; with the framework's 128 a reconnect storm waits for SYN retries.
+BACKLOG = 16384
+KEEPALIVE_SECONDS = 75.0
+
+
+class Server:
+    """An application that listens; `start`, then `stop`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._app = create_app(config)
+        self._runner = web.AppRunner(
+            self._app,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=float(config.server.shutdown_timeout_seconds),
+        )
+
+    async def start(self) -> str:
+        """Open the database, listen, and return the URL.
+
+        Raises `SchemaError`, `StorageUnavailableError`, and `OSError` when the address is taken.
+        """
+        host = self._config.server.host
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, self._config.server.port, backlog=BACKLOG).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        port = self._runner.addresses[0][1]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close."""
+        self._app[HUB].drain()
+        await self._runner.cleanup()
+
+
+async def serve(config: ServerConfig, config_path: str) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(config)
+    try:
+        url = await server.start()
+    except SchemaError as error:
+        return _refuse(f"the database differs from sql/manifest.json - refusing to start:\n{error.message}")
+    except StorageUnavailableError as error:
+        return _refuse(f"{error.message}\n    make it: wizard-server schema apply --config {config_path}")
+    except OSError as error:
+        return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
+    print(f"Listening on {url}", flush=True)
+    await stop.wait()
+    await server.stop()
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"wizard-server: {reason}", file=sys.stderr)
+    return 1

@@ -1,0 +1,41 @@
+"""Where configuration is read from, and nothing of what it means: the TOML file, ``.env``, the environment."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from wizard_server.errors import ConfigError
+
+DEFAULT_FILE = "config.toml"
+REFUSAL = "Invalid wizard configuration - refusing to start: "
+
+
+class _Environment(BaseSettings):
+    model_config = SettingsConfigDict(case_sensitive=True, env_file=".env", env_file_encoding="utf-8")
+
+
+def read_toml(path: str | None) -> dict[str, Any]:
+    """Return the tables of the file at `path`; of ``config.toml``, or nothing if there is none, when it is None."""
+    file = Path(DEFAULT_FILE if path is None else path)
+    if path is None and not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except UnicodeDecodeError:
+        raise ConfigError(f"{REFUSAL}{file}: is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{REFUSAL}{file}: is not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{REFUSAL}{file}: cannot be read: {error.strerror}") from None
+
+
+def read_variables() -> Mapping[str, str | None]:
+    """Return every variable of the environment and, where that lacks it, of ``.env`` in the working directory."""
+    try:
+        dotenv = DotEnvSettingsSource(_Environment).env_vars
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{REFUSAL}.env: cannot be read: {type(error).__name__}") from None
+    return {**dotenv, **EnvSettingsSource(_Environment).env_vars}

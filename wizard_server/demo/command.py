@@ -1,0 +1,3 @@
+async def demo(*, once: bool) -> int:
+    """Placeholder until the demo lands."""
+    raise NotImplementedError

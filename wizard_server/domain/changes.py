@@ -1,0 +1,177 @@
+"""What changed between two JSON documents, and back: the parts that an audit entry keeps.
+
+A change is a pair of *parts*, `previous` and `current` (the columns ``previous_state`` and ``new_state``):
+
+- two objects: each side holds only the keys that differ; a key on one side only was removed or added;
+- two arrays: the same, as an object keyed by index: removed elements under their old index, inserted ones under their
+  new index, an element that changed inside under its index on both sides;
+- anything else that differs: the two values.
+
+Both directions follow from one pair: swapping the sides inverts the change. Values are compared as JSON that keeps its
+types (``1``, ``1.0`` and ``true`` are three values), so a rebuilt document equals the stored one.
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from wizard_server.domain.state import FIELDS
+
+Json = Any
+_SLIDE_CANDIDATES = 32
+
+
+class Parts(NamedTuple):
+    """The two sides of a change."""
+
+    previous: Json
+    current: Json
+
+    def inverted(self) -> "Parts":
+        """Return the change that undoes this one."""
+        return Parts(self.current, self.previous)
+
+
+def diff(old: Json, new: Json) -> Parts | None:
+    """Return the parts that differ, or None when the documents are equal."""
+    if old is new:
+        return None
+    if isinstance(old, dict) and isinstance(new, dict):
+        return _diff_objects(old, new)
+    if isinstance(old, list) and isinstance(new, list):
+        return _diff_arrays(old, new)
+    if type(old) is type(new) and old == new:
+        return None
+    return Parts(old, new)
+
+
+def _diff_objects(old: dict[str, Json], new: dict[str, Json]) -> Parts | None:
+    previous: dict[str, Json] = {}
+    current: dict[str, Json] = {}
+    for key, value in old.items():
+        if key not in new:
+            previous[key] = value
+        elif (parts := diff(value, new[key])) is not None:
+            previous[key], current[key] = parts
+    current.update((key, value) for key, value in new.items() if key not in old)
+    return Parts(previous, current) if previous or current else None
+
+
+def _diff_arrays(old: list[Json], new: list[Json]) -> Parts | None:
+    dropped = _slide(old, new)
+    if dropped:
+        kept = len(old) - dropped
+        previous = {str(index): old[index] for index in range(dropped)}
+        return Parts(previous, {str(index): new[index] for index in range(kept, len(new))})
+    common = min(len(old), len(new))
+    previous = {str(index): old[index] for index in range(common, len(old))}
+    current = {str(index): new[index] for index in range(common, len(new))}
+    for index in range(common):
+        if (parts := diff(old[index], new[index])) is not None:
+            previous[str(index)], current[str(index)] = parts
+    return Parts(previous, current) if previous or current else None
+
+
+def _slide(old: list[Json], new: list[Json]) -> int:
+    """Return how many lines a log lost at its front while it may have grown at its end; 0 when that is not it.
+
+    Only for arrays of strings: there an index on both sides can never be mistaken for an element that changed inside.
+    """
+    if not old or not new or old[0] == new[0]:
+        return 0
+    if not all(type(line) is str for line in old) or not all(type(line) is str for line in new):
+        return 0
+    starts = (index for index, line in enumerate(old) if line == new[0])
+    for start in islice(starts, _SLIDE_CANDIDATES):
+        if old[start:] == new[: len(old) - start]:
+            return start
+    return 0
+
+
+def apply(base: Json, parts: Parts) -> Json:
+    """Return `base` with the change applied; `base` itself stays as it is."""
+    previous, current = parts
+    if isinstance(previous, dict) and isinstance(current, dict):
+        if isinstance(base, dict):
+            return _apply_to_object(base, previous, current)
+        if isinstance(base, list):
+            return _apply_to_array(base, previous, current)
+    return current
+
+
+def _apply_to_object(base: dict[str, Json], previous: dict[str, Json], current: dict[str, Json]) -> dict[str, Json]:
+    result = {key: value for key, value in base.items() if key in current or key not in previous}
+    for key, value in current.items():
+        result[key] = apply(base[key], Parts(previous[key], value)) if key in previous and key in base else value
+    return result
+
+
+def _apply_to_array(base: list[Json], previous: dict[str, Json], current: dict[str, Json]) -> list[Json]:
+    result = list(base)
+    inside = _changed_inside(previous, current)
+    for key in inside:
+        result[int(key)] = apply(base[int(key)], Parts(previous[key], current[key]))
+    for key in _by_index(previous, inside, descending=True):
+        del result[int(key)]
+    for key in _by_index(current, inside):
+        result.insert(int(key), current[key])
+    return result
+
+
+def _changed_inside(previous: dict[str, Json], current: dict[str, Json]) -> dict[str, None]:
+    """Return the keys (an ordered set) under which both sides hold parts of the same container."""
+    return {key: None for key in previous if key in current and _both_containers(previous[key], current[key])}
+
+
+def _by_index(part: dict[str, Json], without: Container[str], *, descending: bool = False) -> list[str]:
+    return sorted((key for key in part if key not in without), key=int, reverse=descending)
+
+
+def _both_containers(one: Json, other: Json) -> bool:
+    return isinstance(one, dict) and isinstance(other, dict)
+
+
+def to_patch(parts: Parts) -> list[dict[str, Json]]:
+    """Return the change as an RFC 6902 patch; applied to the older document it gives exactly the newer one."""
+    return list(_operations("", parts))
+
+
+def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
+    previous, current = parts
+    if not _both_containers(previous, current):
+        yield {"op": "replace", "path": pointer, "value": current}
+        return
+    inside = _changed_inside(previous, current)
+    for key in inside:
+        yield from _operations(f"{pointer}/{_escaped(key)}", Parts(previous[key], current[key]))
+    if all(key.isdecimal() for key in (*previous, *current)):
+        yield from _element_operations(pointer, previous, current, inside)
+        return
+    for key in previous:
+        if key not in current:
+            yield {"op": "remove", "path": f"{pointer}/{_escaped(key)}"}
+    for key, value in current.items():
+        if key not in inside:
+            operation = "replace" if key in previous else "add"
+            yield {"op": operation, "path": f"{pointer}/{_escaped(key)}", "value": value}
+
+
+def _element_operations(
+    pointer: str, previous: dict[str, Json], current: dict[str, Json], inside: Container[str]
+) -> Iterator[dict[str, Json]]:
+    """Yield operations that are right for an array, and as well for an object whose keys are all numbers."""
+    for key in _by_index(previous, inside, descending=True):
+        yield {"op": "remove", "path": f"{pointer}/{key}"}
+    for key in _by_index(current, inside):
+        yield {"op": "add", "path": f"{pointer}/{key}", "value": current[key]}
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def fields_changed(parts: Parts) -> list[str]:
+    """Return which top-level fields of a state differ, in the order of `FIELDS`; bookkeeping does not count."""
+    previous: Mapping[str, Json] = parts.previous or {}
+    current: Mapping[str, Json] = parts.current or {}
+    return [field for field in FIELDS if diff(previous.get(field), current.get(field)) is not None]

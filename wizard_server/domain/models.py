@@ -1,0 +1,261 @@
+"""The specification's Pydantic schemas, under their own names, in Pydantic v2 ("Pydantic Schemas (API)").
+
+What the contract adds stands beside what the specification says: identifiers have a pattern, unknown fields are
+refused, timestamps are written in UTC with milliseconds, a state carries its version.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+
+from wizard_server.domain.clock import to_utc, to_wire
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
+Timestamp = Annotated[datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=str, when_used="json")]
+Percentage = Annotated[float, Field(ge=0, le=100)]
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_not_blank)]
+
+
+class WizardStep(StrEnum):
+    """Where the wizard stands."""
+
+    SETTINGS = "SETTINGS"
+    PROGRESS = "PROGRESS"
+    RESULTS = "RESULTS"
+
+
+class InvestigationStatus(StrEnum):
+    """How the investigation fares."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    ERROR = "ERROR"
+    CANCELLED = "CANCELLED"
+
+
+class AuditSource(StrEnum):
+    """Over what a change came."""
+
+    POLLING = "POLLING"
+    WEBSOCKET = "WEBSOCKET"
+    USER = "USER"
+    SYSTEM = "SYSTEM"
+
+
+class Schema(BaseModel):
+    """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True)
+
+
+class Entity(Schema):
+    """Something to investigate."""
+
+    entity_type: str = Field(description="Entity type (user_id, device_id, etc.)")
+    entity_id: str = Field(description="Entity identifier")
+    name: str | None = Field(None, description="Display name")
+
+
+class TimeRange(Schema):
+    """The time that an investigation looks at; `end` lies after `start`."""
+
+    start: Timestamp = Field(description="Start timestamp")
+    end: Timestamp = Field(description="End timestamp")
+
+    @model_validator(mode="after")
+    def _end_after_start(self) -> "TimeRange":
+        if self.end <= self.start:
+            raise ValueError("end time must be after start time")
+        return self
+
+
+class ToolSelection(Schema):
+    """One tool and how to run it."""
+
+    tool_name: str = Field(description="Tool identifier")
+    enabled: bool = Field(default=True, description="Whether tool is enabled")
+    parameters: dict[str, Any] | None = Field(None, description="Tool-specific parameters")
+
+
+class InvestigationSettings(Schema):
+    """What the analyst configures in step SETTINGS."""
+
+    name: Name = Field(description="Investigation name")
+    description: str | None = Field(None, description="Investigation description")
+    entities: list[Entity] = Field(description="Entities to investigate", min_length=1, max_length=10)
+    time_range: TimeRange = Field(description="Investigation time range")
+    tools: list[ToolSelection] = Field(description="Selected tools", min_length=1)
+    correlation_mode: Literal["AND", "OR"] = Field("OR", description="Entity correlation mode (AND/OR)")
+    execution_mode: Literal["parallel", "sequential"] = Field("parallel", description="Execution mode")
+
+
+class PhaseStatus(Schema):
+    """How far one phase is; `progress` in percent."""
+
+    phase_name: str = Field(description="Phase identifier")
+    status: Literal["pending", "running", "completed", "error"] = Field(description="Phase status")
+    progress: Percentage = Field(0.0, description="Progress percentage (0-100)")
+    started_at: Timestamp | None = Field(None, description="Phase start time")
+    completed_at: Timestamp | None = Field(None, description="Phase completion time")
+
+
+class AgentStatus(Schema):
+    """How far one agent is; `progress` in percent."""
+
+    agent_name: str = Field(description="Agent identifier")
+    status: str = Field(description="Agent status")
+    progress: Percentage = Field(0.0, description="Progress percentage")
+    logs: list[str] = Field(default_factory=list, description="Agent logs")
+
+
+class InvestigationProgress(Schema):
+    """What the agents report in step PROGRESS."""
+
+    overall_progress: Percentage = Field(0.0, description="Overall progress percentage")
+    current_phase: str | None = Field(None, description="Current phase identifier")
+    phases: list[PhaseStatus] = Field(default_factory=list, description="Phase statuses")
+    agents: list[AgentStatus] = Field(default_factory=list, description="Agent statuses")
+    logs: list[str] = Field(default_factory=list, description="Investigation logs")
+    started_at: Timestamp | None = Field(None, description="Investigation start time")
+
+
+class Finding(Schema):
+    """One thing that the investigation found; `confidence` from 0 to 1."""
+
+    title: str = Field(description="Finding title")
+    description: str = Field(description="Finding description")
+    severity: str = Field(description="Severity level")
+    confidence: float = Field(description="Confidence score (0-1)", ge=0, le=1)
+    evidence: list[dict[str, Any]] = Field(default_factory=list, description="Supporting evidence")
+
+
+class RiskScore(Schema):
+    """The risk assessment; scores from 0 to 100."""
+
+    overall_score: Percentage = Field(description="Overall risk score (0-100)")
+    category_scores: dict[str, float] = Field(description="Category-specific scores")
+    risk_level: Literal["low", "medium", "high", "critical"] = Field(description="Risk level")
+
+
+class InvestigationResults(Schema):
+    """What step RESULTS shows."""
+
+    findings: list[Finding] = Field(default_factory=list, description="Investigation findings")
+    risk_score: RiskScore = Field(description="Risk assessment")
+    entity_summaries: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Per-entity summaries")
+    visualizations: dict[str, Any] = Field(default_factory=dict, description="Visualization data")
+    completed_at: Timestamp = Field(description="Investigation completion time")
+
+
+class WizardStateCreate(Schema):
+    """The body of ``POST /wizard-state``; a new state starts at SETTINGS / IN_PROGRESS (contract 3)."""
+
+    investigation_id: Identifier = Field(description="Investigation identifier")
+    user_id: Identifier = Field(description="User identifier")
+    wizard_step: Literal[WizardStep.SETTINGS] = Field(WizardStep.SETTINGS, description="Current wizard step")
+    settings: InvestigationSettings | None = Field(None, description="Settings configuration")
+    status: Literal[InvestigationStatus.IN_PROGRESS] = Field(
+        InvestigationStatus.IN_PROGRESS, description="Investigation status"
+    )
+
+
+class WizardStateUpdate(Schema):
+    """The body of PATCH and PUT: fields that are present replace; `version`, where given, is a precondition."""
+
+    wizard_step: WizardStep | None = Field(None, description="New wizard step")
+    settings: InvestigationSettings | None = Field(None, description="Updated settings")
+    progress: InvestigationProgress | None = Field(None, description="Updated progress")
+    results: InvestigationResults | None = Field(None, description="Updated results")
+    status: InvestigationStatus | None = Field(None, description="Updated status")
+    version: int | None = Field(None, description="The version that the update is based on", ge=1)
+
+
+class WizardStateResponse(Schema):
+    """One wizard state; `version` grows by one with every committed change."""
+
+    investigation_id: Identifier = Field(description="Investigation identifier")
+    user_id: Identifier = Field(description="User identifier")
+    wizard_step: WizardStep = Field(description="Current wizard step")
+    settings: InvestigationSettings | None = Field(None, description="Settings configuration")
+    progress: InvestigationProgress | None = Field(None, description="Progress state")
+    results: InvestigationResults | None = Field(None, description="Results data")
+    status: InvestigationStatus = Field(description="Investigation status")
+    version: int = Field(description="Version of the state", ge=1)
+    created_at: Timestamp = Field(description="Creation timestamp")
+    updated_at: Timestamp = Field(description="Last update timestamp")
+    last_accessed: Timestamp | None = Field(None, description="Last access timestamp")
+
+
+class WizardStateSummary(Schema):
+    """One row of ``GET /wizard-state``."""
+
+    investigation_id: Identifier
+    user_id: Identifier
+    name: str | None = Field(None, description="The name in the settings")
+    wizard_step: WizardStep
+    status: InvestigationStatus
+    version: int = Field(ge=1)
+    created_at: Timestamp
+    updated_at: Timestamp
+    last_accessed: Timestamp | None = None
+
+
+class PollingResponse(Schema):
+    """The answer of a poll; `reset` says that the client's version lies ahead of the server's (restored backup)."""
+
+    investigation_id: Identifier = Field(description="Investigation identifier")
+    timestamp: Timestamp = Field(description="Response timestamp")
+    state: WizardStateResponse = Field(description="Current wizard state")
+    has_changes: bool = Field(description="Whether state changed since last poll")
+    next_poll_interval: int = Field(description="Recommended next poll interval (ms)")
+    version: int = Field(description="Version of the state", ge=1)
+    reset: bool = Field(default=False, description="The client's version is newer than the server's")
+
+
+class AuditLogCreate(Schema):
+    """The body of ``POST /wizard-state/{id}/history``."""
+
+    investigation_id: Identifier = Field(description="Investigation identifier")
+    user_id: Identifier = Field(description="User identifier")
+    action_type: str = Field(description="Action type", min_length=1, max_length=100)
+    previous_state: dict[str, Any] | None = Field(None, description="Previous state snapshot")
+    new_state: dict[str, Any] | None = Field(None, description="New state snapshot")
+    source: AuditSource = Field(description="Event source")
+
+
+class AuditLogResponse(Schema):
+    """One audit entry; `version` is the version it committed, or null for an entry that is not a change."""
+
+    entry_id: str = Field(description="Entry identifier")
+    investigation_id: Identifier = Field(description="Investigation identifier")
+    user_id: Identifier = Field(description="User identifier")
+    action_type: str = Field(description="Action type")
+    previous_state: dict[str, Any] | None = Field(None, description="Previous state")
+    new_state: dict[str, Any] | None = Field(None, description="New state")
+    source: AuditSource = Field(description="Event source")
+    timestamp: Timestamp = Field(description="Entry timestamp")
+    version: int | None = Field(None, description="The version that this entry committed")
+    mutation_id: str | None = Field(None, description="The Idempotency-Key of the request")
+
+
+Item = TypeVar("Item")
+
+
+class PaginatedResponse(Schema, Generic[Item]):
+    """One page; pages count from 1."""
+
+    items: list[Item]
+    total: int
+    page: int
+    page_size: int
+    has_more: bool

@@ -1,0 +1,85 @@
+"""When a wait is satisfied, and which interval to recommend (contract 5)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.state import StateRecord
+
+IDLE_AFTER = timedelta(minutes=5)
+# From which share of the waiter limit on the recommended intervals grow, and how many times. Few steps: each makes a
+# rendering of its own when many waiters wake at once.
+_GROWTH = ((1.0, 4.0), (0.75, 2.0), (0.5, 1.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A condition ``until=<field>:<value>,<value>``."""
+
+    field: str
+    values: frozenset[str]
+
+    def holds(self, record: StateRecord) -> bool:
+        """Whether `record` is in one of the states waited for."""
+        return getattr(record, self.field) in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a client has and what it waits for.
+
+    `known` are the versions that the client has (several where its header names several), None when it has nothing.
+    `anything` stands for ``If-None-Match: *``: whatever is current on arrival counts as known.
+    `watch` are the top-level fields whose changes count; empty means all.
+    """
+
+    known: frozenset[int] | None = None
+    anything: bool = False
+    watch: tuple[str, ...] = ()
+    until: Until | None = None
+
+    def arriving_at(self, record: StateRecord) -> "Wait":
+        """Return the wait with ``*`` resolved to the version that is current on arrival."""
+        return replace(self, known=frozenset({record.version}), anything=False) if self.anything else self
+
+    def is_reset(self, record: StateRecord) -> bool:
+        """Whether the client is ahead of the server: a backup was restored."""
+        return bool(self.known) and max(self.known or ()) > record.version and record.version not in (self.known or ())
+
+    def has_changes(self, record: StateRecord) -> bool:
+        """Whether `record` is news to the client."""
+        if not self.known:
+            return True
+        if record.version in self.known:
+            return False
+        if not self.watch or self.is_reset(record):
+            return True
+        base = max(self.known)
+        return any(record.field_versions[field] > base for field in self.watch)
+
+    def satisfied(self, record: StateRecord) -> bool:
+        """Whether the wait is over with `record`."""
+        if self.until is not None:
+            return self.until.holds(record) or self.is_reset(record)
+        return self.has_changes(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """The three recommended intervals, in milliseconds."""
+
+    fast_ms: int
+    normal_ms: int
+    slow_ms: int
+
+    def under(self, load: float) -> "Intervals":
+        """Return the intervals grown for `load`, the share of the waiter limit in use."""
+        factor = next((factor for share, factor in _GROWTH if load >= share), 1.0)
+        return Intervals(round(self.fast_ms * factor), round(self.normal_ms * factor), round(self.slow_ms * factor))
+
+    def recommend(self, record: StateRecord, now: datetime) -> int:
+        """Return when to poll `record` again: fast while agents work, slow when nothing will happen soon."""
+        if record.status != InvestigationStatus.IN_PROGRESS or record.updated_at < to_wire(now - IDLE_AFTER):
+            return self.slow_ms
+        return self.fast_ms if record.wizard_step == WizardStep.PROGRESS else self.normal_ms

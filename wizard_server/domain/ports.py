@@ -1,0 +1,133 @@
+"""What the use cases ask of storage and clock."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from wizard_server.domain.changes import Parts
+from wizard_server.domain.state import Draft, StateRecord
+
+Result = TypeVar("Result")
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the trail; `version` is None for an entry that is no version of the state.
+
+    The parts are None on the side where no state exists (before creation, after deletion).
+    """
+
+    entry_id: str
+    investigation_id: str
+    user_id: str
+    action_type: str
+    parts: Parts
+    source: str
+    timestamp: str
+    version: int | None
+    mutation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """The parent row: who owns it (None: nobody yet) and the newest version its trail knows (0: none)."""
+
+    investigation_id: str
+    user_id: str | None
+    newest_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateFilter:
+    """Which of a user's states to list, in which order; None and empty mean no restriction."""
+
+    user_id: str
+    status: str | None
+    wizard_step: str | None
+    name_contains: str | None
+    updated_since: str | None
+    sort: str
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which entries of one trail to list, newest first; instants are wire timestamps, both ends included."""
+
+    investigation_id: str
+    action_type: str | None
+    source: str | None
+    since: str | None
+    until: str | None
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateEvent:
+    """What a commit did to one state: its newest version (None: deleted) and the entries of this commit, in order.
+
+    `instant` is when it was told; `renderings` lets everybody who is woken by it share one encoding of the answer.
+    """
+
+    investigation_id: str
+    record: StateRecord | None
+    entries: Sequence[AuditEntry]
+    instant: datetime
+    renderings: dict[Hashable, bytes] = field(default_factory=dict)
+
+
+Publish = Callable[[StateEvent], None]
+
+
+class Transaction(Protocol):
+    """One use case's view of the database: what was committed, and what earlier use cases of the batch wrote.
+
+    The methods that write only collect; they are called last, when nothing can refuse any more.
+    """
+
+    async def state(self, investigation_id: str) -> StateRecord | None:
+        """Return the state, or None."""
+
+    async def investigation(self, investigation_id: str) -> Investigation | None:
+        """Return the parent row, or None."""
+
+    def save(self, draft: Draft, entry: AuditEntry) -> None:
+        """Write a new version of a state together with its entry; creates state and parent where absent."""
+
+    def delete(self, record: StateRecord, entry: AuditEntry) -> None:
+        """Remove a state; its trail, with this last entry, stays."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Write an entry that is no version."""
+
+
+class Store(Protocol):
+    """Where states and trails live."""
+
+    async def transact(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run `use_case` against the newest state and return its result once what it wrote is on disk.
+
+        What it raises is raised here, and nothing of it is written.
+        """
+
+    async def state(self, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed state, from memory where possible."""
+
+    async def investigation(self, investigation_id: str) -> Investigation | None:
+        """Return the parent row, or None."""
+
+    async def states(self, wanted: StateFilter) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return one page of summaries and the total."""
+
+    async def history(self, wanted: HistoryFilter) -> tuple[Sequence[AuditEntry], int]:
+        """Return one page of entries and the total."""
+
+    async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
+        """Return at most `limit` entries that are versions above `down_to` and below `below`, newest first."""
+
+    def touch(self, investigation_id: str, instant: str) -> None:
+        """Note that somebody looked at the state; written later, together with others (never a wake-up)."""

@@ -1,0 +1,275 @@
+"""The use cases: one method is one transaction, one audit entry, one wake-up."""
+
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.changes import Parts, diff, fields_changed
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.documents import Update
+from wizard_server.domain.models import AuditLogCreate, WizardStateCreate
+from wizard_server.domain.ports import AuditEntry, Clock, Store, Transaction
+from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
+from wizard_server.domain.states import advance
+from wizard_server.domain.validation import validate_state_size
+from wizard_server.errors import (
+    NotFoundError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    StateExistsError,
+    ValidationFailedError,
+    VersionConflictError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What the caller says of the current version.
+
+    `if_match` are the versions named by the header (None: no header), `any_version` stands for ``If-Match: *``,
+    `version` comes from the body.
+    """
+
+    if_match: frozenset[int] | None = None
+    any_version: bool = False
+    version: int | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the caller named anything."""
+        return self.if_match is not None or self.any_version or self.version is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Over what a change comes, and the Idempotency-Key under which its author knows it."""
+
+    source: str
+    mutation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The state after a use case, and whether it is a new version."""
+
+    record: StateRecord
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The part of the configuration that use cases depend on."""
+
+    max_size_kb: int
+    require_precondition: bool
+
+
+class WizardService:
+    """Creates, reads, changes and deletes wizard states, for callers who may."""
+
+    def __init__(self, store: Store, clock: Clock, rules: Rules) -> None:
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+
+    async def create(self, caller: Caller, request: WizardStateCreate, origin: Origin) -> StateRecord:
+        """Make the state of an investigation, and the investigation where it is absent.
+
+        Raises `StateExistsError`, `MissingScopeError` for another user's id, `StateTooLargeError`.
+        """
+        caller.require_own(request.user_id)
+
+        async def use_case(transaction: Transaction) -> StateRecord:
+            parent = await transaction.investigation(request.investigation_id)
+            taken = parent is not None and parent.user_id not in (None, request.user_id)
+            if taken or await transaction.state(request.investigation_id) is not None:
+                raise StateExistsError(f"investigation {request.investigation_id} has a state already")
+            now = to_wire(self._clock())
+            version = (parent.newest_version if parent else 0) + 1
+            document: Document = {
+                **dict.fromkeys(FIELDS),
+                **request.model_dump(mode="json"),
+                "version": version,
+                "created_at": now,
+                "updated_at": now,
+            }
+            created = self._draft(document, caller, dict.fromkeys(FIELDS, version))
+            parts = Parts(None, created.record.document())
+            transaction.save(created, self._entry(created.record, caller, "STATE_CREATED", parts, origin))
+            return created.record
+
+        return await self._store.transact(use_case)
+
+    async def read(self, caller: Caller, investigation_id: str) -> StateRecord:
+        """Return the state; raises `NotFoundError` when it is absent or somebody else's."""
+        record = await self._store.state(investigation_id)
+        if record is None or not caller.may_see(record.user_id):
+            raise _absent(investigation_id)
+        return record
+
+    async def update(
+        self, caller: Caller, investigation_id: str, update: Update, precondition: Precondition, origin: Origin
+    ) -> Outcome:
+        """Bring `update` into the current state; content that is there already makes no version.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `VersionConflictError`, `PreconditionRequiredError`,
+        `InvalidTransitionError`, `PatchConflictError`, `ValidationFailedError`, `StateTooLargeError`.
+        """
+        await self._store.state(investigation_id)  # reads a cold state here, not in the writer's queue
+
+        async def use_case(transaction: Transaction) -> Outcome:
+            record = await self._changeable(transaction, caller, investigation_id)
+            self._check(precondition, record, update.fields)
+            document = record.document()
+            fields = advance({field: document[field] for field in FIELDS}, update.requested(document))
+            successor = document | fields
+            parts = diff(document, successor)
+            if parts is None:
+                return Outcome(record, changed=False)
+            return Outcome(self._commit(transaction, caller, record, successor, parts, origin), changed=True)
+
+        return await self._store.transact(use_case)
+
+    def _commit(
+        self,
+        transaction: Transaction,
+        caller: Caller,
+        record: StateRecord,
+        document: Document,
+        parts: Parts,
+        origin: Origin,
+    ) -> StateRecord:
+        changed = fields_changed(parts)
+        version, now = record.newest_version + 1, to_wire(self._clock())
+        parts.previous.update(version=record.version, updated_at=record.updated_at)
+        parts.current.update(version=version, updated_at=now)
+        versions = {**record.field_versions, **dict.fromkeys(changed, version)}
+        successor = self._draft({**document, "version": version, "updated_at": now}, caller, versions)
+        action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
+        transaction.save(successor, self._entry(successor.record, caller, action, parts, origin))
+        return successor.record
+
+    async def delete(self, caller: Caller, investigation_id: str, precondition: Precondition, origin: Origin) -> None:
+        """Delete the state; the trail stays. Raises as `update` does."""
+
+        async def use_case(transaction: Transaction) -> None:
+            record = await self._changeable(transaction, caller, investigation_id)
+            self._check(precondition, record, FIELDS)
+            now = self._clock()
+            entry = AuditEntry(
+                entry_id=new_entry_id(now),
+                investigation_id=investigation_id,
+                user_id=caller.user_id,
+                action_type="STATE_DELETED",
+                parts=Parts(record.document(), None),
+                source=origin.source,
+                timestamp=to_wire(now),
+                version=record.newest_version + 1,
+                mutation_id=origin.mutation_id,
+            )
+            transaction.delete(record, entry)
+
+        await self._store.transact(use_case)
+
+    async def append_history(
+        self, caller: Caller, investigation_id: str, request: AuditLogCreate, origin: Origin
+    ) -> AuditEntry:
+        """Append an entry of the caller's own to the trail; it is no version and wakes nobody."""
+        if request.investigation_id != investigation_id:
+            raise ValidationFailedError.of("investigation_id", f"must be {investigation_id}, as in the path", "equal")
+        caller.require_own(request.user_id)
+
+        async def use_case(transaction: Transaction) -> AuditEntry:
+            parent = await transaction.investigation(investigation_id)
+            if parent is None or not caller.may_change(parent.user_id):
+                raise _absent(investigation_id)
+            now = self._clock()
+            entry = AuditEntry(
+                entry_id=new_entry_id(now),
+                investigation_id=investigation_id,
+                user_id=request.user_id,
+                action_type=request.action_type,
+                parts=Parts(request.previous_state, request.new_state),
+                source=request.source,
+                timestamp=to_wire(now),
+                version=None,
+                mutation_id=origin.mutation_id,
+            )
+            transaction.append(entry)
+            return entry
+
+        return await self._store.transact(use_case)
+
+    async def require_visible(self, caller: Caller, investigation_id: str) -> None:
+        """Raise `NotFoundError` unless the caller may read the investigation's trail, which outlives its state."""
+        parent = await self._store.investigation(investigation_id)
+        if parent is None or not caller.may_see(parent.user_id):
+            raise _absent(investigation_id)
+
+    async def _changeable(self, transaction: Transaction, caller: Caller, investigation_id: str) -> StateRecord:
+        record = await transaction.state(investigation_id)
+        if record is None or not caller.may_change(record.user_id):
+            raise _absent(investigation_id)
+        return record
+
+    def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str]) -> None:
+        if not precondition.given:
+            if self._rules.require_precondition:
+                raise PreconditionRequiredError("name the version this is based on: If-Match, or version in the body")
+            return
+        if precondition.if_match is not None and record.version not in precondition.if_match:
+            base = max(precondition.if_match, default=0)
+            raise PreconditionFailedError(
+                f"the state is at version {record.version}, If-Match names another", _conflict(record, base, fields)
+            )
+        if precondition.version is not None and record.version != precondition.version:
+            raise VersionConflictError(
+                f"the state is at version {record.version}, the update is based on {precondition.version}",
+                _conflict(record, precondition.version, fields),
+            )
+
+    def _draft(self, document: Document, caller: Caller, field_versions: dict[str, int]) -> Draft:
+        successor = draft(document, field_versions=field_versions, updated_by=caller.user_id)
+        validate_state_size(len(successor.record.body), self._rules.max_size_kb)
+        return successor
+
+    @staticmethod
+    def _entry(record: StateRecord, caller: Caller, action: str, parts: Parts, origin: Origin) -> AuditEntry:
+        return AuditEntry(
+            entry_id=new_entry_id(datetime.fromisoformat(record.updated_at)),
+            investigation_id=record.investigation_id,
+            user_id=caller.user_id,
+            action_type=action,
+            parts=parts,
+            source=origin.source,
+            timestamp=record.updated_at,
+            version=record.version,
+            mutation_id=origin.mutation_id,
+        )
+
+
+def new_entry_id(now: datetime) -> str:
+    """Return a fresh UUID of version 7 (RFC 9562): ids that grow with time keep their index compact."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=value))
+
+
+def _conflict(record: StateRecord, base: int, fields: Iterable[str]) -> dict[str, Any]:
+    """Return what the caller needs to decide whether to merge (contract 4, "Preconditions")."""
+    changed = record.changed_since(base)
+    return {
+        "current": {**record.document(), "last_accessed": record.last_accessed},
+        "version": record.version,
+        "changed_fields": changed,
+        "changed_by": record.updated_by,
+        "mergeable": set(changed).isdisjoint(fields),
+    }
+
+
+def _absent(investigation_id: str) -> NotFoundError:
+    return NotFoundError(f"no investigation {investigation_id}")

@@ -1,0 +1,100 @@
+"""One version of a wizard state as it is held in memory: its keys, and its body encoded once."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+FIELDS = ("wizard_step", "status", "settings", "progress", "results")
+PARTS = ("settings", "progress", "results")
+_KEYS = (
+    "investigation_id",
+    "user_id",
+    "wizard_step",
+    "settings",
+    "progress",
+    "results",
+    "status",
+    "version",
+    "created_at",
+    "updated_at",
+)
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """One version of a state.
+
+    `body` is the JSON object that clients get, without ``last_accessed``; it is encoded once and shared by all readers.
+    `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
+    that the trail knows: it lies above `version` only in a row that was set back by hand. `renderings` holds other
+    forms of the body (compressed, summary), each made once.
+    """
+
+    investigation_id: str
+    user_id: str
+    wizard_step: str
+    status: str
+    version: int
+    newest_version: int
+    field_versions: Mapping[str, int]
+    created_at: str
+    updated_at: str
+    updated_by: str
+    last_accessed: str | None
+    body: bytes
+    renderings: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
+
+    def document(self) -> Document:
+        """Return the body as a fresh JSON object."""
+        document: Document = orjson.loads(self.body)
+        return document
+
+    def changed_since(self, version: int) -> list[str]:
+        """Return the top-level fields that a version above `version` changed."""
+        if version > self.version:
+            return list(FIELDS)
+        return [field for field in FIELDS if self.field_versions[field] > version]
+
+
+class Values(Protocol):
+    """A document or a database row."""
+
+    def __getitem__(self, key: str, /) -> Any:
+        """Return the value under `key`."""
+
+
+def encode_body(values: Values, parts: Mapping[str, str | None]) -> bytes:
+    """Return the body of a state: the keys of `values`, with `parts` (settings, progress, results) as they are."""
+    texts = {part: None if text is None else orjson.Fragment(text) for part, text in parts.items()}
+    return orjson.dumps({key: texts[key] if key in texts else values[key] for key in _KEYS})
+
+
+class Draft(NamedTuple):
+    """A version to be written: the record, and its three JSON columns (``settings_json`` and so on) by part."""
+
+    record: StateRecord
+    parts: Mapping[str, str | None]
+
+
+def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str) -> Draft:
+    """Return `document` as a version to be written; each part is encoded once."""
+    parts = {part: None if document[part] is None else orjson.dumps(document[part]).decode() for part in PARTS}
+    record = StateRecord(
+        investigation_id=document["investigation_id"],
+        user_id=document["user_id"],
+        wizard_step=document["wizard_step"],
+        status=document["status"],
+        version=document["version"],
+        newest_version=document["version"],
+        field_versions=field_versions,
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+        updated_by=updated_by,
+        last_accessed=None,
+        body=encode_body(document, parts),
+    )
+    return Draft(record, parts)

@@ -1,0 +1,76 @@
+"""The specification's validation rules ("Validation Rules") beyond what the schemas say, and errors in one shape."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate_investigation_settings(settings: Mapping[str, Any] | None) -> list[FieldError]:
+    """Return what keeps an investigation with these (schema-valid) settings from starting; empty when nothing does."""
+    if settings is None:
+        return [FieldError("settings", "settings are required to start", "required")]
+    if not any(tool["enabled"] for tool in settings["tools"]):
+        return [FieldError("settings.tools", "at least one tool must be enabled", "enabled")]
+    return []
+
+
+def validate_state_size(size_bytes: int, max_size_kb: int) -> None:
+    """Refuse a state whose JSON is over `max_size_kb` kilobytes of 1,024 bytes (contract 4: 413)."""
+    if size_bytes > max_size_kb * 1024:
+        size_kb = -(-size_bytes // 1024)
+        raise StateTooLargeError(
+            f"the state would be {size_kb} KB, the limit is {max_size_kb} KB",
+            size_bytes=size_bytes,
+            limit_bytes=max_size_kb * 1024,
+        )
+
+
+def validate(model: type[Model], data: Any) -> Model:
+    """Return `data` as `model`; a null counts as absent (contract 3).
+
+    Raises `ValidationFailedError` that names every offending field.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        if not _drop_nulls(data, error):
+            raise ValidationFailedError("the request is not valid", field_errors(error)) from None
+    return validate(model, data)
+
+
+def _drop_nulls(data: Any, error: ValidationError) -> bool:
+    """Remove from `data` the nulls that `error` complains of; say whether there were any."""
+    dropped = False
+    for detail in error.errors(include_url=False, include_context=False):
+        if detail["input"] is not None or not detail["loc"] or detail["type"] == "extra_forbidden":
+            continue
+        holder = data
+        for step in detail["loc"][:-1]:
+            holder = holder[step] if _has(holder, step) else None
+        if isinstance(holder, dict) and holder.get(detail["loc"][-1], ...) is None:
+            del holder[detail["loc"][-1]]
+            dropped = True
+    return dropped
+
+
+def _has(holder: Any, step: int | str) -> bool:
+    if isinstance(holder, list):
+        return isinstance(step, int) and step < len(holder)
+    return isinstance(holder, dict) and step in holder
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Return pydantic's complaints as the wire has them; the constraint is pydantic's type of error."""
+    return [
+        FieldError(".".join(str(step) for step in detail["loc"]), _readable(detail["msg"]), detail["type"])
+        for detail in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def _readable(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,76 @@
+"""What the use cases of one group commit read and write, before any of it reaches the database."""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from wizard_server.domain.ports import AuditEntry, Investigation
+from wizard_server.domain.state import Draft, StateRecord
+
+LoadState = Callable[[str], Awaitable[StateRecord | None]]
+LoadInvestigation = Callable[[str], Awaitable[Investigation | None]]
+
+
+class Batch:
+    """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
+
+    However often a state changes within the batch, its row is written once; every version has its entry.
+    """
+
+    def __init__(self, load_state: LoadState, load_investigation: LoadInvestigation) -> None:
+        self._load_state = load_state
+        self._load_investigation = load_investigation
+        self._base: dict[str, StateRecord | None] = {}
+        self._head: dict[str, Draft | None] = {}
+        self.claims: dict[str, StateRecord] = {}
+        self.entries: list[AuditEntry] = []
+
+    async def state(self, investigation_id: str) -> StateRecord | None:
+        """See `Transaction`."""
+        if investigation_id in self._head:
+            head = self._head[investigation_id]
+            return head.record if head else None
+        record = await self._load_state(investigation_id)
+        self._base[investigation_id] = record
+        return record
+
+    async def investigation(self, investigation_id: str) -> Investigation | None:
+        """See `Transaction`."""
+        known = await self._load_investigation(investigation_id)
+        claim = self.claims.get(investigation_id)
+        written = [entry.version or 0 for entry in self.entries if entry.investigation_id == investigation_id]
+        if claim is None and not written:
+            return known
+        owner = known.user_id if known else None
+        newest = max([known.newest_version if known else 0, *written])
+        return Investigation(investigation_id, owner or (claim.user_id if claim else None), newest)
+
+    def save(self, draft: Draft, entry: AuditEntry) -> None:
+        """See `Transaction`; the state has been read through `state` before."""
+        key = draft.record.investigation_id
+        if self._head.get(key, self._base.get(key)) is None:
+            self.claims.setdefault(key, draft.record)
+        self._head[key] = draft
+        self.entries.append(entry)
+
+    def delete(self, record: StateRecord, entry: AuditEntry) -> None:
+        """See `Transaction`."""
+        self._head[record.investigation_id] = None
+        self.entries.append(entry)
+
+    def append(self, entry: AuditEntry) -> None:
+        """See `Transaction`."""
+        self.entries.append(entry)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written."""
+        return not self.entries
+
+    def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
+        """Yield for each state that was written what the database has and what it shall have."""
+        for key, head in self._head.items():
+            yield self._base.get(key), head
+
+    def heads(self) -> Iterator[tuple[str, StateRecord | None]]:
+        """Yield the newest version of each state that was written, None for a deleted one."""
+        for key, head in self._head.items():
+            yield key, head.record if head else None

@@ -1,0 +1,52 @@
+"""Current states in memory, bounded by bytes; the least recently used go first."""
+
+from collections import OrderedDict
+
+from wizard_server.domain.state import StateRecord
+
+# What a record weighs beside its body: the objects, the keys and a compressed form of the body.
+_OVERHEAD_BYTES = 1536
+
+
+class StateCache:
+    """The newest committed version of the states that are in use. Holds nothing that the database does not hold."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._records: OrderedDict[str, StateRecord] = OrderedDict()
+        self.size_bytes = 0
+
+    def get(self, investigation_id: str) -> StateRecord | None:
+        """Return the record and note its use."""
+        record = self._records.get(investigation_id)
+        if record is not None:
+            self._records.move_to_end(investigation_id)
+        return record
+
+    def put(self, record: StateRecord) -> None:
+        """Keep `record` as the newest version; others leave until it fits."""
+        self.drop(record.investigation_id)
+        self._records[record.investigation_id] = record
+        self.size_bytes += _weight(record)
+        while self.size_bytes > self._max_bytes and self._records:
+            _, oldest = self._records.popitem(last=False)
+            self.size_bytes -= _weight(oldest)
+
+    def drop(self, investigation_id: str) -> None:
+        """Forget one state."""
+        record = self._records.pop(investigation_id, None)
+        if record is not None:
+            self.size_bytes -= _weight(record)
+
+    def versions(self) -> dict[str, int]:
+        """Return the version that is known of each state."""
+        return {key: record.version for key, record in self._records.items()}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._records.clear()
+        self.size_bytes = 0
+
+
+def _weight(record: StateRecord) -> int:
+    return len(record.body) + _OVERHEAD_BYTES

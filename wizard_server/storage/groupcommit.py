@@ -1,0 +1,141 @@
+"""The one writer: whatever has queued is committed in one transaction, and acknowledged once that is on disk.
+
+While a commit is under way the next use cases queue, so the batches grow with the load and the wait stays short.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from wizard_server.domain.ports import Transaction
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.batch import Batch
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+UseCase = Callable[[Transaction], Awaitable[Any]]
+MAX_BATCH = 256
+
+
+class StaleBaseError(Exception):
+    """The database is not what the batch was computed from: another process has written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    use_case: UseCase
+    done: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    job: _Job
+    result: Any = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        if self.job.done.done():
+            return
+        if self.error is not None:
+            self.job.done.set_exception(self.error)
+        else:
+            self.job.done.set_result(self.result)
+
+
+class GroupCommit:
+    """Runs use cases one after the other and commits their writes together.
+
+    `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError`
+    with nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
+    remembered of the database.
+    """
+
+    def __init__(
+        self,
+        *,
+        begin: Callable[[], Batch],
+        flush: Callable[[Batch], Awaitable[None]],
+        committed: Callable[[Batch], None],
+        forget: Callable[[], None],
+    ) -> None:
+        self._begin = begin
+        self._flush = flush
+        self._committed = committed
+        self._forget = forget
+        self._queue: deque[_Job] = deque()
+        self._queued = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises."""
+        if self._closing:
+            raise StorageUnavailableError("the server is shutting down")
+        job = _Job(use_case, asyncio.get_running_loop().create_future())
+        self._queue.append(job)
+        self._queued.set()
+        result: Result = await job.done
+        return result
+
+    async def close(self) -> None:
+        """Commit what has queued and stop."""
+        self._closing = True
+        self._queued.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            await self._queued.wait()
+            self._queued.clear()
+            while self._queue:
+                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                await self._commit([job for job in jobs if not job.done.cancelled()])
+
+    async def _commit(self, jobs: list[_Job]) -> None:
+        try:
+            outcomes = await self._attempt(jobs)
+        except Exception as error:  # noqa: BLE001 - one use case must not take the others with it
+            logger.warning(
+                "batch refused, running its use cases alone", extra={"reason": repr(error), "jobs": len(jobs)}
+            )
+            self._forget()
+            outcomes = [await self._alone(job) for job in jobs]
+        for outcome in outcomes:
+            outcome.tell()
+
+    async def _alone(self, job: _Job) -> _Outcome:
+        try:
+            [outcome] = await self._attempt([job])
+        except StaleBaseError as error:
+            self._forget()
+            return _Outcome(job, error=StorageUnavailableError(f"another process keeps changing this: {error}"))
+        except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
+            return _Outcome(job, error=error)
+        return outcome
+
+    async def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
+        """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
+        batch = self._begin()
+        outcomes = [await self._outcome(job, batch) for job in jobs]
+        if batch.is_empty:
+            return outcomes
+        try:
+            await self._flush(batch)
+        except StorageUnavailableError as error:
+            return [_Outcome(job, error=error) for job in jobs]
+        try:
+            self._committed(batch)
+        except Exception:
+            logger.exception("a committed batch could not be told")
+        return outcomes
+
+    @staticmethod
+    async def _outcome(job: _Job, batch: Batch) -> _Outcome:
+        try:
+            return _Outcome(job, result=await job.use_case(batch))
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
+            return _Outcome(job, error=error)

@@ -1,0 +1,163 @@
+"""The hand-written repository: what is asked of the database, as calls of named statements."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.batch import Batch
+from wizard_server.storage.groupcommit import StaleBaseError
+from wizard_server.storage.queries import Query, load_queries
+from wizard_server.storage.rows import entry_from_row, entry_to_row, state_from_row, state_to_row
+from wizard_server.storage.sqlite import Connection
+
+NEWEST_FIRST = "-updated_at"
+
+
+class Repository:
+    """The statements of one engine, called with what the domain has and answering with what the domain knows."""
+
+    def __init__(self, engine: str = "sqlite") -> None:
+        self._queries: Mapping[str, Query] = load_queries(engine)
+
+    async def state(self, connection: Connection, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed version of a state."""
+        rows = await connection.fetch_all(self._queries["states.get"], {"investigation_id": investigation_id})
+        return state_from_row(rows[0]) if rows else None
+
+    async def investigation(self, connection: Connection, investigation_id: str) -> Investigation | None:
+        """Return the parent row of a state."""
+        rows = await connection.fetch_all(self._queries["investigations.get"], {"investigation_id": investigation_id})
+        return Investigation(rows[0]["id"], rows[0]["user_id"], rows[0]["newest_version"]) if rows else None
+
+    async def versions(self, connection: Connection, investigation_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions of those of the given states that exist."""
+        parameters = {"investigation_ids": orjson.dumps(investigation_ids).decode()}
+        rows = await connection.fetch_all(self._queries["states.versions"], parameters)
+        return {row["investigation_id"]: row["version"] for row in rows}
+
+    async def states(self, connection: Connection, wanted: StateFilter) -> tuple[list[dict[str, Any]], int]:
+        """Return one page of summaries and the total."""
+        query = "states.list_newest" if wanted.sort == NEWEST_FIRST else "states.list_sorted"
+        rows, total = await self._page(connection, query, "states.count", asdict(wanted))
+        return [dict(row) for row in rows], total
+
+    async def history(self, connection: Connection, wanted: HistoryFilter) -> tuple[list[AuditEntry], int]:
+        """Return one page of a trail and the total."""
+        rows, total = await self._page(connection, "audit.list", "audit.count", asdict(wanted))
+        return [entry_from_row(row) for row in rows], total
+
+    async def _page(
+        self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
+    ) -> tuple[list[sqlite3.Row], int]:
+        parameters = {**wanted, "offset": (wanted["page"] - 1) * wanted["page_size"]}
+        rows = await connection.fetch_all(self._queries[query], self._bound(query, parameters))
+        total = await connection.fetch_all(self._queries[count], self._bound(count, parameters))
+        return rows, total[0]["total"]
+
+    def _bound(self, query: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: parameters[name] for name in self._queries[query].parameters}
+
+    async def trail(
+        self, connection: Connection, investigation_id: str, *, down_to: int, below: int, limit: int
+    ) -> list[AuditEntry]:
+        """Return entries that are versions between the bounds (both excluded), newest first."""
+        parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
+        return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.trail"], parameters)]
+
+    async def data_version(self, connection: Connection) -> int:
+        """Return a number that differs after another connection or process has committed."""
+        rows = await connection.fetch_all(self._queries["connection.data_version"])
+        version: int = rows[0]["data_version"]
+        return version
+
+    async def ping(self, connection: Connection) -> None:
+        """Raise unless the database answers."""
+        await connection.fetch_all(self._queries["connection.ping"])
+
+    async def touch(self, connection: Connection, touched: Mapping[str, str]) -> None:
+        """Write when states were last looked at, in one transaction."""
+        rows = [{"investigation_id": key, "last_accessed": instant} for key, instant in touched.items()]
+        async with _Commit(self._queries, connection):
+            await connection.execute_many(self._queries["states.touch"], rows)
+
+    async def write(self, connection: Connection, batch: Batch) -> None:
+        """Write `batch` in one transaction; return when it is on disk.
+
+        Raises `StaleBaseError` or `StorageUnavailableError`, with nothing written.
+        """
+        inserts, updates, deletes = _by_kind(batch)
+        async with _Commit(self._queries, connection):
+            # Entries come before states: the triggers stay silent where a version has its entry already.
+            claims = [_claim(record) for record in batch.claims.values()]
+            await self._run(connection, "investigations.claim", claims)
+            await self._run(connection, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
+            await self._run(connection, "states.delete", deletes)
+            await self._run(connection, "states.insert", inserts)
+            await self._run(connection, "states.update", updates)
+
+    async def _run(self, connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        changed = await connection.execute_many(self._queries[name], rows)
+        if changed != len(rows):
+            raise StaleBaseError(f"{name} met {changed} of {len(rows)} rows")
+
+
+class _Commit:
+    """A transaction that takes the write lock at once and commits at its end; an error undoes all of it."""
+
+    def __init__(self, queries: Mapping[str, Query], connection: Connection) -> None:
+        self._queries = queries
+        self._connection = connection
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._connection.execute(self._queries["connection.begin"])
+        except sqlite3.Error as error:
+            raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None:
+            try:
+                await self._connection.execute(self._queries["connection.commit"])
+            except sqlite3.Error as failure:
+                await self._connection.rollback()
+                raise StorageUnavailableError(f"the commit failed: {failure}") from failure
+            return
+        await self._connection.rollback()
+        if isinstance(error, sqlite3.IntegrityError):
+            raise StaleBaseError(str(error)) from error
+        if isinstance(error, sqlite3.Error):
+            raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+
+
+def _by_kind(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows to insert, to update and to delete."""
+    inserts, updates, deletes = [], [], []
+    for base, head in batch.changes():
+        if base is None and head is not None:
+            inserts.append(state_to_row(head, None))
+        elif base is not None and head is not None:
+            updates.append(state_to_row(head, base.version))
+        elif base is not None:
+            deletes.append({"investigation_id": base.investigation_id, "base_version": base.version})
+    return inserts, updates, deletes
+
+
+def _claim(record: StateRecord) -> dict[str, Any]:
+    return {
+        "investigation_id": record.investigation_id,
+        "user_id": record.user_id,
+        "created_at": record.created_at,
+    }
+
+
+def chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    """Yield `items` in runs of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))

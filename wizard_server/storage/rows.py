@@ -1,0 +1,84 @@
+"""Between the rows of the database and the objects of the domain."""
+
+from typing import Any
+
+import orjson
+
+from wizard_server.domain.changes import Parts
+from wizard_server.domain.ports import AuditEntry
+from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode_body
+
+
+def state_from_row(row: Values) -> StateRecord:
+    """Return the record of a ``states.get`` row."""
+    return StateRecord(
+        investigation_id=row["investigation_id"],
+        user_id=row["user_id"],
+        wizard_step=row["wizard_step"],
+        status=row["status"],
+        version=row["version"],
+        newest_version=max(row["newest_version"] or 0, row["version"]),
+        field_versions={field: row[f"{field}_version"] for field in FIELDS},
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        updated_by=row["updated_by"] or row["user_id"],
+        last_accessed=row["last_accessed"],
+        body=encode_body(row, {part: row[f"{part}_json"] for part in PARTS}),
+    )
+
+
+def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
+    """Return the parameters of ``states.insert`` and ``states.update``."""
+    record = draft.record
+    return {
+        "investigation_id": record.investigation_id,
+        "user_id": record.user_id,
+        "wizard_step": record.wizard_step,
+        "status": record.status,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "updated_by": record.updated_by,
+        "version": record.version,
+        "base_version": base_version,
+        **{f"{field}_version": version for field, version in record.field_versions.items()},
+        **{f"{part}_json": text for part, text in draft.parts.items()},
+    }
+
+
+def entry_to_row(entry: AuditEntry) -> dict[str, Any]:
+    """Return the parameters of ``audit.insert``."""
+    return {
+        "entry_id": entry.entry_id,
+        "investigation_id": entry.investigation_id,
+        "user_id": entry.user_id,
+        "action_type": entry.action_type,
+        "previous_state": _encoded(entry.parts.previous),
+        "new_state": _encoded(entry.parts.current),
+        "source": entry.source,
+        "timestamp": entry.timestamp,
+        "version": entry.version,
+        "mutation_id": entry.mutation_id,
+    }
+
+
+def entry_from_row(row: Values) -> AuditEntry:
+    """Return the entry of an ``audit.list`` or ``audit.trail`` row."""
+    return AuditEntry(
+        entry_id=row["entry_id"],
+        investigation_id=row["investigation_id"],
+        user_id=row["user_id"],
+        action_type=row["action_type"],
+        parts=Parts(_decoded(row["previous_state"]), _decoded(row["new_state"])),
+        source=row["source"],
+        timestamp=row["timestamp"],
+        version=row["version"],
+        mutation_id=row["mutation_id"],
+    )
+
+
+def _encoded(part: Any) -> str | None:
+    return None if part is None else orjson.dumps(part).decode()
+
+
+def _decoded(text: str | None) -> Any:
+    return None if text is None else orjson.loads(text)

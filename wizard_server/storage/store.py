@@ -1,0 +1,214 @@
+"""The store: current states from memory, everything else from the readers, all writes through the one writer."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from wizard_server.domain.ports import (
+    AuditEntry,
+    Clock,
+    HistoryFilter,
+    Investigation,
+    Publish,
+    StateEvent,
+    StateFilter,
+    Transaction,
+)
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.batch import Batch
+from wizard_server.storage.cache import StateCache
+from wizard_server.storage.groupcommit import GroupCommit
+from wizard_server.storage.repository import Repository, chunks
+from wizard_server.storage.sqlite import Connection, ReaderPool, connect
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Where the database is and how much of the machine the store may use; `pool_timeout` in seconds."""
+
+    path: str
+    pool_size: int
+    max_overflow: int
+    pool_timeout: float
+    echo: bool
+    cache_max_bytes: int
+
+
+class StateStore:
+    """A `Store` on SQLite. Make one with `open`; `publish` hears of every commit, after it."""
+
+    def __init__(
+        self,
+        options: StoreOptions,
+        writer: Connection,
+        publish: Publish,
+        watched: Callable[[], Iterable[str]],
+        clock: Clock,
+    ) -> None:
+        self._repository = Repository()
+        self._writer = writer
+        self._readers = ReaderPool(
+            options.path,
+            size=options.pool_size,
+            overflow=options.max_overflow,
+            timeout=options.pool_timeout,
+            echo=options.echo,
+        )
+        self._publish = publish
+        self._watched = watched
+        self._clock = clock
+        self._cache = StateCache(options.cache_max_bytes)
+        self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
+        self._touched: dict[str, str] = {}
+        self._data_version: int | None = None
+        self._commits = GroupCommit(
+            begin=lambda: Batch(self.state, self.investigation),
+            flush=self._flush,
+            committed=self._committed,
+            forget=self._forget,
+        )
+
+    @classmethod
+    async def open(
+        cls, options: StoreOptions, *, publish: Publish, watched: Callable[[], Iterable[str]], clock: Clock
+    ) -> "StateStore":
+        """Open the database; `watched` names the investigations whose external changes shall be published."""
+        writer = await connect(options.path, echo=options.echo)
+        store = cls(options, writer, publish, watched, clock)
+        await store.notice_external_commits()
+        return store
+
+    async def close(self) -> None:
+        """Commit what has queued, write what was touched, close every connection."""
+        await self._commits.close()
+        await self.flush_touched()
+        await self._readers.close()
+        await self._writer.close()
+
+    # --- reading
+
+    def cached(self, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed state if it is in memory."""
+        return self._cache.get(investigation_id)
+
+    async def state(self, investigation_id: str) -> StateRecord | None:
+        """See `Store`."""
+        return self._cache.get(investigation_id) or await self._load(investigation_id)
+
+    async def _load(self, investigation_id: str) -> StateRecord | None:
+        """Read a state, once for all who ask at the same time; what a commit overtakes is not kept."""
+        load = self._loads.get(investigation_id)
+        if load is None:
+            load = asyncio.create_task(self._read(lambda reader: self._repository.state(reader, investigation_id)))
+            self._loads[investigation_id] = load
+            load.add_done_callback(lambda done: self._loaded(investigation_id, done))
+        return await asyncio.shield(load)
+
+    def _loaded(self, investigation_id: str, load: asyncio.Task[StateRecord | None]) -> None:
+        record = None if load.cancelled() or load.exception() is not None else load.result()
+        if self._loads.get(investigation_id) is load:
+            del self._loads[investigation_id]
+            if record is not None:
+                self._cache.put(record)
+
+    async def _read(self, ask: Callable[[Connection], Awaitable[Result]]) -> Result:
+        async with self._readers.acquire() as reader:
+            return await ask(reader)
+
+    async def investigation(self, investigation_id: str) -> Investigation | None:
+        """See `Store`."""
+        return await self._read(lambda reader: self._repository.investigation(reader, investigation_id))
+
+    async def states(self, wanted: StateFilter) -> tuple[Sequence[dict[str, Any]], int]:
+        """See `Store`."""
+        rows, total = await self._read(lambda reader: self._repository.states(reader, wanted))
+        for row in rows:
+            row["last_accessed"] = self._touched.get(row["investigation_id"], row["last_accessed"])
+        return rows, total
+
+    async def history(self, wanted: HistoryFilter) -> tuple[Sequence[AuditEntry], int]:
+        """See `Store`."""
+        return await self._read(lambda reader: self._repository.history(reader, wanted))
+
+    async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
+        """See `Store`."""
+        return await self._read(
+            lambda reader: self._repository.trail(reader, investigation_id, down_to=down_to, below=below, limit=limit)
+        )
+
+    async def ping(self) -> None:
+        """Raise `StorageUnavailableError` unless the database answers."""
+        await self._read(self._repository.ping)
+
+    # --- writing
+
+    async def transact(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """See `Store`."""
+        return await self._commits.submit(use_case)
+
+    async def _flush(self, batch: Batch) -> None:
+        await self._repository.write(self._writer, batch)
+
+    def _committed(self, batch: Batch) -> None:
+        instant = self._clock()
+        entries: dict[str, list[AuditEntry]] = {}
+        for entry in batch.entries:
+            entries.setdefault(entry.investigation_id, []).append(entry)
+        heads = list(batch.heads())
+        for key, record in heads:
+            self._loads.pop(key, None)
+            if record is None:
+                self._cache.drop(key)
+            else:
+                self._cache.put(record)
+        for key, record in heads:
+            self._publish(StateEvent(key, record, entries[key], instant))
+
+    def _forget(self) -> None:
+        self._loads.clear()
+        self._cache.clear()
+
+    # --- what happens beside the requests
+
+    def touch(self, investigation_id: str, instant: str) -> None:
+        """See `Store`."""
+        self._touched[investigation_id] = instant
+
+    async def flush_touched(self) -> None:
+        """Write what was touched since the last time; what cannot be written now is kept for the next time."""
+        touched, self._touched = self._touched, {}
+        if not touched:
+            return
+        try:
+            await self._repository.touch(self._writer, touched)
+        except (StorageUnavailableError, sqlite3.Error) as error:
+            logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
+            self._touched = touched | self._touched
+
+    async def notice_external_commits(self) -> None:
+        """Look whether another process has committed; if so, forget what is in memory and wake who is concerned."""
+        seen = await self._repository.data_version(self._writer)
+        changed = self._data_version is not None and seen != self._data_version
+        self._data_version = seen
+        if changed:
+            logger.info("another process has written to the database")
+            known = self._cache.versions()
+            self._forget()
+            await self._publish_changed(known)
+
+    async def _publish_changed(self, known: dict[str, int]) -> None:
+        for keys in chunks(list(self._watched()), _CHUNK):
+            versions = await self._read(partial(self._repository.versions, investigation_ids=keys))
+            for key in keys:
+                if key not in versions or versions[key] != known.get(key):
+                    self._publish(StateEvent(key, await self.state(key), (), self._clock()))

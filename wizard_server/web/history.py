@@ -1,0 +1,67 @@
+"""``/api/v1/wizard-state/{id}/history``: the audit trail (contract 4)."""
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.models import AuditLogCreate, AuditSource, Timestamp
+from wizard_server.domain.ports import AuditEntry, HistoryFilter
+from wizard_server.web.keys import SERVICE, STORE
+from wizard_server.web.requests import origin, path_identifier, query, read_model
+from wizard_server.web.responses import json_response
+from wizard_server.web.states import Page, paginated
+
+
+class HistoryQuery(Page):
+    """The parameters of ``GET /wizard-state/{id}/history``; both instants are included."""
+
+    action_type: str | None = Field(None, max_length=100)
+    source: AuditSource | None = None
+    since: Timestamp | None = None
+    until: Timestamp | None = None
+
+
+async def read(request: web.Request, caller: Caller) -> web.Response:
+    """Return one page of the trail, newest first."""
+    investigation_id = path_identifier(request)
+    asked = query(request, HistoryQuery)
+    await request.app[SERVICE].require_visible(caller, investigation_id)
+    wanted = HistoryFilter(
+        investigation_id=investigation_id,
+        action_type=asked.action_type,
+        source=asked.source,
+        since=to_wire(asked.since) if asked.since else None,
+        until=to_wire(asked.until) if asked.until else None,
+        page=asked.page,
+        page_size=asked.page_size,
+    )
+    entries, total = await request.app[STORE].history(wanted)
+    return json_response(request, paginated([_wire(entry) for entry in entries], total, asked))
+
+
+async def append(request: web.Request, caller: Caller) -> web.Response:
+    """Append an entry of the caller's own."""
+    investigation_id = path_identifier(request)
+    asked = await read_model(request, AuditLogCreate)
+    service = request.app[SERVICE]
+    entry = await service.append_history(caller, investigation_id, asked, origin(request, caller))
+    return json_response(request, _wire(entry), status=201)
+
+
+def _wire(entry: AuditEntry) -> dict[str, Any]:
+    """Return the members of the specification's `AuditLogResponse`."""
+    return {
+        "entry_id": entry.entry_id,
+        "investigation_id": entry.investigation_id,
+        "user_id": entry.user_id,
+        "action_type": entry.action_type,
+        "previous_state": entry.parts.previous,
+        "new_state": entry.parts.current,
+        "source": entry.source,
+        "timestamp": entry.timestamp,
+        "version": entry.version,
+        "mutation_id": entry.mutation_id,
+    }

@@ -1,0 +1,114 @@
+"""``Idempotency-Key``: the answer to a write is kept, so that a client may send it again after a lost answer."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from aiohttp import web
+
+from wizard_server.domain.callers import Caller
+from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError, ValidationFailedError
+from wizard_server.web import problems
+
+TTL_SECONDS = 24 * 3600.0
+MAX_BYTES = 32 * 1024 * 1024
+_OVERHEAD_BYTES = 1024
+_MAX_KEY = 255
+
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Entry:
+    fingerprint: bytes
+    expires: float
+    answer: asyncio.Task[_Answer]
+    size: int = field(default=_OVERHEAD_BYTES)
+
+
+class IdempotencyStore:
+    """Answers by user and key, for `TTL_SECONDS` and up to `MAX_BYTES`; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._size = 0
+
+    async def answer(self, request: web.Request, caller: Caller, handler: Handler) -> web.StreamResponse:
+        """Return what `handler` answers, or what it answered to the same request with the same key before.
+
+        Raises `IdempotencyMismatchError` when the key came with another request. The handler runs to its end even when
+        the client goes away meanwhile: that is when the client will ask again.
+        """
+        key = request.headers["Idempotency-Key"]
+        if not 0 < len(key) <= _MAX_KEY or not key.isascii() or not key.isprintable():
+            raise ValidationFailedError.of("Idempotency-Key", "must be 1 to 255 printable ASCII characters", "pattern")
+        fingerprint = await _fingerprint(request)
+        self._expire()
+        entry = self._entries.get((caller.user_id, key))
+        if entry is None:
+            task = asyncio.create_task(_run(request, caller, handler))
+            entry = _Entry(fingerprint, _now() + TTL_SECONDS, task)
+            self._entries[caller.user_id, key] = entry
+            self._size += entry.size
+            task.add_done_callback(lambda done: self._settle((caller.user_id, key), done))
+        elif entry.fingerprint != fingerprint:
+            message = "this key came with another request before"
+            raise IdempotencyMismatchError(message, [FieldError("Idempotency-Key", message, "unique")])
+        answer = await asyncio.shield(entry.answer)
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    def _settle(self, key: tuple[str, str], task: asyncio.Task[_Answer]) -> None:
+        """Keep a final answer; forget one that says to try again."""
+        entry = self._entries.get(key)
+        if entry is None or entry.answer is not task:
+            return
+        if task.cancelled() or task.exception() is not None or task.result().status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._remove(key)
+            return
+        entry.size += len(task.result().body)
+        self._size += len(task.result().body)
+        while self._size > MAX_BYTES and self._entries:
+            self._remove(next(iter(self._entries)))
+
+    def _expire(self) -> None:
+        now = _now()
+        while self._entries:
+            key, oldest = next(iter(self._entries.items()))
+            if oldest.expires > now:
+                return
+            self._remove(key)
+
+    def _remove(self, key: tuple[str, str]) -> None:
+        self._size -= self._entries.pop(key).size
+
+
+async def _fingerprint(request: web.Request) -> bytes:
+    body = hashlib.sha256(await request.read())
+    named = (request.method, request.path_qs, request.content_type, request.headers.get("If-Match", ""))
+    for part in named:
+        body.update(b"\0" + part.encode())
+    return body.digest()
+
+
+async def _run(request: web.Request, caller: Caller, handler: Handler) -> _Answer:
+    try:
+        response = await handler(request, caller)
+    except RequestError as error:
+        response = problems.from_error(request, error)
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
+        raise TypeError("only an answer that is whole can be kept")
+    return _Answer(response.status, response.body or b"", dict(response.headers))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,19 @@
+"""What handlers find in the application, typed."""
+
+from aiohttp import web
+
+from wizard_server.config import ServerConfig
+from wizard_server.domain.ports import Clock
+from wizard_server.domain.service import WizardService
+from wizard_server.events import Hub
+from wizard_server.storage.store import StateStore
+from wizard_server.web.auth import Authenticator
+from wizard_server.web.idempotency import IdempotencyStore
+
+CONFIG = web.AppKey("config", ServerConfig)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+HUB = web.AppKey("hub", Hub)
+STORE = web.AppKey("store", StateStore)
+SERVICE = web.AppKey("service", WizardService)
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+IDEMPOTENCY = web.AppKey("idempotency", IdempotencyStore)

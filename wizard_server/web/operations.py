@@ -1,0 +1,30 @@
+"""``/healthz`` and ``/readyz``: what an orchestrator asks (contract 4)."""
+
+from aiohttp import web
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.web.keys import HUB, STORE
+from wizard_server.web.responses import json_response
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Say that the process answers."""
+    return json_response(request, {"status": "alive"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Say whether to send requests here, and which part is not ready: 503 from the moment the server drains.
+
+    The schema was compared before the server began to listen, so it is ready as long as the process lives.
+    """
+    parts = {"schema": "ready", "database": "ready", "draining": "no"}
+    try:
+        await request.app[STORE].ping()
+    except StorageUnavailableError as error:
+        parts["database"] = error.message
+    if request.app[HUB].draining:
+        parts["draining"] = "yes"
+    ready = parts["database"] == "ready" and parts["draining"] == "no"
+    return json_response(
+        request, {"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503
+    )

@@ -1,0 +1,209 @@
+"""``/api/v1/polling``: the long-poll, and how the server fares (contract 5)."""
+
+import random
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import orjson
+from aiohttp import web
+from pydantic import AfterValidator, Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
+from wizard_server.domain.polling import Intervals, Until, Wait
+from wizard_server.domain.ports import StateEvent
+from wizard_server.domain.state import FIELDS, StateRecord
+from wizard_server.errors import NotFoundError, StorageUnavailableError
+from wizard_server.events import Hub, WaitEnd
+from wizard_server.web.etags import etag, parse_tags
+from wizard_server.web.keys import CLOCK, CONFIG, HUB, SERVICE, STORE
+from wizard_server.web.problems import retry_after
+from wizard_server.web.requests import path_identifier, preferences, query
+from wizard_server.web.responses import around_state, json_response
+
+_JITTER_SHARE = 16
+_UNTIL_VALUES = {"status": frozenset(InvestigationStatus), "wizard_step": frozenset(WizardStep)}
+_DEGRADED_LOAD = 0.75
+
+
+def _watched(value: str) -> str:
+    unknown = [field for field in value.split(",") if field not in FIELDS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: watch takes {', '.join(FIELDS)}")
+    return value
+
+
+def _condition(value: str) -> str:
+    field, _, values = value.partition(":")
+    allowed = _UNTIL_VALUES.get(field)
+    if allowed is None or not values or not allowed.issuperset(values.split(",")):
+        raise ValueError("until takes status:<values> or wizard_step:<values>, values separated by commas")
+    return value
+
+
+class PollQuery(Schema):
+    """The parameters of ``GET /polling/wizard-state/{id}``; `wait` in seconds."""
+
+    since_version: int | None = Field(None, ge=0)
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
+    view: Literal["full", "summary"] = "full"
+    watch: Annotated[str, AfterValidator(_watched)] | None = None
+    until: Annotated[str, AfterValidator(_condition)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """One poll: what the client has and waits for, for how many seconds, and how it wants the answer."""
+
+    wait: Wait
+    seconds: float
+    summary: bool
+    by_header: bool
+    headers: dict[str, str]
+
+
+async def poll(request: web.Request, caller: Caller) -> web.Response:
+    """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
+    investigation_id = path_identifier(request)
+    asked = _asked(request)
+    service, hub = request.app[SERVICE], request.app[HUB]
+    if not asked.seconds:
+        return _answer(request, asked, await service.read(caller, investigation_id), None)
+    with hub.subscribe(investigation_id) as waiter:
+        record = await service.read(caller, investigation_id)
+        wait = asked.wait.arriving_at(record)
+        if wait.satisfied(record):
+            return _answer(request, asked, record, None)
+        if not hub.may_park(caller.user_id):
+            return _answer(request, asked, record, None, crowded=True)
+        limit = asked.seconds + random.uniform(0, asked.seconds / _JITTER_SHARE)  # noqa: S311 - spreads load
+        end = await hub.park(waiter, caller.user_id, wait.satisfied, limit)
+    if isinstance(end, StateEvent):
+        if end.record is None:
+            raise NotFoundError(f"no investigation {investigation_id}")
+        return _answer(request, asked, end.record, end)
+    record = await service.read(caller, investigation_id)
+    if end is WaitEnd.DRAINING:
+        asked.headers["Retry-After"] = retry_after()
+    response = _answer(request, asked, record, None, base=wait)
+    if end is WaitEnd.DRAINING:
+        response.force_close()
+    return response
+
+
+def _asked(request: web.Request) -> _Poll:
+    """Read the parameters and headers of a poll; ``since_version`` goes before ``If-None-Match``."""
+    parameters = query(request, PollQuery)
+    tags = parse_tags(request.headers.get("If-None-Match")) if parameters.since_version is None else None
+    if parameters.since_version is not None:
+        known: frozenset[int] | None = frozenset({parameters.since_version})
+    else:
+        known = tags.versions if tags else None
+    field, _, values = (parameters.until or "").partition(":")
+    wait = Wait(
+        known=known,
+        anything=tags is not None and tags.anything,
+        watch=tuple(parameters.watch.split(",")) if parameters.watch else (),
+        until=Until(field, frozenset(values.split(","))) if parameters.until else None,
+    )
+    headers: dict[str, str] = {}
+    seconds = parameters.wait if parameters.wait is not None else _preferred_wait(request)
+    if seconds is not None:
+        seconds = min(seconds, request.app[CONFIG].polling.max_wait_seconds)
+        if parameters.wait is None:
+            headers["Preference-Applied"] = f"wait={seconds:g}"
+    return _Poll(wait, seconds or 0, parameters.view == "summary", tags is not None, headers)
+
+
+def _preferred_wait(request: web.Request) -> float | None:
+    """Return the seconds of ``Prefer: wait``; a preference that cannot be read is ignored (RFC 7240)."""
+    value = preferences(request).get("wait", "")
+    return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
+
+
+def _answer(
+    request: web.Request,
+    asked: _Poll,
+    record: StateRecord,
+    event: StateEvent | None,
+    *,
+    base: Wait | None = None,
+    crowded: bool = False,
+) -> web.Response:
+    """Return `record` as the answer to a poll, 304 where the client named it in its header."""
+    wait = base or asked.wait.arriving_at(record)
+    now = event.instant if event else request.app[CLOCK]()
+    request.app[STORE].touch(record.investigation_id, to_wire(now))
+    load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
+    interval = intervals(request).under(load).recommend(record, now)
+    changed = wait.has_changes(record)
+    # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
+    tag = record.version if changed or not wait.known or record.version in wait.known else max(wait.known)
+    headers = {
+        **asked.headers,
+        "ETag": etag(tag),
+        "X-Recommended-Interval": str(interval),
+        "Cache-Control": "no-store",
+        "Vary": "Accept-Encoding",
+    }
+    if asked.by_header and not changed:
+        return web.Response(status=304, headers=headers)
+    before = _before(record, event, changed, wait.is_reset(record), interval, to_wire(now))
+    return around_state(request, record, before, to_wire(now), b"}", headers=headers, summary=asked.summary)
+
+
+def _before(
+    record: StateRecord, event: StateEvent | None, changed: bool, reset: bool, interval: int, now: str
+) -> bytes:
+    members = {
+        "investigation_id": record.investigation_id,
+        "timestamp": now,
+        "has_changes": changed,
+        "next_poll_interval": interval,
+        "version": record.version,
+    }
+    if reset:
+        members["reset"] = True
+    return orjson.dumps(members)[:-1] + b',"state":'
+
+
+def intervals(request: web.Request) -> Intervals:
+    """Return the configured intervals."""
+    polling = request.app[CONFIG].polling
+    return Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
+
+
+async def health(request: web.Request) -> web.Response:
+    """Return how the server fares and how often to poll it; needs no token."""
+    hub = request.app[HUB]
+    status = await _status(request, hub)
+    recommended = intervals(request).under(hub.load)
+    body = {
+        "status": status,
+        "server_time": to_wire(request.app[CLOCK]()),
+        "recommended_intervals": {
+            "fast_ms": recommended.fast_ms,
+            "normal_ms": recommended.normal_ms,
+            "slow_ms": recommended.slow_ms,
+        },
+        "server_load": {
+            "active_connections": hub.parked,
+            "max_connections": hub.max_waiters,
+            "load_percentage": round(hub.load * 100, 2),
+        },
+    }
+    headers = {"Cache-Control": "no-store"}
+    if status == "unavailable":
+        headers["Retry-After"] = retry_after()
+    return json_response(request, body, status=503 if status == "unavailable" else 200, headers=headers)
+
+
+async def _status(request: web.Request, hub: Hub) -> str:
+    if hub.draining:
+        return "unavailable"
+    try:
+        await request.app[STORE].ping()
+    except StorageUnavailableError:
+        return "unavailable"
+    return "degraded" if hub.load >= _DEGRADED_LOAD else "healthy"

@@ -1,0 +1,119 @@
+"""Errors as ``application/problem+json`` (RFC 9457), and the one table from code to status (contract 4)."""
+
+import logging
+import random
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from wizard_server.domain.clock import to_wire, utc_now
+from wizard_server.errors import BodyTooLargeError, RequestError
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATUS: Mapping[str, HTTPStatus] = {
+    "malformed-json": HTTPStatus.BAD_REQUEST,
+    "invalid-token": HTTPStatus.UNAUTHORIZED,
+    "missing-scope": HTTPStatus.FORBIDDEN,
+    "not-found": HTTPStatus.NOT_FOUND,
+    "feature-disabled": HTTPStatus.NOT_FOUND,
+    "state-exists": HTTPStatus.CONFLICT,
+    "invalid-transition": HTTPStatus.CONFLICT,
+    "version-conflict": HTTPStatus.CONFLICT,
+    "patch-conflict": HTTPStatus.CONFLICT,
+    "history-gone": HTTPStatus.GONE,
+    "precondition-failed": HTTPStatus.PRECONDITION_FAILED,
+    "body-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "state-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported-media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "validation-failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "idempotency-mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "precondition-required": HTTPStatus.PRECONDITION_REQUIRED,
+    "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_RETRY_SECONDS = (1, 3)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def request_id(request: web.Request) -> str:
+    """Return the id under which this request is logged and answered: the client's ``X-Request-Id``, or a new one."""
+    known: str | None = request.get("request_id")
+    if known is None:
+        given = request.headers.get("X-Request-Id", "")
+        known = request["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return known
+
+
+def retry_after() -> str:
+    """Return a jittered number of seconds, so that clients do not come back all at once."""
+    return str(random.randint(*_RETRY_SECONDS))  # noqa: S311 - spreads load, keeps no secret
+
+
+def problem(
+    request: web.Request, status: int, code: str, detail: str, *, extra: Mapping[str, Any], headers: Mapping[str, str]
+) -> web.Response:
+    """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`."""
+    body = {
+        "type": f"urn:wizard-server:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "errors": [],
+        "request_id": request_id(request),
+        "success": False,
+        "error": detail,
+        "timestamp": to_wire(utc_now()),
+        **extra,
+    }
+    return web.Response(
+        body=orjson.dumps(body, default=str), status=status, content_type="application/problem+json", headers=headers
+    )
+
+
+def from_error(request: web.Request, error: RequestError) -> web.Response:
+    """Return the answer for one of the project's own errors."""
+    status = STATUS[error.code]
+    headers: dict[str, str] = {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = retry_after()
+    if "current" in error.extra:
+        headers["ETag"] = f'"version-{error.extra["version"]}"'
+    return problem(request, status, error.code, error.message, extra=error.extra, headers=headers)
+
+
+def _from_framework(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Return the answer for what the framework itself refuses: no such route, method, size."""
+    kept = {name: value for name, value in error.headers.items() if name in ("Allow", "Location")}
+    code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
+    return problem(request, error.status, code, error.reason, extra={}, headers=kept)
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into a problem; what nobody foresaw is logged and answered without its details."""
+    try:
+        return await handler(request)
+    except RequestError as error:
+        return from_error(request, error)
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.client_max_size
+        return from_error(request, BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit))
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return _from_framework(request, error)
+    except Exception:
+        logger.exception("unforeseen error", extra={"request_id": request_id(request), "path": request.path})
+        detail = "the server met an error that it did not foresee"
+        return problem(request, 500, "internal-error", detail, extra={}, headers={})

@@ -1,0 +1,95 @@
+"""The whole URL table: which route, who may use it, which feature it belongs to."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from wizard_server.config import ServerConfig
+from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
+from wizard_server.errors import FeatureDisabledError
+from wizard_server.web import history, operations, polling, states
+from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
+
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+READERS = (READ, AGENT, ADMIN)
+WRITERS = (WRITE, AGENT)
+_KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: any of `scopes` lets a caller in; `feature` names the flag that switches it off."""
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: tuple[str, ...]
+    feature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoute:
+    """A route that needs no token."""
+
+    method: str
+    path: str
+    handler: OpenHandler
+    feature: str | None = None
+
+
+_STATE = "/api/v1/wizard-state/{investigation_id}"
+ROUTES: tuple[Route | OpenRoute, ...] = (
+    Route("POST", "/api/v1/wizard-state", states.create, WRITERS),
+    Route("GET", "/api/v1/wizard-state", states.list_states, READERS),
+    Route("GET", _STATE, states.read, READERS),
+    Route("PATCH", _STATE, states.update, WRITERS),
+    Route("PUT", _STATE, states.update, WRITERS),
+    Route("DELETE", _STATE, states.delete, WRITERS),
+    Route("GET", f"{_STATE}/history", history.read, READERS),
+    Route("POST", f"{_STATE}/history", history.append, WRITERS),
+    OpenRoute("GET", "/api/v1/polling/health", polling.health, feature="polling_enabled"),
+    Route(
+        "GET",
+        "/api/v1/polling/wizard-state/{investigation_id}",
+        polling.poll,
+        READERS,
+        feature="polling_enabled",
+    ),
+    OpenRoute("GET", "/healthz", operations.healthz),
+    OpenRoute("GET", "/readyz", operations.readyz),
+)
+
+
+def add_routes(app: web.Application, config: ServerConfig) -> None:
+    """Put the table into `app`, each route behind its rules."""
+    for route in ROUTES:
+        if route.feature is not None and not getattr(config.features, route.feature):
+            handler = _disabled(route.feature)
+        elif isinstance(route, OpenRoute):
+            handler = route.handler
+        else:
+            handler = _guarded(route)
+        app.router.add_route(route.method, route.path, handler)
+
+
+def _disabled(feature: str) -> OpenHandler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        raise FeatureDisabledError(f"the feature {feature} is switched off")
+
+    return handle
+
+
+def _guarded(route: Route) -> OpenHandler:
+    keyed = route.method in _KEYED_METHODS
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = request.app[AUTHENTICATOR].authenticate(request)
+        caller.require(*route.scopes)
+        if keyed and "Idempotency-Key" in request.headers:
+            return await request.app[IDEMPOTENCY].answer(request, caller, route.handler)
+        return await route.handler(request, caller)
+
+    return handle

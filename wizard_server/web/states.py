@@ -1,0 +1,124 @@
+"""``/api/v1/wizard-state``: create, read, list, change, delete (contract 4)."""
+
+from typing import Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.history import rebuild
+from wizard_server.domain.models import InvestigationStatus, Schema, Timestamp, WizardStateCreate, WizardStep
+from wizard_server.domain.ports import StateFilter
+from wizard_server.web.etags import parse_tags
+from wizard_server.web.keys import CLOCK, SERVICE, STORE
+from wizard_server.web.requests import (
+    origin,
+    path_identifier,
+    precondition,
+    preferences,
+    query,
+    read_model,
+    read_update,
+)
+from wizard_server.web.responses import json_response, state_headers, state_response
+
+_MINIMAL = {"Preference-Applied": "return=minimal"}
+
+
+class Page(Schema):
+    """The parameters of every paged list; pages count from 1."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+    page_size: int = Field(20, ge=1, le=100)
+
+
+class StatesQuery(Page):
+    """The parameters of ``GET /wizard-state``."""
+
+    status: InvestigationStatus | None = None
+    wizard_step: WizardStep | None = None
+    q: str | None = Field(None, max_length=255, description="part of the name")
+    updated_since: Timestamp | None = None
+    sort: Literal["updated_at", "-updated_at", "created_at", "-created_at", "name", "-name"] = "-updated_at"
+
+
+class VersionQuery(Schema):
+    """The parameters of ``GET /wizard-state/{id}``."""
+
+    version: int | None = Field(None, ge=1)
+
+
+async def create(request: web.Request, caller: Caller) -> web.Response:
+    """Make a wizard state."""
+    asked = await read_model(request, WizardStateCreate)
+    record = await request.app[SERVICE].create(caller, asked, origin(request, caller))
+    headers = {"Location": f"/api/v1/wizard-state/{record.investigation_id}"}
+    if preferences(request).get("return") == "minimal":
+        return web.Response(status=201, headers={**state_headers(record.version), **headers, **_MINIMAL})
+    return state_response(request, record, None, status=201, headers=headers)
+
+
+async def read(request: web.Request, caller: Caller) -> web.Response:
+    """Return a wizard state, or what it was at ``version``."""
+    investigation_id = path_identifier(request)
+    version = query(request, VersionQuery).version
+    record = await request.app[SERVICE].read(caller, investigation_id)
+    now = to_wire(request.app[CLOCK]())
+    request.app[STORE].touch(investigation_id, now)
+    tags = parse_tags(request.headers.get("If-None-Match"))
+    if tags is not None and (tags.anything or (version or record.version) in tags.versions):
+        return web.Response(status=304, headers=state_headers(version or record.version))
+    if version is None or version == record.version:
+        return state_response(request, record, now)
+    document = await rebuild(request.app[STORE], record, version)
+    return json_response(request, {**document, "last_accessed": None}, headers=state_headers(version))
+
+
+async def list_states(request: web.Request, caller: Caller) -> web.Response:
+    """Return one page of the caller's states."""
+    asked = query(request, StatesQuery)
+    wanted = StateFilter(
+        user_id=caller.user_id,
+        status=asked.status,
+        wizard_step=asked.wizard_step,
+        name_contains=asked.q or None,
+        updated_since=to_wire(asked.updated_since) if asked.updated_since else None,
+        sort=asked.sort,
+        page=asked.page,
+        page_size=asked.page_size,
+    )
+    rows, total = await request.app[STORE].states(wanted)
+    return json_response(request, paginated(rows, total, asked))
+
+
+def paginated(items: object, total: int, page: Page) -> dict[str, object]:
+    """Return the members of the specification's `PaginatedResponse`."""
+    return {
+        "items": items,
+        "total": total,
+        "page": page.page,
+        "page_size": page.page_size,
+        "has_more": page.page * page.page_size < total,
+    }
+
+
+async def update(request: web.Request, caller: Caller) -> web.Response:
+    """Change a wizard state."""
+    investigation_id = path_identifier(request)
+    change = await read_update(request)
+    based_on = precondition(request, change.version)
+    service = request.app[SERVICE]
+    outcome = await service.update(caller, investigation_id, change, based_on, origin(request, caller))
+    if preferences(request).get("return") == "minimal":
+        return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
+    now = to_wire(request.app[CLOCK]())
+    request.app[STORE].touch(investigation_id, now)
+    return state_response(request, outcome.record, now)
+
+
+async def delete(request: web.Request, caller: Caller) -> web.Response:
+    """Delete a wizard state; its trail stays."""
+    investigation_id = path_identifier(request)
+    await request.app[SERVICE].delete(caller, investigation_id, precondition(request), origin(request, caller))
+    return web.Response(status=204)
