@@ -29,14 +29,15 @@ async def database(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def start_server(database: str) -> AsyncIterator[StartServer]:
-    """Start the whole server on `database`; keyword arguments are configuration sections, `clock` replaces the clock."""
+    """Start the whole server on `database`; keywords are sections of the configuration, `clock` replaces the clock."""
     clients: list[Client] = []
 
     async def start(*, clock: Callable[[], Any] | None = None, **sections: dict[str, Any]) -> Client:
         extra: dict[str, Any] = {} if clock is None else {"clock": clock}
         app = create_app(factories.config(database, **sections), **extra)
-        client: Client = TestClient(TestServer(app))
-        await client.start_server(handler_cancellation=True)
+        server = TestServer(app)
+        await server.start_server(handler_cancellation=True)
+        client: Client = TestClient(server)
         clients.append(client)
         return client
 
