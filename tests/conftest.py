@@ -35,9 +35,8 @@ async def start_server(database: str) -> AsyncIterator[StartServer]:
     async def start(*, clock: Callable[[], Any] | None = None, **sections: dict[str, Any]) -> Client:
         extra: dict[str, Any] = {} if clock is None else {"clock": clock}
         app = create_app(factories.config(database, **sections), **extra)
-        server = TestServer(app)
-        await server.start_server(handler_cancellation=True)
-        client: Client = TestClient(server)
+        client: Client = TestClient(TestServer(app))
+        await client.start_server()
         clients.append(client)
         return client
 

@@ -25,6 +25,9 @@ url = "sqlite:///investigations.db"
 fast_interval_ms = 500
 normal_interval_ms = 2000
 slow_interval_ms = 5000
+
+[auth]
+mode = "none"
 """
 SETTINGS = BLOCK.findall(RUNBOOK.split("\n## ")[0])
 SECTIONS = {title: BLOCK.findall(body) for title, body in SECTION.findall(RUNBOOK)}
