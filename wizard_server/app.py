@@ -20,7 +20,7 @@ from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web import problems
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
 from wizard_server.web.idempotency import IdempotencyStore
-from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, HUB, IDEMPOTENCY, SERVICE, STORE
+from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, CONFIG_PATH, HUB, IDEMPOTENCY, SERVICE, STORE
 from wizard_server.web.routes import add_routes
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
 
 
-def create_app(config: ServerConfig, *, clock: Clock = utc_now) -> web.Application:
-    """Return the whole server as an application.
+def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str = "config.toml") -> web.Application:
+    """Return the whole server as an application; `config_path` is for the commands that its errors recommend.
 
     Run it with ``handler_cancellation=True``, so that a client that goes away frees its waiter. Starting it raises
     `SchemaError` or `StorageUnavailableError` when the database is not as the manifest has it.
@@ -43,6 +43,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now) -> web.Applicati
         client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK,
     )
     app[CONFIG] = config
+    app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
     app[AUTHENTICATOR] = _authenticator(config)
@@ -70,7 +71,7 @@ def _authenticator(config: ServerConfig) -> Authenticator:
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
-    await _compare_schema(config.database.sqlite_path)
+    await _compare_schema(config.database.sqlite_path, app[CONFIG_PATH])
     options = StoreOptions(
         path=config.database.sqlite_path,
         pool_size=config.database.pool_size,
@@ -88,15 +89,16 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     await store.close()
 
 
-async def _compare_schema(path: str) -> None:
-    """Compare the database with the manifest; raise `SchemaError` that names each difference."""
+async def _compare_schema(path: str, config_path: str) -> None:
+    """Compare the database with the manifest; raise `SchemaError` that names each difference and what mends it."""
     connection = await connect(path, read_only=True)
     try:
         differences = await schema.check(connection)
     finally:
         await connection.close()
     if differences:
-        raise SchemaError("\n".join(f"{difference.message}\n    mend: {difference.mend}" for difference in differences))
+        lines = [f"{each.message}\n    mend: {each.mend_with(config=config_path, file=path)}" for each in differences]
+        raise SchemaError("the database differs from sql/manifest.json - refusing to start:\n" + "\n".join(lines))
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:

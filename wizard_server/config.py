@@ -73,7 +73,7 @@ class WizardPollingConfig(Frozen):
     max_backoff_ms: int = Field(default=30000, ge=10000, le=60000)
     max_wait_seconds: int = Field(default=55, ge=1, le=300)
     max_waiters: int = Field(default=20000, ge=1)
-    max_waiters_per_user: int = Field(default=1000, ge=1)
+    max_waiters_per_user: int = Field(default=10000, ge=1)
     stall_after_seconds: int = Field(default=120, ge=1)
 
     @field_validator("normal_interval_ms", "slow_interval_ms")

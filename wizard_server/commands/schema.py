@@ -8,11 +8,11 @@ import re
 import shlex
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from wizard_server.errors import SchemaError, WizardError
 from wizard_server.storage import schema
@@ -27,7 +27,7 @@ _DEFINES = re.compile(
 _BELONGS_TO = re.compile(r"\son\s+(\w+)", re.IGNORECASE)
 
 
-def _reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Awaitable[int]]:
+def _reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any, Any, int]]:
     @wraps(command)
     async def reporting(*args: P.args, **kwargs: P.kwargs) -> int:
         try:

@@ -1,11 +1,13 @@
 """``wizard-server serve``: listen, and go when asked to (contract 5 and 10)."""
 
 import asyncio
+import resource
 import signal
 import sys
 
 from aiohttp import web
 
+from wizard_server import logs
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
@@ -19,9 +21,9 @@ KEEPALIVE_SECONDS = 75.0
 class Server:
     """An application that listens; `start`, then `stop`."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, config_path: str = "config.toml") -> None:
         self._config = config
-        self._app = create_app(config)
+        self._app = create_app(config, config_path=config_path)
         self._runner = web.AppRunner(
             self._app,
             handler_cancellation=True,
@@ -57,11 +59,13 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(config)
+    logs.configure(config.logging)
+    _raise_file_limit()
+    server = Server(config, config_path)
     try:
         url = await server.start()
     except SchemaError as error:
-        return _refuse(f"the database differs from sql/manifest.json - refusing to start:\n{error.message}")
+        return _refuse(error.message)
     except StorageUnavailableError as error:
         return _refuse(f"{error.message}\n    make it: wizard-server schema apply --config {config_path}")
     except OSError as error:
@@ -70,6 +74,12 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     await stop.wait()
     await server.stop()
     return 0
+
+
+def _raise_file_limit() -> None:
+    """Let this process have as many connections as the system permits: each is an open file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _refuse(reason: str) -> int:

@@ -11,6 +11,7 @@ from wizard_server.web.auth import Authenticator
 from wizard_server.web.idempotency import IdempotencyStore
 
 CONFIG = web.AppKey("config", ServerConfig)
+CONFIG_PATH = web.AppKey("config_path", str)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 HUB = web.AppKey("hub", Hub)
 STORE = web.AppKey("store", StateStore)

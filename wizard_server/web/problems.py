@@ -39,15 +39,16 @@ STATUS: Mapping[str, HTTPStatus] = {
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_REQUEST_ID = web.RequestKey("request_id", str)
 
 
 def request_id(request: web.Request) -> str:
     """Return the id under which this request is logged and answered: the client's ``X-Request-Id``, or a new one."""
-    known: str | None = request.get("request_id")
+    known = request.get(_REQUEST_ID)
     if known is None:
         given = request.headers.get("X-Request-Id", "")
-        known = request["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        known = request[_REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
     return known
 
 
