@@ -14,6 +14,13 @@ VALUES (2, (SELECT version FROM schema_migrations WHERE version = 1), '0002_vers
 -- The owner: who may see the investigation. NULL: nobody yet; the first who creates its state claims it.
 ALTER TABLE investigations ADD COLUMN user_id VARCHAR(255);
 
+-- The highest version that was ever given to a state which is gone: what follows starts above it. 0: none is gone.
+ALTER TABLE investigations ADD COLUMN
+    newest_version INTEGER DEFAULT 0 NOT NULL CONSTRAINT ck_investigations_newest_version CHECK (newest_version >= 0);
+
+-- When `wizard-server purge` removed the state and the trail (ISO 8601, UTC). NULL: it did not.
+ALTER TABLE investigations ADD COLUMN purged_at TIMESTAMP;
+
 UPDATE investigations
 SET user_id = (SELECT s.user_id FROM investigation_states AS s WHERE s.investigation_id = investigations.id);
 
@@ -55,6 +62,18 @@ ALTER TABLE investigation_audit_log ADD COLUMN version INTEGER;
 
 -- The Idempotency-Key of the request that made the change. NULL: it had none.
 ALTER TABLE investigation_audit_log ADD COLUMN mutation_id VARCHAR(255);
+
+-- audit_switch --------------------------------------------------------------------------------------------------------
+
+-- Whether changes are written to the trail: one row, which `serve` sets to [features] audit_logging.
+CREATE TABLE audit_switch (
+    -- Always 1: there is one row.
+    id INTEGER PRIMARY KEY CONSTRAINT ck_audit_switch_one CHECK (id = 1),
+    -- 1: changes are written to the trail, 0: they are not.
+    enabled INTEGER NOT NULL CONSTRAINT ck_audit_switch_enabled CHECK (enabled IN (0, 1))
+);
+
+INSERT INTO audit_switch (id, enabled) VALUES (1, 1);
 
 -- Indexes -------------------------------------------------------------------------------------------------------------
 
@@ -126,13 +145,14 @@ FROM investigation_states;
 --
 -- These triggers make an operator's edit a change like any other: versioned, audited, seen by everybody who watches.
 -- The server inserts the audit entry of version N before it writes the state row of version N; for it they are silent.
--- JSON that is malformed is refused by json(), and the whole edit with it.
+-- JSON that is malformed is refused by json(), and the whole edit with it. While audit_switch is off nothing goes into
+-- the trail, and an edit still becomes a version.
 
 -- A state inserted by hand. Should the investigation have a history already (deleted and inserted again), the row gets
 -- a version above all of it, because a version never names two contents.
 CREATE TRIGGER trg_states_inserted
 AFTER INSERT ON investigation_states
-WHEN NOT EXISTS (
+WHEN (SELECT enabled FROM audit_switch) AND NOT EXISTS (
     SELECT 1
     FROM (
         SELECT a.version, a.action_type
@@ -249,14 +269,15 @@ BEGIN
         SELECT max(OLD.version, coalesce(max(a.version), 0)) + 1 AS version
         FROM investigation_audit_log AS a
         WHERE a.investigation_id = NEW.investigation_id
-    ) AS next;
+    ) AS next
+    WHERE (SELECT enabled FROM audit_switch);
 
     UPDATE investigation_states
-    SET version = (
-            SELECT max(a.version)
+    SET version = max(OLD.version + 1, (
+            SELECT coalesce(max(a.version), 0) + NOT (SELECT enabled FROM audit_switch)
             FROM investigation_audit_log AS a
             WHERE a.investigation_id = NEW.investigation_id
-        ),
+        )),
         updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
         updated_by = 'operator'
     WHERE investigation_id = NEW.investigation_id;
@@ -278,7 +299,7 @@ END;
 -- its entry: that is the server, or an older version put back.
 CREATE TRIGGER trg_states_versioned
 AFTER UPDATE OF version ON investigation_states
-WHEN NEW.version <> OLD.version AND NOT EXISTS (
+WHEN NEW.version <> OLD.version AND (SELECT enabled FROM audit_switch) AND NOT EXISTS (
     SELECT 1
     FROM investigation_audit_log AS a
     WHERE a.investigation_id = NEW.investigation_id AND a.version = NEW.version
@@ -338,7 +359,8 @@ END;
 -- A state deleted by hand. Silent when the investigation itself goes, because its audit trail goes with it.
 CREATE TRIGGER trg_states_deleted
 AFTER DELETE ON investigation_states
-WHEN EXISTS (SELECT 1 FROM investigations AS i WHERE i.id = OLD.investigation_id) AND NOT EXISTS (
+WHEN (SELECT enabled FROM audit_switch)
+    AND EXISTS (SELECT 1 FROM investigations AS i WHERE i.id = OLD.investigation_id) AND NOT EXISTS (
     SELECT 1
     FROM investigation_audit_log AS a
     WHERE a.investigation_id = OLD.investigation_id AND a.version > OLD.version AND a.action_type = 'STATE_DELETED'
@@ -373,6 +395,19 @@ BEGIN
         FROM investigation_audit_log AS a
         WHERE a.investigation_id = OLD.investigation_id
     ) AS next;
+END;
+
+-- A deletion, by whomever, takes a version of its own; what is created later in its place starts above that.
+CREATE TRIGGER trg_states_retired
+AFTER DELETE ON investigation_states
+BEGIN
+    UPDATE investigations
+    SET newest_version = max(newest_version, OLD.version + 1, (
+        SELECT coalesce(max(a.version), 0)
+        FROM investigation_audit_log AS a
+        WHERE a.investigation_id = OLD.investigation_id
+    ))
+    WHERE id = OLD.investigation_id;
 END;
 
 COMMIT;

@@ -1,12 +1,13 @@
 -- name: investigations.get
--- The parent row, with the highest version that its trail knows (0: none).
-SELECT i.id, i.user_id,
-       coalesce((SELECT max(a.version) FROM investigation_audit_log a WHERE a.investigation_id = i.id), 0) AS newest_version
+-- The parent row, with the highest version that it or its trail knows (0: none).
+SELECT i.id, i.user_id, i.purged_at,
+       max(i.newest_version, coalesce((SELECT max(a.version) FROM investigation_audit_log a
+                                       WHERE a.investigation_id = i.id), 0)) AS newest_version
 FROM investigations i
 WHERE i.id = :investigation_id;
 
 -- name: investigations.claim
--- Makes the parent row where it is absent, and gives it an owner where it has none.
+-- Makes the parent row where it is absent, gives it an owner where it has none, and brings it back after a purge.
 INSERT INTO investigations (id, user_id, created_at)
 VALUES (:investigation_id, :user_id, :created_at)
-ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id);
+ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id), purged_at = NULL;
