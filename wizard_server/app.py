@@ -5,22 +5,37 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 from aiohttp import web
 
+from wizard_server.catalogue import load_catalogue
 from wizard_server.config import ServerConfig
 from wizard_server.domain.clock import utc_now
 from wizard_server.domain.ports import Clock
-from wizard_server.domain.service import Rules, WizardService
+from wizard_server.domain.rules import Rules
+from wizard_server.domain.service import WizardService
+from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.events import Hub
 from wizard_server.storage import schema
-from wizard_server.storage.sqlite import connect
+from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web import problems
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
 from wizard_server.web.idempotency import IdempotencyStore
-from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, CONFIG_PATH, HUB, IDEMPOTENCY, SERVICE, STORE
+from wizard_server.web.keys import (
+    AUTHENTICATOR,
+    CLOCK,
+    CONFIG,
+    CONFIG_PATH,
+    HUB,
+    IDEMPOTENCY,
+    RULES,
+    SERVICE,
+    STORE,
+    TEMPLATES,
+)
 from wizard_server.web.routes import add_routes
 
 logger = logging.getLogger(__name__)
@@ -46,6 +61,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
+    app[RULES] = _rules(config)
     app[AUTHENTICATOR] = _authenticator(config)
     app[IDEMPOTENCY] = IdempotencyStore()
     add_routes(app, config)
@@ -53,6 +69,17 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_drain)
     return app
+
+
+def _rules(config: ServerConfig) -> Rules:
+    return Rules(
+        max_size_kb=config.state.max_size_kb,
+        require_precondition=config.state.require_precondition,
+        stale_after=timedelta(seconds=config.state.cache_ttl_seconds),
+        recovery=config.features.state_recovery,
+        max_templates=config.state.template_max_count_per_user,
+        catalogue=load_catalogue(config.tools.catalog),
+    )
 
 
 def _authenticator(config: ServerConfig) -> Authenticator:
@@ -71,22 +98,37 @@ def _authenticator(config: ServerConfig) -> Authenticator:
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
-    await _compare_schema(config.database.sqlite_path, app[CONFIG_PATH])
+    path, keeper = config.database.sqlite_path, None
+    if not config.features.sqlite_persistence:
+        path, keeper = await _memory_database()
+    await _compare_schema(path, app[CONFIG_PATH])
     options = StoreOptions(
-        path=config.database.sqlite_path,
+        path=path,
         pool_size=config.database.pool_size,
         max_overflow=config.database.max_overflow,
         pool_timeout=config.database.pool_timeout,
         echo=config.database.echo,
         cache_max_bytes=config.state.cache_max_mb * 1024 * 1024,
+        audit=config.features.audit_logging,
     )
     hub = app[HUB]
     store = await StateStore.open(options, publish=hub.publish, watched=hub.watched, clock=app[CLOCK])
     app[STORE] = store
-    rules = Rules(max_size_kb=config.state.max_size_kb, require_precondition=config.state.require_precondition)
-    app[SERVICE] = WizardService(store, app[CLOCK], rules)
+    app[SERVICE] = WizardService(store, app[CLOCK], app[RULES])
+    app[TEMPLATES] = TemplateService(store, app[SERVICE], app[CLOCK], app[RULES])
     yield
     await store.close()
+    if keeper is not None:
+        await keeper.close()
+
+
+async def _memory_database() -> tuple[str, Connection]:
+    """Make a database in memory from the operators' scripts; it lives as long as the returned connection."""
+    logger.warning("sqlite_persistence is off: everything is kept in memory and gone when the server stops")
+    path = memory_path()
+    keeper = await connect(path, create=True)
+    await schema.apply(keeper)
+    return path, keeper
 
 
 async def _compare_schema(path: str, config_path: str) -> None:

@@ -10,7 +10,16 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError, from_json
 
@@ -19,6 +28,15 @@ from wizard_server.errors import ConfigError
 
 MASK = "********"
 JWT_SECRET_MIN_BYTES = 32
+IN_MEMORY = "sqlite:///:memory:"
+
+
+def _persistent(features: Any) -> bool:
+    """Whether the flag is on; one that is no flag counts as on, and is refused later under its own name."""
+    try:
+        return TypeAdapter(bool).validate_python(features["sqlite_persistence"])
+    except (KeyError, TypeError, ValidationError):
+        return True
 
 
 def _env(name: str) -> dict[str, Any]:
@@ -52,8 +70,8 @@ class DatabaseConfig(Frozen):
         path = url.removeprefix("sqlite:///")
         if path == url or not path.strip() or path.endswith("/"):
             raise ValueError("names no file, write sqlite:///relative.db or sqlite:////absolute/path.db")
-        if path == ":memory:" or "?" in path:
-            raise ValueError("must name a plain file, without :memory: and without ?parameters")
+        if "?" in path:
+            raise ValueError("must name a plain file, without ?parameters")
         return url
 
     @property
@@ -109,12 +127,21 @@ class WizardFeatureFlags(Frozen):
 
 
 class WizardConfig(Frozen):
-    """The specification's sections. ``[database] url`` is required with persistence or without."""
+    """The specification's sections; ``[database] url`` is required unless ``sqlite_persistence`` is off."""
 
     database: DatabaseConfig
     polling: WizardPollingConfig
     state: WizardStateConfig
     features: WizardFeatureFlags
+
+    @field_validator("features")
+    @classmethod
+    def _persistence_has_a_place(cls, features: WizardFeatureFlags, info: ValidationInfo) -> WizardFeatureFlags:
+        database = info.data.get("database")
+        if features.sqlite_persistence and database is not None and database.url == IN_MEMORY:
+            where = {"section": "database", "key": "url"}
+            raise PydanticCustomError("no_file", "must name a file while sqlite_persistence is on", where)
+        return features
 
 
 class ListenConfig(Frozen):
@@ -124,6 +151,7 @@ class ListenConfig(Frozen):
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
 
     @field_validator("workers")
     @classmethod
@@ -188,6 +216,12 @@ class LoggingConfig(Frozen):
     format: Literal["human", "json"] = "human"
 
 
+class ToolsConfig(Frozen):
+    """``[tools]``: the catalogue, a JSON file that maps each tool_name to the JSON Schema of its parameters."""
+
+    catalog: str | None = None
+
+
 class ServerConfig(WizardConfig):
     """All sections. One that is left out counts as empty, so that what is missing are its required keys."""
 
@@ -195,6 +229,7 @@ class ServerConfig(WizardConfig):
     auth: AuthConfig
     rate_limit: RateLimitConfig
     cors: CorsConfig
+    tools: ToolsConfig
     logging: LoggingConfig
 
     @model_validator(mode="before")
@@ -202,7 +237,10 @@ class ServerConfig(WizardConfig):
     def _absent_sections_are_empty(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        return {section: {} for section in cls.model_fields} | dict(data)
+        sections = {section: {} for section in cls.model_fields} | dict(data)
+        if not _persistent(sections["features"]) and isinstance(sections["database"], Mapping):
+            sections["database"] = {"url": IN_MEMORY, **sections["database"]}
+        return sections
 
     @field_validator("auth")
     @classmethod
@@ -276,7 +314,7 @@ def _explain(problem: ErrorDetails, origins: Mapping[tuple[str, str], str | None
     context = problem.get("ctx", {})
     section, *keys = map(str, problem["loc"])
     if "key" in context:
-        keys = [context["key"]]
+        section, keys = context.get("section", section), [context["key"]]
     reasons = {
         "missing": "required",
         "extra_forbidden": "unknown key" if keys else "unknown section",

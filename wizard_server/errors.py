@@ -10,6 +10,9 @@
     │   ├── NotFoundError                not-found
     │   ├── FeatureDisabledError         feature-disabled
     │   ├── StateExistsError             state-exists
+    │   ├── StateExpiredError            state-expired
+    │   ├── TemplateExistsError          template-exists
+    │   ├── TemplateLimitError           template-limit
     │   ├── InvalidTransitionError       invalid-transition
     │   ├── ConflictError
     │   │   ├── VersionConflictError     version-conflict
@@ -93,6 +96,24 @@ class StateExistsError(RequestError):
     """The investigation has a state already."""
 
     code = "state-exists"
+
+
+class StateExpiredError(RequestError):
+    """The state is stale and ``[features] state_recovery`` is off: only a reset brings it back."""
+
+    code = "state-expired"
+
+
+class TemplateExistsError(RequestError):
+    """The user has a template of this name already."""
+
+    code = "template-exists"
+
+
+class TemplateLimitError(RequestError):
+    """The user has ``[state] template_max_count_per_user`` templates already."""
+
+    code = "template-limit"
 
 
 class InvalidTransitionError(RequestError):

@@ -319,7 +319,7 @@ def test_a_sqlite_url_names_its_file(url: str, path: str) -> None:
         ("sqlite:///", "names no file"),
         ("sqlite://relative.db", "names no file"),
         ("sqlite:////", "names no file"),
-        ("sqlite:///:memory:", "plain file"),
+        ("sqlite:///:memory:", "must name a file"),
         ("sqlite:///x.db?mode=ro", "plain file"),
     ],
 )

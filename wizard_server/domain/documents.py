@@ -112,10 +112,10 @@ class MergePatch:
 
     def requested(self, document: Document) -> dict[str, Any]:
         """See `Update`."""
-        return _canonical({field: _merged(document.get(field), value) for field, value in self.patch.items()})
+        return _canonical({field: merged(document.get(field), value) for field, value in self.patch.items()})
 
 
-def _merged(target: Any, patch: Any) -> Any:
+def merged(target: Any, patch: Any) -> Any:
     """Return `target` with the merge `patch` applied (RFC 7396, section 2)."""
     if not isinstance(patch, dict):
         return patch
@@ -124,7 +124,7 @@ def _merged(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = _merged(result.get(key), value)
+            result[key] = merged(result.get(key), value)
     return result
 
 

@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from wizard_server.domain.clock import to_utc, to_wire
 
+MAX_ENTITIES = 10
+MAX_TOOLS = 100
+
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
 Timestamp = Annotated[datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=str, when_used="json")]
 Percentage = Annotated[float, Field(ge=0, le=100)]
@@ -92,9 +95,9 @@ class InvestigationSettings(Schema):
 
     name: Name = Field(description="Investigation name")
     description: str | None = Field(None, description="Investigation description")
-    entities: list[Entity] = Field(description="Entities to investigate", min_length=1, max_length=10)
+    entities: list[Entity] = Field(description="Entities to investigate", min_length=1, max_length=MAX_ENTITIES)
     time_range: TimeRange = Field(description="Investigation time range")
-    tools: list[ToolSelection] = Field(description="Selected tools", min_length=1)
+    tools: list[ToolSelection] = Field(description="Selected tools", min_length=1, max_length=MAX_TOOLS)
     correlation_mode: Literal["AND", "OR"] = Field("OR", description="Entity correlation mode (AND/OR)")
     execution_mode: Literal["parallel", "sequential"] = Field("parallel", description="Execution mode")
 
@@ -194,6 +197,7 @@ class WizardStateResponse(Schema):
     created_at: Timestamp = Field(description="Creation timestamp")
     updated_at: Timestamp = Field(description="Last update timestamp")
     last_accessed: Timestamp | None = Field(None, description="Last access timestamp")
+    stale: bool = Field(default=False, description="Unchanged for longer than [state] cache_ttl_seconds")
 
 
 class WizardStateSummary(Schema):
@@ -208,6 +212,51 @@ class WizardStateSummary(Schema):
     created_at: Timestamp
     updated_at: Timestamp
     last_accessed: Timestamp | None = None
+    stale: bool = False
+
+
+class TemplateCreate(Schema):
+    """The body of ``POST /templates``: exactly one of `settings` and `from_investigation_id`."""
+
+    name: Name = Field(description="Template name")
+    description: str | None = Field(None, description="Template description")
+    settings: InvestigationSettings | None = Field(None, description="Template settings")
+    from_investigation_id: Identifier | None = Field(None, description="Take the settings of this investigation")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "TemplateCreate":
+        if (self.settings is None) == (self.from_investigation_id is None):
+            raise ValueError("give either settings or from_investigation_id")
+        return self
+
+
+class TemplateUpdate(Schema):
+    """The body of PUT and PATCH ``/templates/{id}``: fields that are present replace."""
+
+    name: Name | None = Field(None, description="Updated template name")
+    description: str | None = Field(None, description="Updated description")
+    settings: InvestigationSettings | None = Field(None, description="Updated settings")
+
+
+class TemplateApply(Schema):
+    """The body of ``POST /templates/{id}/apply``; `overrides` is merged over the settings (RFC 7396)."""
+
+    investigation_id: Identifier = Field(description="Investigation to create")
+    name: Name | None = Field(None, description="Investigation name, instead of the template's")
+    overrides: dict[str, Any] | None = Field(None, description="Settings that differ from the template's")
+
+
+class TemplateResponse(Schema):
+    """One template."""
+
+    template_id: Identifier = Field(description="Template identifier")
+    user_id: Identifier = Field(description="User identifier")
+    name: str = Field(description="Template name")
+    description: str | None = Field(None, description="Template description")
+    settings: InvestigationSettings = Field(description="Template settings")
+    usage_count: int = Field(0, description="Usage count", ge=0)
+    created_at: Timestamp = Field(description="Creation timestamp")
+    updated_at: Timestamp = Field(description="Last update timestamp")
 
 
 class PollingResponse(Schema):

@@ -1,6 +1,6 @@
 """What the use cases ask of storage and clock."""
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -32,11 +32,29 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Investigation:
-    """The parent row: who owns it (None: nobody yet) and the newest version its trail knows (0: none)."""
+    """The parent row: who owns it (None: nobody yet) and the newest version it ever had (0: none).
+
+    `purged_at` says when retention removed its state and trail, None when it did not.
+    """
 
     investigation_id: str
     user_id: str | None
     newest_version: int
+    purged_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A user's settings under a name; `usage_count` says how often it was applied."""
+
+    template_id: str
+    user_id: str
+    name: str
+    description: str | None
+    settings: dict[str, Any]
+    usage_count: int
+    created_at: str
+    updated_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,17 @@ class StateFilter:
     wizard_step: str | None
     name_contains: str | None
     updated_since: str | None
+    sort: str
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFilter:
+    """Which of a user's templates to list, in which order."""
+
+    user_id: str
+    contains: str | None
     sort: str
     page: int
     page_size: int
@@ -104,6 +133,21 @@ class Transaction(Protocol):
     def append(self, entry: AuditEntry) -> None:
         """Write an entry that is no version."""
 
+    async def template(self, template_id: str) -> Template | None:
+        """Return a template, or None."""
+
+    async def template_names(self, user_id: str) -> Mapping[str, str]:
+        """Return the names of a user's templates by their ids."""
+
+    def save_template(self, template: Template) -> None:
+        """Write a template, new or changed; what counts its use is not written."""
+
+    def delete_template(self, template: Template) -> None:
+        """Remove a template."""
+
+    def count_use(self, template: Template) -> None:
+        """Add one to the usage count of a template."""
+
 
 class Store(Protocol):
     """Where states and trails live."""
@@ -128,6 +172,12 @@ class Store(Protocol):
 
     async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
         """Return at most `limit` entries that are versions above `down_to` and below `below`, newest first."""
+
+    async def template(self, template_id: str) -> Template | None:
+        """Return a template, or None."""
+
+    async def templates(self, wanted: TemplateFilter) -> tuple[Sequence[Template], int]:
+        """Return one page of a user's templates and the total."""
 
     def touch(self, investigation_id: str, instant: str) -> None:
         """Note that somebody looked at the state; written later, together with others (never a wake-up)."""

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,18 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.documents import Update
-from wizard_server.domain.models import AuditLogCreate, WizardStateCreate
-from wizard_server.domain.ports import AuditEntry, Clock, Store, Transaction
+from wizard_server.domain.models import AuditLogCreate, WizardStateCreate, WizardStep
+from wizard_server.domain.ports import AuditEntry, Clock, Investigation, Store, Transaction
+from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.states import advance
 from wizard_server.domain.validation import validate_state_size
 from wizard_server.errors import (
+    HistoryGoneError,
     NotFoundError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    RequestError,
     StateExistsError,
     ValidationFailedError,
     VersionConflictError,
@@ -60,14 +63,6 @@ class Outcome:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The part of the configuration that use cases depend on."""
-
-    max_size_kb: int
-    require_precondition: bool
-
-
 class WizardService:
     """Creates, reads, changes and deletes wizard states, for callers who may."""
 
@@ -79,37 +74,51 @@ class WizardService:
     async def create(self, caller: Caller, request: WizardStateCreate, origin: Origin) -> StateRecord:
         """Make the state of an investigation, and the investigation where it is absent.
 
-        Raises `StateExistsError`, `MissingScopeError` for another user's id, `StateTooLargeError`.
+        Raises `StateExistsError`, `MissingScopeError` for another user's id, `ValidationFailedError` for tools that
+        are not in the catalogue, `StateTooLargeError`.
         """
         caller.require_own(request.user_id)
+        return await self._store.transact(lambda transaction: self.create_in(transaction, caller, request, origin))
 
-        async def use_case(transaction: Transaction) -> StateRecord:
-            parent = await transaction.investigation(request.investigation_id)
-            taken = parent is not None and parent.user_id not in (None, request.user_id)
-            if taken or await transaction.state(request.investigation_id) is not None:
-                raise StateExistsError(f"investigation {request.investigation_id} has a state already")
-            now = to_wire(self._clock())
-            version = (parent.newest_version if parent else 0) + 1
-            document: Document = {
-                **dict.fromkeys(FIELDS),
-                **request.model_dump(mode="json"),
-                "version": version,
-                "created_at": now,
-                "updated_at": now,
-            }
-            created = self._draft(document, caller, dict.fromkeys(FIELDS, version))
-            parts = Parts(None, created.record.document())
-            transaction.save(created, self._entry(created.record, caller, "STATE_CREATED", parts, origin))
-            return created.record
-
-        return await self._store.transact(use_case)
+    async def create_in(
+        self, transaction: Transaction, caller: Caller, request: WizardStateCreate, origin: Origin
+    ) -> StateRecord:
+        """Make the state within a use case of somebody else's; see `create`."""
+        parent = await transaction.investigation(request.investigation_id)
+        taken = parent is not None and parent.user_id not in (None, request.user_id)
+        if taken or await transaction.state(request.investigation_id) is not None:
+            raise StateExistsError(f"investigation {request.investigation_id} has a state already")
+        now = to_wire(self._clock())
+        version = (parent.newest_version if parent else 0) + 1
+        document: Document = {
+            **dict.fromkeys(FIELDS),
+            **request.model_dump(mode="json"),
+            "version": version,
+            "created_at": now,
+            "updated_at": now,
+        }
+        self._check_tools(document["settings"])
+        created = self._draft(document, caller, dict.fromkeys(FIELDS, version))
+        parts = Parts(None, created.record.document())
+        transaction.save(created, self._entry(created.record, caller, "STATE_CREATED", parts, origin))
+        return created.record
 
     async def read(self, caller: Caller, investigation_id: str) -> StateRecord:
-        """Return the state; raises `NotFoundError` when it is absent or somebody else's."""
+        """Return the state.
+
+        Raises `NotFoundError` when it is absent or somebody else's, `HistoryGoneError` when retention removed it,
+        `StateExpiredError` when it is stale and recovery is off.
+        """
         record = await self._store.state(investigation_id)
         if record is None or not caller.may_see(record.user_id):
-            raise _absent(investigation_id)
+            raise await self.absence(caller, investigation_id)
+        if not self._rules.recovery:
+            self._rules.check_recoverable(record, self._clock())
         return record
+
+    async def absence(self, caller: Caller, investigation_id: str) -> RequestError:
+        """Return the error for a state that is not there for the caller: never was, or was removed by retention."""
+        return _absence(caller, investigation_id, await self._store.investigation(investigation_id))
 
     async def update(
         self, caller: Caller, investigation_id: str, update: Update, precondition: Precondition, origin: Origin
@@ -125,14 +134,32 @@ class WizardService:
             record = await self._changeable(transaction, caller, investigation_id)
             self._check(precondition, record, update.fields)
             document = record.document()
-            fields = advance({field: document[field] for field in FIELDS}, update.requested(document))
+            requested = update.requested(document)
+            revived = self._revived(record, requested)
+            fields = advance({field: document[field] for field in FIELDS}, requested, self._rules.hindrances)
             successor = document | fields
             parts = diff(document, successor)
-            if parts is None:
+            if parts is None and not revived:
                 return Outcome(record, changed=False)
+            parts = parts or Parts({}, {})
+            if "settings" in parts.current:
+                self._check_tools(successor["settings"])
             return Outcome(self._commit(transaction, caller, record, successor, parts, origin), changed=True)
 
         return await self._store.transact(use_case)
+
+    def _revived(self, record: StateRecord, requested: Mapping[str, Any]) -> bool:
+        """Whether the request resets a state that is refused for its age; raise when it does anything else with it."""
+        if requested.get("wizard_step") == WizardStep.SETTINGS:
+            return not self._rules.recovery and self._rules.is_stale(record.updated_at, self._clock())
+        if not self._rules.recovery:
+            self._rules.check_recoverable(record, self._clock())
+        return False
+
+    def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
+        errors = self._rules.tool_errors(settings)
+        if errors:
+            raise ValidationFailedError("the tools are not as the catalogue has them", errors)
 
     def _commit(
         self,
@@ -185,8 +212,8 @@ class WizardService:
 
         async def use_case(transaction: Transaction) -> AuditEntry:
             parent = await transaction.investigation(investigation_id)
-            if parent is None or not caller.may_change(parent.user_id):
-                raise _absent(investigation_id)
+            if parent is None or parent.purged_at or not caller.may_change(parent.user_id):
+                raise _absence(caller, investigation_id, parent)
             now = self._clock()
             entry = AuditEntry(
                 entry_id=new_entry_id(now),
@@ -207,13 +234,13 @@ class WizardService:
     async def require_visible(self, caller: Caller, investigation_id: str) -> None:
         """Raise `NotFoundError` unless the caller may read the investigation's trail, which outlives its state."""
         parent = await self._store.investigation(investigation_id)
-        if parent is None or not caller.may_see(parent.user_id):
-            raise _absent(investigation_id)
+        if parent is None or parent.purged_at or not caller.may_see(parent.user_id):
+            raise _absence(caller, investigation_id, parent)
 
     async def _changeable(self, transaction: Transaction, caller: Caller, investigation_id: str) -> StateRecord:
         record = await transaction.state(investigation_id)
         if record is None or not caller.may_change(record.user_id):
-            raise _absent(investigation_id)
+            raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
         return record
 
     def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str]) -> None:
@@ -271,5 +298,7 @@ def _conflict(record: StateRecord, base: int, fields: Iterable[str]) -> dict[str
     }
 
 
-def _absent(investigation_id: str) -> NotFoundError:
+def _absence(caller: Caller, investigation_id: str, parent: Investigation | None) -> RequestError:
+    if parent is not None and parent.purged_at and caller.may_see(parent.user_id):
+        return HistoryGoneError(f"investigation {investigation_id} was removed by retention at {parent.purged_at}")
     return NotFoundError(f"no investigation {investigation_id}")

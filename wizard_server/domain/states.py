@@ -3,14 +3,14 @@
 `advance` is the only way from one state to the next: it either returns the new fields or raises, and changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wizard_server.domain.changes import diff
 from wizard_server.domain.models import InvestigationStatus as Status
 from wizard_server.domain.models import WizardStep as Step
 from wizard_server.domain.validation import validate_investigation_settings
-from wizard_server.errors import InvalidTransitionError
+from wizard_server.errors import FieldError, InvalidTransitionError
 
 STEP_TRANSITIONS: Mapping[Step, Sequence[Step]] = {
     Step.SETTINGS: (Step.PROGRESS, Step.SETTINGS),
@@ -28,11 +28,15 @@ FINISHED = frozenset({Status.COMPLETED, Status.ERROR})
 _HOME = {"settings": Step.SETTINGS, "progress": Step.PROGRESS, "results": Step.RESULTS}
 
 Fields = dict[str, Any]
+Hindrances = Callable[[Mapping[str, Any] | None], Sequence[FieldError]]
 
 
-def advance(current: Mapping[str, Any], requested: Mapping[str, Any]) -> Fields:
+def advance(
+    current: Mapping[str, Any], requested: Mapping[str, Any], hindrances: Hindrances = validate_investigation_settings
+) -> Fields:
     """Return the five fields of the next state: `current` with `requested` replaced, by the rules of both machines.
 
+    `hindrances` says what keeps an investigation with the given settings from starting.
     Raises `InvalidTransitionError` when a rule refuses; a field that is sent as it is counts as not sent.
     """
     if _is_reset(current, requested):
@@ -45,7 +49,7 @@ def advance(current: Mapping[str, Any], requested: Mapping[str, Any]) -> Fields:
     _check_status(status, to_status)
     _check_step(step, to_step, status, to_status)
     if step is Step.SETTINGS and to_step is Step.PROGRESS:
-        _check_startable(fields["settings"])
+        _check_startable(hindrances(fields["settings"]))
     _check_fields(current, fields)
     return fields
 
@@ -106,8 +110,7 @@ def _check_step(origin: Step, target: Step, status: Status, to_status: Status) -
         raise InvalidTransitionError(reason, origin=origin, target=target, allowed=allowed)
 
 
-def _check_startable(settings: Mapping[str, Any] | None) -> None:
-    errors = validate_investigation_settings(settings)
+def _check_startable(errors: Sequence[FieldError]) -> None:
     if errors:
         raise InvalidTransitionError(
             "the investigation cannot start: " + "; ".join(error.message for error in errors),

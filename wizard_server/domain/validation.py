@@ -30,8 +30,8 @@ def validate_state_size(size_bytes: int, max_size_kb: int) -> None:
         )
 
 
-def validate(model: type[Model], data: Any) -> Model:
-    """Return `data` as `model`; a null counts as absent (contract 3).
+def validate(model: type[Model], data: Any, *, path: str = "") -> Model:
+    """Return `data` as `model`; a null counts as absent (contract 3). `path` is where in the request `data` stands.
 
     Raises `ValidationFailedError` that names every offending field.
     """
@@ -39,8 +39,8 @@ def validate(model: type[Model], data: Any) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         if not _drop_nulls(data, error):
-            raise ValidationFailedError("the request is not valid", field_errors(error)) from None
-    return validate(model, data)
+            raise ValidationFailedError("the request is not valid", field_errors(error, path)) from None
+    return validate(model, data, path=path)
 
 
 def _drop_nulls(data: Any, error: ValidationError) -> bool:
@@ -64,10 +64,15 @@ def _has(holder: Any, step: int | str) -> bool:
     return isinstance(holder, dict) and step in holder
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
+def field_errors(error: ValidationError, path: str = "") -> list[FieldError]:
     """Return pydantic's complaints as the wire has them; the constraint is pydantic's type of error."""
+    above = [path] if path else []
     return [
-        FieldError(".".join(str(step) for step in detail["loc"]), _readable(detail["msg"]), detail["type"])
+        FieldError(
+            ".".join([*above, *(str(step) for step in detail["loc"])]) or "body",
+            _readable(detail["msg"]),
+            detail["type"],
+        )
         for detail in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 

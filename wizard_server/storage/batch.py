@@ -1,12 +1,27 @@
 """What the use cases of one group commit read and write, before any of it reaches the database."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from wizard_server.domain.ports import AuditEntry, Investigation
+from wizard_server.domain.ports import AuditEntry, Investigation, Template
 from wizard_server.domain.state import Draft, StateRecord
 
-LoadState = Callable[[str], Awaitable[StateRecord | None]]
-LoadInvestigation = Callable[[str], Awaitable[Investigation | None]]
+
+class Committed(Protocol):
+    """What the database has."""
+
+    async def state(self, investigation_id: str) -> StateRecord | None:
+        """Return a state, or None."""
+
+    async def investigation(self, investigation_id: str) -> Investigation | None:
+        """Return the parent row, or None."""
+
+    async def template(self, template_id: str) -> Template | None:
+        """Return a template, or None."""
+
+    async def template_names(self, user_id: str) -> dict[str, str]:
+        """Return the names of a user's templates by their ids."""
 
 
 class Batch:
@@ -15,26 +30,27 @@ class Batch:
     However often a state changes within the batch, its row is written once; every version has its entry.
     """
 
-    def __init__(self, load_state: LoadState, load_investigation: LoadInvestigation) -> None:
-        self._load_state = load_state
-        self._load_investigation = load_investigation
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
         self._base: dict[str, StateRecord | None] = {}
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}
         self.entries: list[AuditEntry] = []
+        self.templates: dict[str, Template | None] = {}
+        self.uses: Counter[str] = Counter()
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """See `Transaction`."""
         if investigation_id in self._head:
             head = self._head[investigation_id]
             return head.record if head else None
-        record = await self._load_state(investigation_id)
+        record = await self._committed.state(investigation_id)
         self._base[investigation_id] = record
         return record
 
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """See `Transaction`."""
-        known = await self._load_investigation(investigation_id)
+        known = await self._committed.investigation(investigation_id)
         claim = self.claims.get(investigation_id)
         written = [entry.version or 0 for entry in self.entries if entry.investigation_id == investigation_id]
         if claim is None and not written:
@@ -42,6 +58,22 @@ class Batch:
         owner = known.user_id if known else None
         newest = max([known.newest_version if known else 0, *written])
         return Investigation(investigation_id, owner or (claim.user_id if claim else None), newest)
+
+    async def template(self, template_id: str) -> Template | None:
+        """See `Transaction`."""
+        if template_id in self.templates:
+            return self.templates[template_id]
+        return await self._committed.template(template_id)
+
+    async def template_names(self, user_id: str) -> Mapping[str, str]:
+        """See `Transaction`."""
+        names = await self._committed.template_names(user_id)
+        for key, template in self.templates.items():
+            if template is None:
+                names.pop(key, None)
+            elif template.user_id == user_id:
+                names[key] = template.name
+        return names
 
     def save(self, draft: Draft, entry: AuditEntry) -> None:
         """See `Transaction`; the state has been read through `state` before."""
@@ -60,10 +92,22 @@ class Batch:
         """See `Transaction`."""
         self.entries.append(entry)
 
+    def save_template(self, template: Template) -> None:
+        """See `Transaction`."""
+        self.templates[template.template_id] = template
+
+    def delete_template(self, template: Template) -> None:
+        """See `Transaction`."""
+        self.templates[template.template_id] = None
+
+    def count_use(self, template: Template) -> None:
+        """See `Transaction`."""
+        self.uses[template.template_id] += 1
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was written."""
-        return not self.entries
+        return not (self.entries or self.templates or self.uses)
 
     def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
         """Yield for each state that was written what the database has and what it shall have."""

@@ -7,13 +7,20 @@ from typing import Any
 
 import orjson
 
-from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter
+from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter, Template, TemplateFilter
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.groupcommit import StaleBaseError
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.rows import entry_from_row, entry_to_row, state_from_row, state_to_row
+from wizard_server.storage.rows import (
+    entry_from_row,
+    entry_to_row,
+    state_from_row,
+    state_to_row,
+    template_from_row,
+    template_to_row,
+)
 from wizard_server.storage.sqlite import Connection
 
 NEWEST_FIRST = "-updated_at"
@@ -24,6 +31,7 @@ class Repository:
 
     def __init__(self, engine: str = "sqlite") -> None:
         self._queries: Mapping[str, Query] = load_queries(engine)
+        self._audit = True
 
     async def state(self, connection: Connection, investigation_id: str) -> StateRecord | None:
         """Return the newest committed version of a state."""
@@ -33,7 +41,9 @@ class Repository:
     async def investigation(self, connection: Connection, investigation_id: str) -> Investigation | None:
         """Return the parent row of a state."""
         rows = await connection.fetch_all(self._queries["investigations.get"], {"investigation_id": investigation_id})
-        return Investigation(rows[0]["id"], rows[0]["user_id"], rows[0]["newest_version"]) if rows else None
+        if not rows:
+            return None
+        return Investigation(investigation_id, rows[0]["user_id"], rows[0]["newest_version"], rows[0]["purged_at"])
 
     async def versions(self, connection: Connection, investigation_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions of those of the given states that exist."""
@@ -70,6 +80,27 @@ class Repository:
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
         return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.trail"], parameters)]
 
+    async def template(self, connection: Connection, template_id: str) -> Template | None:
+        """Return one template."""
+        rows = await connection.fetch_all(self._queries["templates.get"], {"template_id": template_id})
+        return template_from_row(rows[0]) if rows else None
+
+    async def template_names(self, connection: Connection, user_id: str) -> dict[str, str]:
+        """Return the names of a user's templates by their ids."""
+        rows = await connection.fetch_all(self._queries["templates.names"], {"user_id": user_id})
+        return {row["template_id"]: row["name"] for row in rows}
+
+    async def templates(self, connection: Connection, wanted: TemplateFilter) -> tuple[list[Template], int]:
+        """Return one page of a user's templates and the total."""
+        rows, total = await self._page(connection, "templates.list", "templates.count", asdict(wanted))
+        return [template_from_row(row) for row in rows], total
+
+    async def switch_audit(self, connection: Connection, *, enabled: bool) -> None:
+        """Say whether changes are written to the trail, to the triggers too."""
+        self._audit = enabled
+        async with _Commit(self._queries, connection):
+            await connection.execute(self._queries["audit.switch"], {"enabled": int(enabled)})
+
     async def data_version(self, connection: Connection) -> int:
         """Return a number that differs after another connection or process has committed."""
         rows = await connection.fetch_all(self._queries["connection.data_version"])
@@ -96,16 +127,34 @@ class Repository:
             # Entries come before states: the triggers stay silent where a version has its entry already.
             claims = [_claim(record) for record in batch.claims.values()]
             await self._run(connection, "investigations.claim", claims)
-            await self._run(connection, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
+            if self._audit:
+                await self._run(connection, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
             await self._run(connection, "states.delete", deletes)
             await self._run(connection, "states.insert", inserts)
             await self._run(connection, "states.update", updates)
+            await self._write_templates(connection, batch)
 
-    async def _run(self, connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _write_templates(self, connection: Connection, batch: Batch) -> None:
+        gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
+        # Deletions first: a name that one template gives up may be another's.
+        await self._run(connection, "templates.delete", gone, missing_is_fine=True)
+        saved = [template_to_row(template) for template in batch.templates.values() if template is not None]
+        await self._run(connection, "templates.save", saved)
+        uses = [{"template_id": key, "uses": count} for key, count in batch.uses.items()]
+        await self._run(connection, "templates.count_use", uses, missing_is_fine=True)
+
+    async def _run(
+        self,
+        connection: Connection,
+        name: str,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        missing_is_fine: bool = False,
+    ) -> None:
         if not rows:
             return
         changed = await connection.execute_many(self._queries[name], rows)
-        if changed != len(rows):
+        if changed != len(rows) and not missing_is_fine:
             raise StaleBaseError(f"{name} met {changed} of {len(rows)} rows")
 
 

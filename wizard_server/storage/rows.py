@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from wizard_server.domain.changes import Parts
-from wizard_server.domain.ports import AuditEntry
+from wizard_server.domain.ports import AuditEntry, Template
 from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode_body
 
 
@@ -73,6 +73,33 @@ def entry_from_row(row: Values) -> AuditEntry:
         timestamp=row["timestamp"],
         version=row["version"],
         mutation_id=row["mutation_id"],
+    )
+
+
+def template_to_row(template: Template) -> dict[str, Any]:
+    """Return the parameters of ``templates.save``."""
+    return {
+        "template_id": template.template_id,
+        "user_id": template.user_id,
+        "name": template.name,
+        "description": template.description,
+        "template_json": _encoded(template.settings),
+        "created_at": template.created_at,
+        "updated_at": template.updated_at,
+    }
+
+
+def template_from_row(row: Values) -> Template:
+    """Return the template of a ``templates.get`` or ``templates.list`` row."""
+    return Template(
+        template_id=row["template_id"],
+        user_id=row["user_id"],
+        name=row["name"],
+        description=row["description"],
+        settings=_decoded(row["template_json"]),
+        usage_count=row["usage_count"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 Parameters = Mapping[str, Any]
 BUSY_TIMEOUT_SECONDS = 5.0
+_MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
 
@@ -71,7 +73,7 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
     Raises `StorageUnavailableError` when the file cannot be opened.
     """
     mode = "ro" if read_only else "rwc" if create else "rw"
-    uri = f"file:{_quoted(path)}?mode={mode}"
+    uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
     try:
         raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
     except sqlite3.Error as error:
@@ -85,6 +87,11 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
         await connection.close()
         raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
     return connection
+
+
+def memory_path() -> str:
+    """Return the path of a new database in memory, shared by all connections of this process while one is open."""
+    return f"{_MEMORY}{secrets.token_hex(8)}?vfs=memdb"
 
 
 def _quoted(path: str) -> str:

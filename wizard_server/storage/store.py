@@ -16,6 +16,8 @@ from wizard_server.domain.ports import (
     Publish,
     StateEvent,
     StateFilter,
+    Template,
+    TemplateFilter,
     Transaction,
 )
 from wizard_server.domain.state import StateRecord
@@ -42,6 +44,7 @@ class StoreOptions:
     pool_timeout: float
     echo: bool
     cache_max_bytes: int
+    audit: bool = True
 
 
 class StateStore:
@@ -72,7 +75,7 @@ class StateStore:
         self._touched: dict[str, str] = {}
         self._data_version: int | None = None
         self._commits = GroupCommit(
-            begin=lambda: Batch(self.state, self.investigation),
+            begin=lambda: Batch(self),
             flush=self._flush,
             committed=self._committed,
             forget=self._forget,
@@ -85,8 +88,13 @@ class StateStore:
         """Open the database; `watched` names the investigations whose external changes shall be published."""
         writer = await connect(options.path, echo=options.echo)
         store = cls(options, writer, publish, watched, clock)
-        await store.notice_external_commits()
+        await store.start(audit=options.audit)
         return store
+
+    async def start(self, *, audit: bool) -> None:
+        """Tell the database whether there is a trail, and begin to notice who else writes to it."""
+        await self._repository.switch_audit(self._writer, enabled=audit)
+        await self.notice_external_commits()
 
     async def close(self) -> None:
         """Commit what has queued, write what was touched, close every connection."""
@@ -145,6 +153,18 @@ class StateStore:
         return await self._read(
             lambda reader: self._repository.trail(reader, investigation_id, down_to=down_to, below=below, limit=limit)
         )
+
+    async def template(self, template_id: str) -> Template | None:
+        """See `Store`."""
+        return await self._read(lambda reader: self._repository.template(reader, template_id))
+
+    async def template_names(self, user_id: str) -> dict[str, str]:
+        """Return the names of a user's templates by their ids."""
+        return await self._read(lambda reader: self._repository.template_names(reader, user_id))
+
+    async def templates(self, wanted: TemplateFilter) -> tuple[Sequence[Template], int]:
+        """See `Store`."""
+        return await self._read(lambda reader: self._repository.templates(reader, wanted))
 
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database answers."""

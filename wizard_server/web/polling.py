@@ -14,13 +14,13 @@ from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.polling import Intervals, Until, Wait
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import FIELDS, StateRecord
-from wizard_server.errors import NotFoundError, StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError
 from wizard_server.events import Hub, WaitEnd
 from wizard_server.web.etags import etag, parse_tags
-from wizard_server.web.keys import CLOCK, CONFIG, HUB, SERVICE, STORE
+from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, preferences, query
-from wizard_server.web.responses import around_state, json_response
+from wizard_server.web.responses import around_state, json_response, seen
 
 _JITTER_SHARE = 16
 _UNTIL_VALUES = {"status": frozenset(InvestigationStatus), "wizard_step": frozenset(WizardStep)}
@@ -81,7 +81,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         end = await hub.park(waiter, caller.user_id, wait.satisfied, limit)
     if isinstance(end, StateEvent):
         if end.record is None:
-            raise NotFoundError(f"no investigation {investigation_id}")
+            raise await service.absence(caller, investigation_id)
         return _answer(request, asked, end.record, end)
     record = await service.read(caller, investigation_id)
     if end is WaitEnd.DRAINING:
@@ -150,7 +150,8 @@ def _answer(
     if asked.by_header and not changed:
         return web.Response(status=304, headers=headers)
     before = _before(record, event, changed, wait.is_reset(record), interval, to_wire(now))
-    return around_state(request, record, before, to_wire(now), b"}", headers=headers, summary=asked.summary)
+    after = seen(to_wire(now), stale=request.app[RULES].is_stale(record.updated_at, now)) + b"}"
+    return around_state(request, record, before, after, headers=headers, summary=asked.summary)
 
 
 def _before(

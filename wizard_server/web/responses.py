@@ -44,12 +44,18 @@ def state_response(
     record: StateRecord,
     last_accessed: str | None,
     *,
+    stale: bool = False,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Return a state with its ETag."""
     sent = {**state_headers(record.version), **(headers or {})}
-    return around_state(request, record, b"", last_accessed, b"", status=status, headers=sent)
+    return around_state(request, record, b"", seen(last_accessed, stale=stale), status=status, headers=sent)
+
+
+def seen(last_accessed: str | None, *, stale: bool) -> bytes:
+    """Return the end of a state's body: what depends on when it is read, not on its version."""
+    return orjson.dumps({"last_accessed": last_accessed, "stale": stale})[1:]
 
 
 def state_headers(version: int) -> dict[str, str]:
@@ -61,16 +67,18 @@ def around_state(
     request: web.Request,
     record: StateRecord,
     before: bytes,
-    last_accessed: str | None,
     after: bytes,
     *,
     status: int = 200,
     headers: dict[str, str],
     summary: bool = False,
 ) -> web.Response:
-    """Return a JSON body that holds a state between `before` and `after`; the state itself is encoded once."""
+    """Return a JSON body that holds a state between `before` and `after`; the state itself is encoded once.
+
+    `after` begins with further members of the state (see `seen`).
+    """
     body = _summary(record) if summary else record.body
-    tail = b',"last_accessed":' + orjson.dumps(last_accessed) + b"}" + after
+    tail = b"," + after
     if len(body) > COMPRESS_OVER and accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"
         text = _gzip_around(before, body[:-1], _deflated(record, body, summary=summary), tail)

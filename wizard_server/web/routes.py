@@ -8,7 +8,7 @@ from aiohttp import web
 from wizard_server.config import ServerConfig
 from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
 from wizard_server.errors import FeatureDisabledError
-from wizard_server.web import history, operations, polling, states
+from wizard_server.web import frontend, history, operations, polling, states, templates
 from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -41,6 +41,7 @@ class OpenRoute:
 
 
 _STATE = "/api/v1/wizard-state/{investigation_id}"
+_TEMPLATE = "/api/v1/templates/{template_id}"
 ROUTES: tuple[Route | OpenRoute, ...] = (
     Route("POST", "/api/v1/wizard-state", states.create, WRITERS),
     Route("GET", "/api/v1/wizard-state", states.list_states, READERS),
@@ -48,8 +49,17 @@ ROUTES: tuple[Route | OpenRoute, ...] = (
     Route("PATCH", _STATE, states.update, WRITERS),
     Route("PUT", _STATE, states.update, WRITERS),
     Route("DELETE", _STATE, states.delete, WRITERS),
-    Route("GET", f"{_STATE}/history", history.read, READERS),
-    Route("POST", f"{_STATE}/history", history.append, WRITERS),
+    Route("GET", f"{_STATE}/history", history.read, READERS, feature="audit_logging"),
+    Route("POST", f"{_STATE}/history", history.append, WRITERS, feature="audit_logging"),
+    Route("GET", "/api/v1/templates", templates.list_templates, READERS, feature="templates_enabled"),
+    Route("POST", "/api/v1/templates", templates.create, WRITERS, feature="templates_enabled"),
+    Route("GET", _TEMPLATE, templates.read, READERS, feature="templates_enabled"),
+    Route("PUT", _TEMPLATE, templates.update, WRITERS, feature="templates_enabled"),
+    Route("PATCH", _TEMPLATE, templates.update, WRITERS, feature="templates_enabled"),
+    Route("DELETE", _TEMPLATE, templates.delete, WRITERS, feature="templates_enabled"),
+    Route("POST", f"{_TEMPLATE}/apply", templates.apply, WRITERS, feature="templates_enabled"),
+    Route("GET", "/api/v1/tools", frontend.tools, READERS),
+    Route("GET", "/api/v1/config", frontend.config, READERS),
     OpenRoute("GET", "/api/v1/polling/health", polling.health, feature="polling_enabled"),
     Route(
         "GET",

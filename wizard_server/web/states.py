@@ -10,8 +10,10 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.models import InvestigationStatus, Schema, Timestamp, WizardStateCreate, WizardStep
 from wizard_server.domain.ports import StateFilter
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags
-from wizard_server.web.keys import CLOCK, SERVICE, STORE
+from wizard_server.web.keys import CLOCK, CONFIG, RULES, SERVICE, STORE
 from wizard_server.web.requests import (
     origin,
     path_identifier,
@@ -52,7 +54,11 @@ class VersionQuery(Schema):
 async def create(request: web.Request, caller: Caller) -> web.Response:
     """Make a wizard state."""
     asked = await read_model(request, WizardStateCreate)
-    record = await request.app[SERVICE].create(caller, asked, origin(request, caller))
+    return created(request, await request.app[SERVICE].create(caller, asked, origin(request, caller)))
+
+
+def created(request: web.Request, record: StateRecord) -> web.Response:
+    """Return the answer for a state that was just made."""
     headers = {"Location": f"/api/v1/wizard-state/{record.investigation_id}"}
     if preferences(request).get("return") == "minimal":
         return web.Response(status=201, headers={**state_headers(record.version), **headers, **_MINIMAL})
@@ -64,15 +70,19 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     version = query(request, VersionQuery).version
     record = await request.app[SERVICE].read(caller, investigation_id)
-    now = to_wire(request.app[CLOCK]())
-    request.app[STORE].touch(investigation_id, now)
+    now = request.app[CLOCK]()
+    request.app[STORE].touch(investigation_id, to_wire(now))
     tags = parse_tags(request.headers.get("If-None-Match"))
     if tags is not None and (tags.anything or (version or record.version) in tags.versions):
         return web.Response(status=304, headers=state_headers(version or record.version))
     if version is None or version == record.version:
-        return state_response(request, record, now)
+        stale = request.app[RULES].is_stale(record.updated_at, now)
+        return state_response(request, record, to_wire(now), stale=stale)
+    if not request.app[CONFIG].features.audit_logging:
+        raise FeatureDisabledError("the feature audit_logging is switched off, so older versions are not kept")
     document = await rebuild(request.app[STORE], record, version)
-    return json_response(request, {**document, "last_accessed": None}, headers=state_headers(version))
+    body = {**document, "last_accessed": None, "stale": False}
+    return json_response(request, body, headers=state_headers(version))
 
 
 async def list_states(request: web.Request, caller: Caller) -> web.Response:
@@ -89,7 +99,9 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
         page_size=asked.page_size,
     )
     rows, total = await request.app[STORE].states(wanted)
-    return json_response(request, paginated(rows, total, asked))
+    rules, now = request.app[RULES], request.app[CLOCK]()
+    items = [{**row, "stale": rules.is_stale(row["updated_at"], now)} for row in rows]
+    return json_response(request, paginated(items, total, asked))
 
 
 def paginated(items: object, total: int, page: Page) -> dict[str, object]:

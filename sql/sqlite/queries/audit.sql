@@ -36,3 +36,9 @@ FROM investigation_audit_log
 WHERE investigation_id = :investigation_id AND version > :down_to AND version < :below
 ORDER BY version DESC
 LIMIT :limit;
+
+-- name: audit.switch
+-- Whether changes are written to the trail, for the triggers; nothing is written when it is so already.
+UPDATE audit_switch
+SET enabled = :enabled
+WHERE enabled <> :enabled;

@@ -1,0 +1,44 @@
+"""The part of the configuration that use cases depend on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.state import StateRecord
+from wizard_server.domain.tools import ToolCatalogue
+from wizard_server.domain.validation import validate_investigation_settings
+from wizard_server.errors import FieldError, StateExpiredError
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits and switches; `recovery` off means that stale states are refused until they are reset."""
+
+    max_size_kb: int
+    require_precondition: bool
+    stale_after: timedelta
+    recovery: bool
+    max_templates: int
+    catalogue: ToolCatalogue | None
+
+    def tool_errors(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
+        """Return what the catalogue has against the tools of `settings`."""
+        return self.catalogue.errors(settings) if self.catalogue and settings else []
+
+    def hindrances(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
+        """Return what keeps an investigation with `settings` from starting."""
+        return [*validate_investigation_settings(settings), *self.tool_errors(settings)]
+
+    def is_stale(self, updated_at: str, now: datetime) -> bool:
+        """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""
+        return updated_at < to_wire(now - self.stale_after)
+
+    def check_recoverable(self, record: StateRecord, now: datetime) -> None:
+        """Raise `StateExpiredError` for a stale state when stale states are not recovered."""
+        if not self.recovery and self.is_stale(record.updated_at, now):
+            raise StateExpiredError(
+                f"{record.investigation_id} has not changed since {record.updated_at};"
+                f" state recovery is off, so reset it: wizard_step SETTINGS"
+            )

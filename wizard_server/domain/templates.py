@@ -1,0 +1,199 @@
+"""Templates: settings that a user keeps under a name and applies to new investigations (specification, table 2)."""
+
+import uuid
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.changes import Parts
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.documents import merged
+from wizard_server.domain.models import (
+    InvestigationSettings,
+    TemplateApply,
+    TemplateCreate,
+    TemplateUpdate,
+    WizardStateCreate,
+)
+from wizard_server.domain.ports import AuditEntry, Clock, Store, Template, TemplateFilter, Transaction
+from wizard_server.domain.rules import Rules
+from wizard_server.domain.service import Origin, WizardService, new_entry_id
+from wizard_server.domain.state import StateRecord
+from wizard_server.domain.validation import validate
+from wizard_server.errors import (
+    FieldError,
+    NotFoundError,
+    TemplateExistsError,
+    TemplateLimitError,
+    ValidationFailedError,
+)
+
+Request = TypeVar("Request", TemplateCreate, TemplateUpdate)
+
+
+class TemplateService:
+    """Keeps the templates of each user; nobody sees those of others."""
+
+    def __init__(self, store: Store, wizard: WizardService, clock: Clock, rules: Rules) -> None:
+        self._store = store
+        self._wizard = wizard
+        self._clock = clock
+        self._rules = rules
+
+    async def create(self, caller: Caller, body: Any, origin: Origin) -> Template:
+        """Make a template from `body`, a `TemplateCreate`.
+
+        Raises `ValidationFailedError` with every error, `TemplateExistsError`, `TemplateLimitError`, `NotFoundError`
+        for an investigation that the caller does not see.
+        """
+        request, errors = self._validated(TemplateCreate, body)
+
+        async def use_case(transaction: Transaction) -> Template:
+            names = await transaction.template_names(caller.user_id)
+            name = _name_of(body)
+            _check(name, taken=name in names.values(), errors=errors)
+            if request is None:
+                raise ValidationFailedError("the template is not valid", errors)
+            settings, record = await self._settings(transaction, caller, request)
+            if len(names) >= self._rules.max_templates:
+                limit = self._rules.max_templates
+                raise TemplateLimitError(f"a user has at most {limit} templates", limit=limit)
+            now = to_wire(self._clock())
+            key = str(uuid.uuid4())
+            template = Template(key, caller.user_id, request.name, request.description, settings, 0, now, now)
+            transaction.save_template(template)
+            if record is not None:
+                transaction.append(self._entry(record, caller, "TEMPLATE_SAVED", template, origin))
+            return template
+
+        return await self._store.transact(use_case)
+
+    async def _settings(
+        self, transaction: Transaction, caller: Caller, request: TemplateCreate
+    ) -> tuple[dict[str, Any], StateRecord | None]:
+        """Return the settings of a new template, and the state that they come from, if any."""
+        if request.settings is not None:
+            return request.settings.model_dump(mode="json"), None
+        key = request.from_investigation_id or ""
+        record = await transaction.state(key)
+        if record is None or not caller.may_see(record.user_id):
+            raise NotFoundError(f"no investigation {key}")
+        settings = record.document()["settings"]
+        errors = self._rules.hindrances(settings)
+        if errors:
+            raise ValidationFailedError(f"the settings of investigation {key} make no template", errors)
+        return settings, record
+
+    async def read(self, caller: Caller, template_id: str) -> Template:
+        """Return a template; raises `NotFoundError`."""
+        return _own(caller, template_id, await self._store.template(template_id))
+
+    async def page(self, wanted: TemplateFilter) -> tuple[list[Template], int]:
+        """Return one page of a user's templates and the total."""
+        templates, total = await self._store.templates(wanted)
+        return [*templates], total
+
+    async def update(self, caller: Caller, template_id: str, body: Any) -> Template:
+        """Bring `body`, a `TemplateUpdate`, into a template; content that is there already changes nothing.
+
+        Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`.
+        """
+        request, errors = self._validated(TemplateUpdate, body)
+
+        async def use_case(transaction: Transaction) -> Template:
+            template = _own(caller, template_id, await transaction.template(template_id))
+            names = await transaction.template_names(caller.user_id)
+            name = _name_of(body)
+            taken = name in [other for key, other in names.items() if key != template_id]
+            _check(name, taken=taken, errors=errors)
+            if request is None:
+                raise ValidationFailedError("the template is not valid", errors)
+            changed = replace(template, **request.model_dump(mode="json", exclude_none=True, include={"name"}))
+            if request.description is not None:
+                changed = replace(changed, description=request.description)
+            if request.settings is not None:
+                changed = replace(changed, settings=request.settings.model_dump(mode="json"))
+            if changed == template:
+                return template
+            changed = replace(changed, updated_at=to_wire(self._clock()))
+            transaction.save_template(changed)
+            return changed
+
+        return await self._store.transact(use_case)
+
+    async def delete(self, caller: Caller, template_id: str) -> None:
+        """Remove a template; raises `NotFoundError`."""
+
+        async def use_case(transaction: Transaction) -> None:
+            transaction.delete_template(_own(caller, template_id, await transaction.template(template_id)))
+
+        await self._store.transact(use_case)
+
+    async def apply(self, caller: Caller, template_id: str, request: TemplateApply, origin: Origin) -> StateRecord:
+        """Make the state of a new investigation from a template, and count the use.
+
+        Raises `NotFoundError`, `StateExistsError`, `ValidationFailedError` for overrides that do not fit.
+        """
+
+        async def use_case(transaction: Transaction) -> StateRecord:
+            template = _own(caller, template_id, await transaction.template(template_id))
+            settings = merged(template.settings, request.overrides or {})
+            if request.name is not None:
+                settings["name"] = request.name
+            asked = WizardStateCreate(
+                investigation_id=request.investigation_id,
+                user_id=caller.user_id,
+                settings=validate(InvestigationSettings, settings, path="overrides"),
+            )
+            record = await self._wizard.create_in(transaction, caller, asked, origin)
+            transaction.append(self._entry(record, caller, "TEMPLATE_APPLIED", template, origin))
+            transaction.count_use(template)
+            return record
+
+        return await self._store.transact(use_case)
+
+    def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
+        """Return `body` as `model`, or None and everything that is wrong with it."""
+        try:
+            request = validate(model, body)
+        except ValidationFailedError as error:
+            return None, [FieldError(**detail) for detail in error.extra["errors"]]
+        settings = request.settings.model_dump(mode="json") if request.settings else None
+        errors = [*self._rules.hindrances(settings)] if settings else []
+        return None if errors else request, errors
+
+    def _entry(
+        self, record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin
+    ) -> AuditEntry:
+        now = self._clock()
+        return AuditEntry(
+            entry_id=new_entry_id(now),
+            investigation_id=record.investigation_id,
+            user_id=caller.user_id,
+            action_type=action,
+            parts=Parts(None, {"template_id": template.template_id, "template_name": template.name}),
+            source=origin.source,
+            timestamp=to_wire(now),
+            version=None,
+            mutation_id=origin.mutation_id,
+        )
+
+
+def _own(caller: Caller, template_id: str, template: Template | None) -> Template:
+    if template is None or template.user_id != caller.user_id:
+        raise NotFoundError(f"no template {template_id}")
+    return template
+
+
+def _name_of(body: Any) -> str | None:
+    name = body.get("name") if isinstance(body, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _check(name: str | None, *, taken: bool, errors: list[FieldError]) -> None:
+    """Raise with every error in one answer; a name that is taken is a conflict when it is the only one."""
+    duplicate = FieldError("name", f"a template with name {name!r} exists already", "unique")
+    if errors:
+        raise ValidationFailedError("the template is not valid", [*errors, *([duplicate] if taken else [])])
+    if taken:
+        raise TemplateExistsError(duplicate.message, errors=[asdict(duplicate)])

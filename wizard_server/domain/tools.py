@@ -1,0 +1,54 @@
+"""The tool catalogue: which tools exist, and what their parameters must be (a JSON Schema each)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry
+
+from wizard_server.errors import FieldError
+
+
+class ToolCatalogue:
+    """The known tools by name."""
+
+    def __init__(self, schemas: Mapping[str, Any]) -> None:
+        self.schemas = schemas
+        self._validators = {name: _validator(name, schema) for name, schema in schemas.items()}
+
+    @classmethod
+    def of(cls, value: Any) -> "ToolCatalogue":
+        """Return `value` as a catalogue; raise `ValueError` that says what keeps it from being one."""
+        if not isinstance(value, dict):
+            raise ValueError("must be an object that maps each tool_name to a JSON Schema")  # noqa: TRY004 - bad data
+        return cls(value)
+
+    def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
+        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of those that are enabled."""
+        found: list[FieldError] = []
+        for index, tool in enumerate(settings["tools"]):
+            place = f"{path}.tools.{index}"
+            validator = self._validators.get(tool["tool_name"])
+            if validator is None:
+                found.append(FieldError(f"{place}.tool_name", f"unknown tool {tool['tool_name']}", "catalog"))
+            elif tool["enabled"]:
+                found += _violations(validator, tool["parameters"] or {}, f"{place}.parameters")
+        return found
+
+
+def _validator(name: str, schema: Any) -> Draft202012Validator:
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        where = ".".join(str(step) for step in error.absolute_path)
+        raise ValueError(f"tool {name}: not a JSON Schema: {where}: {error.message}") from None
+    # An empty registry: a reference to another document is an error, never a request to somewhere.
+    return Draft202012Validator(schema, registry=Registry())
+
+
+def _violations(validator: Draft202012Validator, parameters: Any, path: str) -> list[FieldError]:
+    return [
+        FieldError(".".join([path, *(str(step) for step in error.absolute_path)]), error.message, str(error.validator))
+        for error in sorted(validator.iter_errors(parameters), key=lambda error: list(map(str, error.absolute_path)))
+    ]

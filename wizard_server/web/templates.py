@@ -1,0 +1,87 @@
+"""``/api/v1/templates``: settings that a user keeps and applies (contract 4)."""
+
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.models import TemplateApply
+from wizard_server.domain.ports import Template, TemplateFilter
+from wizard_server.web.keys import TEMPLATES
+from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
+from wizard_server.web.responses import json_response
+from wizard_server.web.states import Page, created, paginated
+
+
+class TemplatesQuery(Page):
+    """The parameters of ``GET /templates``."""
+
+    q: str | None = Field(None, max_length=255, description="part of the name or the description")
+    sort: Literal[
+        "name",
+        "-name",
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-updated_at",
+        "usage_count",
+        "-usage_count",
+    ] = "-updated_at"
+
+
+async def list_templates(request: web.Request, caller: Caller) -> web.Response:
+    """Return one page of the caller's templates."""
+    asked = query(request, TemplatesQuery)
+    wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, asked.page, asked.page_size)
+    templates, total = await request.app[TEMPLATES].page(wanted)
+    return json_response(request, paginated([_wire(template) for template in templates], total, asked))
+
+
+async def create(request: web.Request, caller: Caller) -> web.Response:
+    """Make a template from settings, or from those of an investigation."""
+    body = await read_body(request, JSON)
+    template = await request.app[TEMPLATES].create(caller, body, origin(request, caller))
+    headers = {"Location": f"/api/v1/templates/{template.template_id}"}
+    return json_response(request, _wire(template), status=201, headers=headers)
+
+
+async def read(request: web.Request, caller: Caller) -> web.Response:
+    """Return one template."""
+    template = await request.app[TEMPLATES].read(caller, path_identifier(request, "template_id"))
+    return json_response(request, _wire(template))
+
+
+async def update(request: web.Request, caller: Caller) -> web.Response:
+    """Change a template."""
+    template_id = path_identifier(request, "template_id")
+    body = await read_body(request, JSON)
+    return json_response(request, _wire(await request.app[TEMPLATES].update(caller, template_id, body)))
+
+
+async def delete(request: web.Request, caller: Caller) -> web.Response:
+    """Remove a template."""
+    await request.app[TEMPLATES].delete(caller, path_identifier(request, "template_id"))
+    return web.Response(status=204)
+
+
+async def apply(request: web.Request, caller: Caller) -> web.Response:
+    """Make a wizard state from a template, and count the use."""
+    template_id = path_identifier(request, "template_id")
+    asked = await read_model(request, TemplateApply)
+    record = await request.app[TEMPLATES].apply(caller, template_id, asked, origin(request, caller))
+    return created(request, record)
+
+
+def _wire(template: Template) -> dict[str, Any]:
+    """Return the members of the specification's `TemplateResponse`."""
+    return {
+        "template_id": template.template_id,
+        "user_id": template.user_id,
+        "name": template.name,
+        "description": template.description,
+        "settings": template.settings,
+        "usage_count": template.usage_count,
+        "created_at": template.created_at,
+        "updated_at": template.updated_at,
+    }
