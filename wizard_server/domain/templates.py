@@ -28,7 +28,7 @@ from wizard_server.errors import (
     ValidationFailedError,
 )
 
-Request = TypeVar("Request", TemplateCreate, TemplateUpdate)
+Request = TypeVar("Request", bound=TemplateCreate | TemplateUpdate)
 
 
 class TemplateService:
