@@ -92,6 +92,9 @@ class WizardPollingConfig(Frozen):
     max_wait_seconds: int = Field(default=55, ge=1, le=300)
     max_waiters: int = Field(default=20000, ge=1)
     max_waiters_per_user: int = Field(default=10000, ge=1)
+    max_push_per_user: int = Field(default=50, ge=1)
+    heartbeat_seconds: int = Field(default=15, ge=1, le=300)
+    send_timeout_seconds: int = Field(default=10, ge=1, le=300)
     stall_after_seconds: int = Field(default=120, ge=1)
 
     @field_validator("normal_interval_ms", "slow_interval_ms")
@@ -114,6 +117,7 @@ class WizardStateConfig(Frozen):
     history_max_age_days: int = Field(default=90, ge=7, le=365, json_schema_extra=_env("WIZARD_HISTORY_MAX_AGE_DAYS"))
     require_precondition: bool = False
     cache_max_mb: int = Field(default=256, ge=1, le=65536)
+    max_log_lines: int = Field(default=1000, ge=10, le=100000)
 
 
 class WizardFeatureFlags(Frozen):

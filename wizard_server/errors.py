@@ -25,6 +25,7 @@
     │   ├── ValidationFailedError        validation-failed
     │   │   └── IdempotencyMismatchError idempotency-mismatch
     │   ├── PreconditionRequiredError    precondition-required
+    │   ├── TooManyConnectionsError      too-many-connections
     │   └── StorageUnavailableError      storage-unavailable
     ├── ConfigError                      invalid-configuration
     └── SchemaError                      schema-mismatch
@@ -203,6 +204,12 @@ class PreconditionRequiredError(RequestError):
     """``require_precondition`` is on and the request names no version (RFC 6585)."""
 
     code = "precondition-required"
+
+
+class TooManyConnectionsError(RequestError):
+    """The user has as many open push connections as the limits allow."""
+
+    code = "too-many-connections"
 
 
 class StorageUnavailableError(RequestError):

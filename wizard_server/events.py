@@ -5,6 +5,7 @@ investigation whether the new version concerns it, and touches neither the datab
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -68,7 +69,8 @@ class Hub:
         self._max_waiters = max_waiters
         self._max_waiters_per_user = max_waiters_per_user
         self._topics: dict[str, set[Waiter]] = {}
-        self._parked_by_user: dict[str, int] = {}
+        self._parked_by_user: Counter[str] = Counter()
+        self._pushing_by_user: Counter[str] = Counter()
         self.parked = 0
         self.draining = False
 
@@ -101,29 +103,44 @@ class Hub:
 
     def may_park(self, user_id: str) -> bool:
         """Whether the limits leave room for one more waiter of the user."""
-        return self.parked < self._max_waiters and self._parked_by_user.get(user_id, 0) < self._max_waiters_per_user
+        return self.parked < self._max_waiters and self._parked_by_user[user_id] < self._max_waiters_per_user
 
     async def park(
         self, waiter: Waiter, user_id: str, wants: Callable[[StateRecord], bool], seconds: float
     ) -> StateEvent | WaitEnd:
         """Wait until an event comes that `wants` accepts, for at most `seconds`; counted against the limits."""
-        self._count(user_id, +1)
-        try:
-            if not self.draining:
-                await waiter.wait(wants, seconds)
-        finally:
-            self._count(user_id, -1)
-        if waiter.event is not None:
-            return waiter.event
+        with self.counted(user_id):
+            return await self.next_event(waiter, wants, seconds)
+
+    async def next_event(
+        self, waiter: Waiter, wants: Callable[[StateRecord], bool], seconds: float
+    ) -> StateEvent | WaitEnd:
+        """Return the newest event that `wants` accepts, once there is one; for at most `seconds`."""
+        if not self.draining:
+            await waiter.wait(wants, seconds)
+        event, waiter.event = waiter.event, None
+        if event is not None:
+            return event
         return WaitEnd.DRAINING if self.draining else WaitEnd.TIMEOUT
 
-    def _count(self, user_id: str, step: int) -> None:
-        self.parked += step
-        count = self._parked_by_user.get(user_id, 0) + step
-        if count:
-            self._parked_by_user[user_id] = count
-        else:
-            del self._parked_by_user[user_id]
+    @contextmanager
+    def counted(self, user_id: str) -> Iterator[None]:
+        """Count one parked poll or open connection of the user against the limits."""
+        self.parked += 1
+        with _one_more(self._parked_by_user, user_id):
+            try:
+                yield
+            finally:
+                self.parked -= 1
+
+    @contextmanager
+    def pushing(self, user_id: str, limit: int) -> Iterator[bool]:
+        """Count one open push connection of the user; False when the user has `limit` of them already, or all are."""
+        if self._pushing_by_user[user_id] >= limit or not self.may_park(user_id):
+            yield False
+            return
+        with self.counted(user_id), _one_more(self._pushing_by_user, user_id):
+            yield True
 
     def publish(self, event: StateEvent) -> None:
         """Tell everybody who waits for this investigation; returns at once, whatever they do with it."""
@@ -136,3 +153,14 @@ class Hub:
         for waiters in self._topics.values():
             for waiter in waiters:
                 waiter.wake()
+
+
+@contextmanager
+def _one_more(counts: Counter[str], key: str) -> Iterator[None]:
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]

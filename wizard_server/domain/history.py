@@ -1,6 +1,10 @@
-"""What a state was: older versions, rebuilt backwards from the current one through the trail (contract 2)."""
+"""What a state was and what happened to it: older versions, and the changes between two (contract 2 and 5)."""
 
-from wizard_server.domain.changes import apply
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wizard_server.domain.changes import apply, fields_changed, to_patch
 from wizard_server.domain.ports import AuditEntry, Store
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import HistoryGoneError, NotFoundError
@@ -36,3 +40,66 @@ def _undo(document: Document | None, entry: AuditEntry) -> tuple[Document | None
     """Return the document before `entry` and its version; before a creation there is none, at the version below."""
     older: Document | None = apply(document, entry.parts.inverted())
     return older, older["version"] if older is not None else (entry.version or 1) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The committed changes that lead from one version to another, oldest first; `has_more`: and on from there."""
+
+    from_version: int
+    to_version: int
+    entries: Sequence[AuditEntry]
+    has_more: bool
+
+
+async def changes_after(store: Store, record: StateRecord, since: int, limit: int) -> Changes:
+    """Return the changes of `record`'s investigation after version `since`, at most `limit`.
+
+    Raises `HistoryGoneError` where no kept chain of changes leads from `since` to the current version.
+    """
+    gone = HistoryGoneError(
+        f"the changes of {record.investigation_id} after version {since} are outside the kept history"
+    )
+    if since > record.version:
+        raise gone
+    entries = await store.entries_after(record.investigation_id, since, limit + 1)
+    chain = linked(since, entries[:limit])
+    newest = await store.state(record.investigation_id) or record
+    position = (chain[-1].version or 0) if chain else since
+    has_more = len(entries) > limit and position < newest.version
+    if len(chain) < len(entries[:limit]) or position > newest.version or (position < record.version and not has_more):
+        raise gone
+    return Changes(since, position, chain, has_more)
+
+
+def linked(since: int, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """Return the leading `entries` that follow each other without a gap from version `since` on."""
+    chain: list[AuditEntry] = []
+    position = since
+    for entry in entries:
+        if entry.version is None:
+            continue
+        if _predecessor(entry) != position:
+            break
+        chain.append(entry)
+        position = entry.version
+    return chain
+
+
+def _predecessor(entry: AuditEntry) -> int:
+    before: Document | None = entry.parts.previous
+    return before["version"] if before is not None else (entry.version or 1) - 1
+
+
+def change(entry: AuditEntry) -> dict[str, Any]:
+    """Return one change as ``/changes``, server-sent events and WebSocket write it; its patch is RFC 6902."""
+    return {
+        "version": entry.version,
+        "timestamp": entry.timestamp,
+        "action_type": entry.action_type,
+        "source": entry.source,
+        "user_id": entry.user_id,
+        "mutation_id": entry.mutation_id,
+        "fields_changed": fields_changed(entry.parts),
+        "patch": to_patch(entry.parts),
+    }

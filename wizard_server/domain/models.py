@@ -119,6 +119,7 @@ class AgentStatus(Schema):
     status: str = Field(description="Agent status")
     progress: Percentage = Field(0.0, description="Progress percentage")
     logs: list[str] = Field(default_factory=list, description="Agent logs")
+    logs_dropped: int = Field(0, description="How many older lines are in the audit trail only", ge=0)
 
 
 class InvestigationProgress(Schema):
@@ -129,6 +130,7 @@ class InvestigationProgress(Schema):
     phases: list[PhaseStatus] = Field(default_factory=list, description="Phase statuses")
     agents: list[AgentStatus] = Field(default_factory=list, description="Agent statuses")
     logs: list[str] = Field(default_factory=list, description="Investigation logs")
+    logs_dropped: int = Field(0, description="How many older lines are in the audit trail only", ge=0)
     started_at: Timestamp | None = Field(None, description="Investigation start time")
 
 
@@ -181,6 +183,44 @@ class WizardStateUpdate(Schema):
     results: InvestigationResults | None = Field(None, description="Updated results")
     status: InvestigationStatus | None = Field(None, description="Updated status")
     version: int | None = Field(None, description="The version that the update is based on", ge=1)
+
+
+class PhaseReport(Schema):
+    """What an agent says of one phase; what it leaves out stays."""
+
+    phase_name: str = Field(description="Phase identifier")
+    status: Literal["pending", "running", "completed", "error"] | None = None
+    progress: Percentage | None = None
+    started_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+
+
+class AgentReport(Schema):
+    """What an agent says of itself; `logs` are further lines."""
+
+    agent_name: str = Field(description="Agent identifier")
+    status: str | None = None
+    progress: Percentage | None = None
+    logs: list[str] = Field(default_factory=list, description="Lines to append")
+
+
+class ProgressReport(Schema):
+    """The body of ``POST /wizard-state/{id}/progress``: merged into the progress, never replacing it (contract 4).
+
+    Numbers and texts are set, `phases` merged by `phase_name`, `agents` by `agent_name`, `logs` appended. With
+    `finish` the investigation is COMPLETED (or the `status` given) and goes to RESULTS, in the same change.
+    """
+
+    overall_progress: Percentage | None = None
+    current_phase: str | None = None
+    phases: list[PhaseReport] = Field(default_factory=list)
+    agents: list[AgentReport] = Field(default_factory=list)
+    logs: list[str] = Field(default_factory=list, description="Lines to append")
+    started_at: Timestamp | None = None
+    finish: bool = Field(default=False, description="Complete the investigation and show its results")
+    results: InvestigationResults | None = Field(None, description="The results, with finish")
+    status: InvestigationStatus | None = Field(None, description="New status")
+    wizard_step: WizardStep | None = Field(None, description="New step")
 
 
 class WizardStateResponse(Schema):

@@ -173,6 +173,9 @@ class Store(Protocol):
     async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
         """Return at most `limit` entries that are versions above `down_to` and below `below`, newest first."""
 
+    async def entries_after(self, investigation_id: str, version: int, limit: int) -> Sequence[AuditEntry]:
+        """Return at most `limit` entries that are versions above `version`, oldest first."""
+
     async def template(self, template_id: str) -> Template | None:
         """Return a template, or None."""
 

@@ -121,9 +121,16 @@ class WizardService:
         return _absence(caller, investigation_id, await self._store.investigation(investigation_id))
 
     async def update(
-        self, caller: Caller, investigation_id: str, update: Update, precondition: Precondition, origin: Origin
+        self,
+        caller: Caller,
+        investigation_id: str,
+        update: Update,
+        precondition: Precondition | None,
+        origin: Origin,
     ) -> Outcome:
         """Bring `update` into the current state; content that is there already makes no version.
+
+        Without a `precondition` none is asked for, whatever the configuration says.
 
         Raises `NotFoundError`, `PreconditionFailedError`, `VersionConflictError`, `PreconditionRequiredError`,
         `InvalidTransitionError`, `PatchConflictError`, `ValidationFailedError`, `StateTooLargeError`.
@@ -132,7 +139,8 @@ class WizardService:
 
         async def use_case(transaction: Transaction) -> Outcome:
             record = await self._changeable(transaction, caller, investigation_id)
-            self._check(precondition, record, update.fields)
+            if precondition is not None:
+                self._check(precondition, record, update.fields)
             document = record.document()
             requested = update.requested(document)
             revived = self._revived(record, requested)

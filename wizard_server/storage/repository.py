@@ -80,6 +80,13 @@ class Repository:
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
         return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.trail"], parameters)]
 
+    async def entries_after(
+        self, connection: Connection, investigation_id: str, version: int, limit: int
+    ) -> list[AuditEntry]:
+        """Return entries that are versions above `version`, oldest first."""
+        parameters = {"investigation_id": investigation_id, "version": version, "limit": limit}
+        return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.after"], parameters)]
+
     async def template(self, connection: Connection, template_id: str) -> Template | None:
         """Return one template."""
         rows = await connection.fetch_all(self._queries["templates.get"], {"template_id": template_id})

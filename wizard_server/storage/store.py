@@ -154,6 +154,10 @@ class StateStore:
             lambda reader: self._repository.trail(reader, investigation_id, down_to=down_to, below=below, limit=limit)
         )
 
+    async def entries_after(self, investigation_id: str, version: int, limit: int) -> Sequence[AuditEntry]:
+        """See `Store`."""
+        return await self._read(lambda reader: self._repository.entries_after(reader, investigation_id, version, limit))
+
     async def template(self, template_id: str) -> Template | None:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.template(reader, template_id))

@@ -12,6 +12,8 @@ from wizard_server.errors import InvalidTokenError, ValidationFailedError
 from wizard_server.web.requests import IDENTIFIER
 
 DEVELOPER = "dev"
+# A browser cannot set headers on a WebSocket: it offers the token as a subprotocol.
+TOKEN_PROTOCOL = "bearer."  # noqa: S105 - a prefix, no secret
 
 
 class Authenticator(Protocol):
@@ -50,9 +52,7 @@ class TokenAuthenticator:
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise InvalidTokenError("send a token: Authorization: Bearer <token>")
+        token = _token(request)
         remembered = self._verified.get(token)
         if remembered is not None and remembered[0] > utc_now().timestamp():
             return remembered[1]
@@ -77,3 +77,14 @@ class TokenAuthenticator:
         if not IDENTIFIER.fullmatch(claims["sub"]) or not isinstance(scope, str):
             raise InvalidTokenError("the token's sub must match [A-Za-z0-9_-]{1,255} and its scope must be a text")
         return float(claims["exp"]) + self._leeway, Caller(claims["sub"], frozenset(scope.split()))
+
+
+def _token(request: web.Request) -> str:
+    """Return the token of ``Authorization: Bearer``, or of the subprotocol ``bearer.<token>`` of a WebSocket."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token
+    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+        if protocol.strip().startswith(TOKEN_PROTOCOL):
+            return protocol.strip().removeprefix(TOKEN_PROTOCOL)
+    raise InvalidTokenError("send a token: Authorization: Bearer <token>")

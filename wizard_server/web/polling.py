@@ -77,8 +77,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
             return _answer(request, asked, record, None)
         if not hub.may_park(caller.user_id):
             return _answer(request, asked, record, None, crowded=True)
-        limit = asked.seconds + random.uniform(0, asked.seconds / _JITTER_SHARE)  # noqa: S311 - spreads load
-        end = await hub.park(waiter, caller.user_id, wait.satisfied, limit)
+        end = await hub.park(waiter, caller.user_id, wait.satisfied, with_jitter(asked.seconds))
     if isinstance(end, StateEvent):
         if end.record is None:
             raise await service.absence(caller, investigation_id)
@@ -108,12 +107,24 @@ def _asked(request: web.Request) -> _Poll:
         until=Until(field, frozenset(values.split(","))) if parameters.until else None,
     )
     headers: dict[str, str] = {}
-    seconds = parameters.wait if parameters.wait is not None else _preferred_wait(request)
-    if seconds is not None:
-        seconds = min(seconds, request.app[CONFIG].polling.max_wait_seconds)
-        if parameters.wait is None:
-            headers["Preference-Applied"] = f"wait={seconds:g}"
-    return _Poll(wait, seconds or 0, parameters.view == "summary", tags is not None, headers)
+    seconds = asked_seconds(request, parameters.wait, headers)
+    return _Poll(wait, seconds, parameters.view == "summary", tags is not None, headers)
+
+
+def asked_seconds(request: web.Request, wait: float | None, headers: dict[str, str]) -> float:
+    """Return how long the client wants to wait, by parameter or by ``Prefer``; what is granted goes into `headers`."""
+    seconds = wait if wait is not None else _preferred_wait(request)
+    if seconds is None:
+        return 0
+    seconds = min(seconds, request.app[CONFIG].polling.max_wait_seconds)
+    if wait is None:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+    return seconds
+
+
+def with_jitter(seconds: float) -> float:
+    """Return `seconds` and up to a sixteenth more, so that clients that came together do not come back together."""
+    return seconds + random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
 
 
 def _preferred_wait(request: web.Request) -> float | None:

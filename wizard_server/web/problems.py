@@ -39,6 +39,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "validation-failed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency-mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "precondition-required": HTTPStatus.PRECONDITION_REQUIRED,
+    "too-many-connections": HTTPStatus.TOO_MANY_REQUESTS,
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)
@@ -89,7 +90,7 @@ def from_error(request: web.Request, error: RequestError) -> web.Response:
     headers: dict[str, str] = {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = retry_after()
     if "current" in error.extra:
         headers["ETag"] = f'"version-{error.extra["version"]}"'

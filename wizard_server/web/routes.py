@@ -8,7 +8,7 @@ from aiohttp import web
 from wizard_server.config import ServerConfig
 from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
 from wizard_server.errors import FeatureDisabledError
-from wizard_server.web import frontend, history, operations, polling, states, templates
+from wizard_server.web import changes, frontend, history, operations, polling, sse, states, templates, websocket
 from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -21,13 +21,13 @@ _KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: any of `scopes` lets a caller in; `feature` names the flag that switches it off."""
+    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on."""
 
     method: str
     path: str
     handler: Handler
     scopes: tuple[str, ...]
-    feature: str | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class OpenRoute:
     method: str
     path: str
     handler: OpenHandler
-    feature: str | None = None
+    features: tuple[str, ...] = ()
 
 
 _STATE = "/api/v1/wizard-state/{investigation_id}"
@@ -49,25 +49,35 @@ ROUTES: tuple[Route | OpenRoute, ...] = (
     Route("PATCH", _STATE, states.update, WRITERS),
     Route("PUT", _STATE, states.update, WRITERS),
     Route("DELETE", _STATE, states.delete, WRITERS),
-    Route("GET", f"{_STATE}/history", history.read, READERS, feature="audit_logging"),
-    Route("POST", f"{_STATE}/history", history.append, WRITERS, feature="audit_logging"),
-    Route("GET", "/api/v1/templates", templates.list_templates, READERS, feature="templates_enabled"),
-    Route("POST", "/api/v1/templates", templates.create, WRITERS, feature="templates_enabled"),
-    Route("GET", _TEMPLATE, templates.read, READERS, feature="templates_enabled"),
-    Route("PUT", _TEMPLATE, templates.update, WRITERS, feature="templates_enabled"),
-    Route("PATCH", _TEMPLATE, templates.update, WRITERS, feature="templates_enabled"),
-    Route("DELETE", _TEMPLATE, templates.delete, WRITERS, feature="templates_enabled"),
-    Route("POST", f"{_TEMPLATE}/apply", templates.apply, WRITERS, feature="templates_enabled"),
+    Route("POST", f"{_STATE}/progress", states.report_progress, WRITERS),
+    Route("GET", f"{_STATE}/history", history.read, READERS, features=("audit_logging",)),
+    Route("POST", f"{_STATE}/history", history.append, WRITERS, features=("audit_logging",)),
+    Route("GET", "/api/v1/templates", templates.list_templates, READERS, features=("templates_enabled",)),
+    Route("POST", "/api/v1/templates", templates.create, WRITERS, features=("templates_enabled",)),
+    Route("GET", _TEMPLATE, templates.read, READERS, features=("templates_enabled",)),
+    Route("PUT", _TEMPLATE, templates.update, WRITERS, features=("templates_enabled",)),
+    Route("PATCH", _TEMPLATE, templates.update, WRITERS, features=("templates_enabled",)),
+    Route("DELETE", _TEMPLATE, templates.delete, WRITERS, features=("templates_enabled",)),
+    Route("POST", f"{_TEMPLATE}/apply", templates.apply, WRITERS, features=("templates_enabled",)),
     Route("GET", "/api/v1/tools", frontend.tools, READERS),
     Route("GET", "/api/v1/config", frontend.config, READERS),
-    OpenRoute("GET", "/api/v1/polling/health", polling.health, feature="polling_enabled"),
+    OpenRoute("GET", "/api/v1/polling/health", polling.health, features=("polling_enabled",)),
     Route(
         "GET",
         "/api/v1/polling/wizard-state/{investigation_id}",
         polling.poll,
         READERS,
-        feature="polling_enabled",
+        features=("polling_enabled",),
     ),
+    Route(
+        "GET",
+        "/api/v1/polling/wizard-state/{investigation_id}/changes",
+        changes.poll,
+        READERS,
+        features=("polling_enabled", "audit_logging"),
+    ),
+    Route("GET", "/api/v1/events/wizard-state/{investigation_id}", sse.stream, READERS, features=("audit_logging",)),
+    Route("GET", "/ws/investigation/{investigation_id}", websocket.stream, READERS, features=("audit_logging",)),
     OpenRoute("GET", "/healthz", operations.healthz),
     OpenRoute("GET", "/readyz", operations.readyz),
 )
@@ -76,8 +86,9 @@ ROUTES: tuple[Route | OpenRoute, ...] = (
 def add_routes(app: web.Application, config: ServerConfig) -> None:
     """Put the table into `app`, each route behind its rules."""
     for route in ROUTES:
-        if route.feature is not None and not getattr(config.features, route.feature):
-            handler = _disabled(route.feature)
+        disabled = [feature for feature in route.features if not getattr(config.features, feature)]
+        if disabled:
+            handler = _disabled(disabled[0])
         elif isinstance(route, OpenRoute):
             handler = route.handler
         else:

@@ -7,9 +7,19 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.documents import Update
 from wizard_server.domain.history import rebuild
-from wizard_server.domain.models import InvestigationStatus, Schema, Timestamp, WizardStateCreate, WizardStep
+from wizard_server.domain.models import (
+    InvestigationStatus,
+    ProgressReport,
+    Schema,
+    Timestamp,
+    WizardStateCreate,
+    WizardStep,
+)
 from wizard_server.domain.ports import StateFilter
+from wizard_server.domain.progress import ProgressUpdate
+from wizard_server.domain.service import Precondition
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags
@@ -119,7 +129,12 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     """Change a wizard state."""
     investigation_id = path_identifier(request)
     change = await read_update(request)
-    based_on = precondition(request, change.version)
+    return await _changed(request, caller, investigation_id, change, precondition(request, change.version))
+
+
+async def _changed(
+    request: web.Request, caller: Caller, investigation_id: str, change: Update, based_on: Precondition | None
+) -> web.Response:
     service = request.app[SERVICE]
     outcome = await service.update(caller, investigation_id, change, based_on, origin(request, caller))
     if preferences(request).get("return") == "minimal":
@@ -127,6 +142,14 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     now = to_wire(request.app[CLOCK]())
     request.app[STORE].touch(investigation_id, now)
     return state_response(request, outcome.record, now)
+
+
+async def report_progress(request: web.Request, caller: Caller) -> web.Response:
+    """Merge what an agent reports into the progress; reports at the same time lose nothing of each other."""
+    investigation_id = path_identifier(request)
+    report = await read_model(request, ProgressReport)
+    change = ProgressUpdate(report, request.app[CONFIG].state.max_log_lines)
+    return await _changed(request, caller, investigation_id, change, None)
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:

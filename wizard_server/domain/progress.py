@@ -1,0 +1,90 @@
+"""What agents report is merged into the progress of a state (contract 4, ``POST .../progress``).
+
+The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wizard_server.domain.models import (
+    AgentStatus,
+    InvestigationProgress,
+    InvestigationStatus,
+    PhaseStatus,
+    ProgressReport,
+    Schema,
+    WizardStep,
+)
+from wizard_server.domain.state import Document
+
+_RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressUpdate:
+    """A report as an `Update` of a state; it needs no version, for it never takes anything away."""
+
+    report: ProgressReport
+    max_log_lines: int
+    version: None = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """See `Update`."""
+        return frozenset({"progress", *self._others()})
+
+    def requested(self, document: Document) -> dict[str, Any]:
+        """See `Update`."""
+        return {"progress": merge(document["progress"], self.report, self.max_log_lines), **self._others()}
+
+    def _others(self) -> dict[str, Any]:
+        given = self.report.model_dump(mode="json", include={"results", "status", "wizard_step"}, exclude_none=True)
+        if self.report.finish:
+            finished = {"status": InvestigationStatus.COMPLETED.value, "wizard_step": WizardStep.RESULTS.value}
+            return {**finished, **given}
+        return given
+
+
+def merge(progress: Mapping[str, Any] | None, report: ProgressReport, max_log_lines: int) -> dict[str, Any]:
+    """Return `progress` with `report` merged in; parts that the report does not touch are the same objects."""
+    merged = {**(progress if progress is not None else _blank(InvestigationProgress))}
+    merged.update(_given(report, {"overall_progress", "current_phase", "started_at"}))
+    merged["phases"] = _merge_by(merged["phases"], report.phases, "phase_name", max_log_lines)
+    merged["agents"] = _merge_by(merged["agents"], report.agents, "agent_name", max_log_lines)
+    return _appended(merged, report.logs, max_log_lines)
+
+
+def _merge_by(
+    known: Sequence[dict[str, Any]], reports: Sequence[Schema], key: str, max_log_lines: int
+) -> Sequence[dict[str, Any]]:
+    if not reports:
+        return known
+    items = {item[key]: item for item in known}
+    kind = PhaseStatus if key == "phase_name" else AgentStatus
+    for report in reports:
+        name = getattr(report, key)
+        item = items.get(name) or _blank(kind, **{key: name, "status": _RUNNING})
+        item = {**item, **_given(report, set(type(report).model_fields) - {"logs"})}
+        items[name] = _appended(item, getattr(report, "logs", ()), max_log_lines)
+    return [*items.values()]
+
+
+def _given(report: Schema, names: set[str]) -> dict[str, Any]:
+    return report.model_dump(mode="json", include=names, exclude_none=True, exclude_unset=True)
+
+
+def _appended(item: dict[str, Any], lines: Sequence[str], max_log_lines: int) -> dict[str, Any]:
+    """Return `item` with `lines` at the end of its log, of which at most `max_log_lines` are kept.
+
+    Lines of this very report always stay: only what an earlier version showed is in the trail and may leave the state.
+    """
+    if not lines:
+        return item
+    logs = [*item["logs"], *lines]
+    excess = min(max(len(logs) - max_log_lines, 0), len(item["logs"]))
+    return {**item, "logs": logs[excess:], "logs_dropped": item.get("logs_dropped", 0) + excess}
+
+
+def _blank(kind: type[Schema], **values: Any) -> dict[str, Any]:
+    return kind(**values).model_dump(mode="json")

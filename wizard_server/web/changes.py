@@ -1,0 +1,112 @@
+"""``/api/v1/polling/wizard-state/{id}/changes``: the changes after a version, as patches (contract 5)."""
+
+from collections.abc import Sequence
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.history import Changes, change, changes_after, linked
+from wizard_server.domain.models import Schema
+from wizard_server.domain.ports import AuditEntry, StateEvent
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import ValidationFailedError
+from wizard_server.events import WaitEnd
+from wizard_server.web.etags import etag, parse_tags
+from wizard_server.web.keys import CLOCK, HUB, SERVICE, STORE
+from wizard_server.web.polling import asked_seconds, intervals, with_jitter
+from wizard_server.web.problems import retry_after
+from wizard_server.web.requests import path_identifier, query
+from wizard_server.web.responses import json_response
+
+
+class ChangesQuery(Schema):
+    """The parameters of ``GET .../changes``; `wait` in seconds, `limit` changes in one answer."""
+
+    since_version: int | None = Field(None, ge=0)
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
+    limit: int = Field(100, ge=1, le=1000)
+
+
+async def poll(request: web.Request, caller: Caller) -> web.Response:
+    """Return the changes after the client's version, waiting for one as long as the client asks; 304 for none."""
+    investigation_id = path_identifier(request)
+    asked = query(request, ChangesQuery)
+    since = _since(request, asked)
+    headers: dict[str, str] = {}
+    seconds = asked_seconds(request, asked.wait, headers)
+    service, hub = request.app[SERVICE], request.app[HUB]
+    with hub.subscribe(investigation_id) as waiter:
+        record = await service.read(caller, investigation_id)
+        found = await changes_after(request.app[STORE], record, since, asked.limit)
+        if found.entries or not seconds or not hub.may_park(caller.user_id):
+            return _answer(request, record, found, headers)
+        end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
+    if isinstance(end, StateEvent):
+        if end.record is None:
+            raise await service.absence(caller, investigation_id)
+        return await _woken(request, end.record, end, since, asked.limit, headers)
+    if end is WaitEnd.DRAINING:
+        headers["Retry-After"] = retry_after()
+    return _answer(request, record, Changes(since, since, (), has_more=False), headers)
+
+
+async def _woken(
+    request: web.Request, record: StateRecord, event: StateEvent, since: int, limit: int, headers: dict[str, str]
+) -> web.Response:
+    """Answer with the changes of the event itself where they follow on what the client has, else from the trail."""
+    chain = linked(since, event.entries)
+    if chain and chain[-1].version == record.version and len(chain) <= limit:
+        found = Changes(since, record.version, chain, has_more=False)
+    else:
+        found = await changes_after(request.app[STORE], record, since, limit)
+    return _answer(request, record, found, headers, event)
+
+
+def _since(request: web.Request, asked: ChangesQuery) -> int:
+    if asked.since_version is not None:
+        return asked.since_version
+    tags = parse_tags(request.headers.get("If-None-Match"))
+    if tags is None or not tags.versions:
+        raise ValidationFailedError.of("since_version", "required, here or as If-None-Match", "missing")
+    return max(tags.versions)
+
+
+def _answer(
+    request: web.Request,
+    record: StateRecord,
+    found: Changes,
+    headers: dict[str, str],
+    event: StateEvent | None = None,
+) -> web.Response:
+    now = event.instant if event else request.app[CLOCK]()
+    interval = intervals(request).under(request.app[HUB].load).recommend(record, now)
+    sent = {
+        **headers,
+        "ETag": etag(found.to_version) if found.to_version else etag(record.version),
+        "X-Recommended-Interval": str(interval),
+        "Cache-Control": "no-store",
+    }
+    if not found.entries:
+        return web.Response(status=304, headers=sent)
+    body = {
+        "investigation_id": record.investigation_id,
+        "from_version": found.from_version,
+        "to_version": found.to_version,
+        "changes": orjson.Fragment(encoded(found.entries, event)),
+        "has_more": found.has_more,
+        "next_poll_interval": interval,
+    }
+    return json_response(request, body, headers=sent)
+
+
+def encoded(entries: Sequence[AuditEntry], event: StateEvent | None) -> bytes:
+    """Return `entries` as a JSON array of changes; everybody whom `event` woke shares one encoding."""
+    key = ("changes", entries[0].version, entries[-1].version)
+    known = event.renderings.get(key) if event else None
+    if known is None:
+        known = orjson.dumps([change(entry) for entry in entries])
+        if event:
+            event.renderings[key] = known
+    return known

@@ -1,0 +1,84 @@
+"""Follow a state over an open connection: what server-sent events and WebSocket have in common (contract 6).
+
+Nothing is buffered for a reader: the newest event only wakes it, and what it has not been sent yet it reads from the
+event where that follows on, and from the trail where it does not.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+
+from aiohttp import web
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.history import changes_after, linked
+from wizard_server.domain.ports import AuditEntry, StateEvent
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import TooManyConnectionsError
+from wizard_server.events import WaitEnd, Waiter
+from wizard_server.web.keys import CONFIG, HUB, SERVICE, STORE
+
+_CHUNK = 100
+
+
+class End(Enum):
+    """Why nothing more will come, or that nothing has come for a while."""
+
+    IDLE = auto()
+    DELETED = auto()
+    DRAINING = auto()
+
+
+class Follower:
+    """One reader of one state, at a version; `next` returns what comes after it."""
+
+    def __init__(self, request: web.Request, caller: Caller, investigation_id: str, waiter: Waiter) -> None:
+        self._app = request.app
+        self._caller = caller
+        self._waiter = waiter
+        self._heartbeat = float(request.app[CONFIG].polling.heartbeat_seconds)
+        self.investigation_id = investigation_id
+        self.version = 0
+
+    async def state(self) -> StateRecord:
+        """Return the current state and go on from its version; raises as `WizardService.read`."""
+        record = await self._app[SERVICE].read(self._caller, self.investigation_id)
+        self.version = record.version
+        return record
+
+    async def next(self) -> Sequence[AuditEntry] | End:
+        """Return the next changes in their order, as soon as there are any; `End.IDLE` when none came for a while.
+
+        Raises `HistoryGoneError` when no kept chain of changes leads on from the reader's version.
+        """
+        record = await self._app[SERVICE].read(self._caller, self.investigation_id)
+        if record.version != self.version:
+            return await self._missed(record)
+        end = await self._app[HUB].next_event(
+            self._waiter, lambda record: record.version != self.version, self._heartbeat
+        )
+        if not isinstance(end, StateEvent):
+            return End.DRAINING if end is WaitEnd.DRAINING else End.IDLE
+        if end.record is None:
+            return End.DELETED
+        chain = linked(self.version, end.entries)
+        if not chain:
+            return await self._missed(end.record)
+        self.version = chain[-1].version or 0
+        return chain
+
+    async def _missed(self, record: StateRecord) -> Sequence[AuditEntry]:
+        found = await changes_after(self._app[STORE], record, self.version, _CHUNK)
+        self.version = found.to_version
+        return found.entries
+
+
+@asynccontextmanager
+async def following(request: web.Request, caller: Caller, investigation_id: str) -> AsyncIterator[Follower]:
+    """Subscribe to a state and count the connection; raises `TooManyConnectionsError` over the limits."""
+    hub = request.app[HUB]
+    limit = request.app[CONFIG].polling.max_push_per_user
+    with hub.subscribe(investigation_id) as waiter, hub.pushing(caller.user_id, limit) as admitted:
+        if not admitted:
+            raise TooManyConnectionsError(f"a user has at most {limit} open event streams and WebSockets")
+        yield Follower(request, caller, investigation_id, waiter)

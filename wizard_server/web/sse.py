@@ -1,0 +1,102 @@
+"""``/api/v1/events/wizard-state/{id}``: server-sent events (contract 6)."""
+
+import asyncio
+import logging
+
+import orjson
+from aiohttp import web
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.history import change
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import HistoryGoneError, RequestError, ValidationFailedError
+from wizard_server.web.follow import End, Follower, following
+from wizard_server.web.keys import CLOCK, CONFIG, RULES
+from wizard_server.web.requests import path_identifier
+from wizard_server.web.responses import seen
+
+logger = logging.getLogger(__name__)
+
+RETRY_MS = 2000
+_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
+    """Send the state, then every change, until the client goes away, the state is deleted or the server drains."""
+    investigation_id = path_identifier(request)
+    last = _last_event_id(request)
+    async with following(request, caller, investigation_id) as follower:
+        record = await follower.state()
+        response = web.StreamResponse(headers=_HEADERS)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        sender = _Sender(response, request)
+        try:
+            await sender.send(f"retry: {RETRY_MS}\n\n".encode())
+            if last is None or last > record.version:
+                await sender.send(_state(request, record))
+            else:
+                follower.version = last
+            await _follow(request, follower, sender)
+        except TimeoutError:
+            logger.info("slow reader cut off", extra={"investigation_id": investigation_id, "transport": "sse"})
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -> None:
+    while True:
+        try:
+            found = await follower.next()
+        except HistoryGoneError:
+            await sender.send(_state(request, await follower.state()))
+            continue
+        except RequestError:
+            found = End.DELETED
+        if found is End.IDLE:
+            await sender.send(b": heartbeat\n\n")
+        elif isinstance(found, End):
+            await sender.send(_event("closed", None, orjson.dumps({"reason": found.name.lower()})))
+            return
+        else:
+            for entry in found:
+                await sender.send(_event("change", entry.version, orjson.dumps(change(entry))))
+
+
+class _Sender:
+    """Writes to one client; raises `TimeoutError` when it does not take what it is sent."""
+
+    def __init__(self, response: web.StreamResponse, request: web.Request) -> None:
+        self._response = response
+        self._seconds = request.app[CONFIG].polling.send_timeout_seconds
+
+    async def send(self, text: bytes) -> None:
+        async with asyncio.timeout(self._seconds):
+            await self._response.write(text)
+
+
+def _last_event_id(request: web.Request) -> int | None:
+    """Return the version that the client saw last, None when it has none; raise for an id that is no version."""
+    value = request.headers.get("Last-Event-ID", "")
+    if not value:
+        return None
+    if not value.isascii() or not value.isdecimal() or len(value) > 18:
+        raise ValidationFailedError.of("Last-Event-ID", "must be a version", "pattern")
+    return int(value)
+
+
+def _state(request: web.Request, record: StateRecord) -> bytes:
+    now = request.app[CLOCK]()
+    after = seen(to_wire(now), stale=request.app[RULES].is_stale(record.updated_at, now))
+    return _event("state", record.version, record.body[:-1] + b"," + after)
+
+
+def _event(name: str, version: int | None, data: bytes) -> bytes:
+    identity = b"" if version is None else b"id: %d\n" % version
+    return b"event: %s\n%sdata: %s\n\n" % (name.encode(), identity, data)

@@ -1,0 +1,161 @@
+"""``/ws/investigation/{id}``: the same changes over a WebSocket (contract 6)."""
+
+import asyncio
+import logging
+from typing import Any
+
+import orjson
+from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.history import change
+from wizard_server.domain.models import Schema
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import HistoryGoneError, RequestError
+from wizard_server.web.auth import TOKEN_PROTOCOL
+from wizard_server.web.follow import End, Follower, following
+from wizard_server.web.keys import CLOCK, CONFIG, RULES
+from wizard_server.web.requests import path_identifier, query
+from wizard_server.web.responses import seen
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 64 * 1024
+CLOSE_SECONDS = 1.0
+SLOW_READER = 4008
+_CLOSES = {End.DELETED: (4004, "deleted"), End.DRAINING: (WSCloseCode.GOING_AWAY, "going away")}
+
+
+class SocketQuery(Schema):
+    """The parameters of the WebSocket; with `since_version` it resumes there instead of sending the state."""
+
+    since_version: int | None = Field(None, ge=1)
+
+
+async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
+    """Send the state, then every change; answer ``heartbeat`` and ``sync``."""
+    investigation_id = path_identifier(request)
+    since = query(request, SocketQuery).since_version
+    async with following(request, caller, investigation_id) as follower:
+        record = await follower.state()
+        socket = web.WebSocketResponse(
+            protocols=_protocols(request),
+            heartbeat=float(request.app[CONFIG].polling.heartbeat_seconds),
+            timeout=CLOSE_SECONDS,
+            max_msg_size=MAX_MESSAGE_BYTES,
+        )
+        await socket.prepare(request)
+        session = _Session(request, socket, follower)
+        try:
+            if since is None or since > record.version:
+                await session.send_state("connection_established", record)
+            else:
+                follower.version = since
+                await session.send("connection_established", {"version": since})
+            await session.run()
+        except TimeoutError:
+            logger.info("slow reader cut off", extra={"investigation_id": investigation_id, "transport": "websocket"})
+            await session.cut_off()
+        return socket
+
+
+def _protocols(request: web.Request) -> tuple[str, ...]:
+    """Return the subprotocol to agree on: a browser fails the connection unless the server takes one that it offers."""
+    offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
+    plain = [name for name in offered if not name.startswith(TOKEN_PROTOCOL)]
+    return tuple(plain or offered)[:1]
+
+
+class _Session:
+    """One open WebSocket: a task that follows the state, and one that listens to the client."""
+
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse, follower: Follower) -> None:
+        self._request = request
+        self._socket = socket
+        self._follower = follower
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Follow and listen until either ends; raises `TimeoutError` for a reader that does not read."""
+        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._listen())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except ConnectionError:
+            logger.debug("client went away", extra={"investigation_id": self._follower.investigation_id})
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                found = await self._follower.next()
+            except HistoryGoneError:
+                await self.send_state("state_sync", await self._follower.state())
+                continue
+            except RequestError:
+                found = End.DELETED
+            if found is End.IDLE:
+                await self.send("heartbeat", {})
+            elif isinstance(found, End):
+                code, reason = _CLOSES[found]
+                await self._close(code, reason)
+                return
+            else:
+                for entry in found:
+                    await self.send("state_updated", change(entry))
+
+    async def _listen(self) -> None:
+        async for message in self._socket:
+            kind = _kind(message.data) if message.type is WSMsgType.TEXT else None
+            if kind == "heartbeat":
+                await self.send("heartbeat", {})
+            elif kind == "sync":
+                await self.send_state("state_sync", await self._follower.state())
+            elif kind != "acknowledgment":
+                await self._close(WSCloseCode.POLICY_VIOLATION, "expected heartbeat, acknowledgment or sync")
+                return
+
+    async def send(self, kind: str, members: dict[str, Any]) -> None:
+        """Send one message of the given type."""
+        now = to_wire(self._request.app[CLOCK]())
+        base = {"type": kind, "investigation_id": self._follower.investigation_id, "timestamp": now}
+        await self._send(orjson.dumps({**base, **members}))
+
+    async def send_state(self, kind: str, record: StateRecord) -> None:
+        """Send a message that carries the whole state."""
+        now = self._request.app[CLOCK]()
+        after = seen(to_wire(now), stale=self._request.app[RULES].is_stale(record.updated_at, now))
+        state = orjson.Fragment(record.body[:-1] + b"," + after)
+        await self.send(kind, {"version": record.version, "state": state})
+
+    async def _send(self, text: bytes) -> None:
+        async with asyncio.timeout(self._request.app[CONFIG].polling.send_timeout_seconds), self._sending:
+            await self._socket.send_str(text.decode())
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.send("connection_closed", {"code": code, "reason": reason})
+        await self._socket.close(code=code, message=reason.encode())
+
+    async def cut_off(self) -> None:
+        """End the connection of a reader that does not read: the close frame may still reach it, nothing waits."""
+        transport = self._request.transport
+        if transport is not None:
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await self._socket.close(code=SLOW_READER, message=b"slow reader")
+
+
+def _kind(text: str) -> str | None:
+    """Return the type of a client's message, None for what is no message."""
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    kind = message.get("type") if isinstance(message, dict) else None
+    return kind if isinstance(kind, str) else None
