@@ -76,6 +76,7 @@ def _rules(config: ServerConfig) -> Rules:
         max_size_kb=config.state.max_size_kb,
         require_precondition=config.state.require_precondition,
         stale_after=timedelta(seconds=config.state.cache_ttl_seconds),
+        stalled_after=timedelta(seconds=config.polling.stall_after_seconds),
         recovery=config.features.state_recovery,
         max_templates=config.state.template_max_count_per_user,
         catalogue=load_catalogue(config.tools.catalog),
@@ -112,7 +113,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         audit=config.features.audit_logging,
     )
     hub = app[HUB]
-    store = await StateStore.open(options, publish=hub.publish, watched=hub.watched, clock=app[CLOCK])
+    store = await StateStore.open(options, hub=hub, clock=app[CLOCK])
     app[STORE] = store
     app[SERVICE] = WizardService(store, app[CLOCK], app[RULES])
     app[TEMPLATES] = TemplateService(store, app[SERVICE], app[CLOCK], app[RULES])

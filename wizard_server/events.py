@@ -9,9 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+from typing import TypeVar
 
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
+
+Key = TypeVar("Key")
+Member = TypeVar("Member")
 
 
 class WaitEnd(Enum):
@@ -21,37 +25,21 @@ class WaitEnd(Enum):
     DRAINING = auto()
 
 
-class Waiter:
-    """One subscription. What is published between subscribing and waiting is kept, the newest only."""
+class Sleeper:
+    """Somebody who waits to be woken; costs a future and a timer while it sleeps."""
 
-    __slots__ = ("_future", "_wants", "event")
+    __slots__ = ("_future",)
 
     def __init__(self) -> None:
-        self.event: StateEvent | None = None
-        self._wants: Callable[[StateRecord], bool] | None = None
         self._future: asyncio.Future[None] | None = None
 
-    def offer(self, event: StateEvent) -> None:
-        """Take `event` if it concerns the waiter: a deletion always does."""
-        if event.record is None or self._wants is None or self._wants(event.record):
-            self.event = event
-            self.wake()
-
     def wake(self) -> None:
-        """End the wait that is under way, if any."""
+        """End the sleep that is under way, if any."""
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
-    async def wait(self, wants: Callable[[StateRecord], bool], seconds: float) -> None:
-        """Return when an event that `wants` accepts has come (see `event`), `wake` was called, or time is up.
-
-        An event that came before and that `wants` does not accept is dropped.
-        """
-        self._wants = wants
-        if self.event is not None and self.event.record is not None and not wants(self.event.record):
-            self.event = None
-        if self.event is not None:
-            return
+    async def sleep(self, seconds: float) -> None:
+        """Return when `wake` was called, or time is up."""
         loop = asyncio.get_running_loop()
         self._future = loop.create_future()
         timer = loop.call_later(seconds, self.wake)
@@ -62,6 +50,65 @@ class Waiter:
             self._future = None
 
 
+class Waiter(Sleeper):
+    """One subscription to a state. What is published between subscribing and waiting is kept, the newest only."""
+
+    __slots__ = ("_wants", "event")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event: StateEvent | None = None
+        self._wants: Callable[[StateRecord], bool] | None = None
+
+    def offer(self, event: StateEvent) -> None:
+        """Take `event` if it concerns the waiter: a deletion always does."""
+        if event.record is None or self._wants is None or self._wants(event.record):
+            self.event = event
+            self.wake()
+
+    async def wait(self, wants: Callable[[StateRecord], bool], seconds: float) -> None:
+        """Return when an event that `wants` accepts has come (see `event`), `wake` was called, or time is up.
+
+        An event that came before and that `wants` does not accept is dropped.
+        """
+        self._wants = wants
+        if self.event is not None and self.event.record is not None and not wants(self.event.record):
+            self.event = None
+        if self.event is None:
+            await self.sleep(seconds)
+
+
+class ListWaiter(Sleeper):
+    """One dashboard's subscription: what was published since, in order; beyond `MOST` it had better look again."""
+
+    MOST = 1000
+
+    __slots__ = ("events", "outdated")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[StateEvent] = []
+        self.outdated = False
+
+    def offer(self, event: StateEvent) -> None:
+        """Keep `event` and end the wait."""
+        if len(self.events) < self.MOST:
+            self.events.append(event)
+            self.wake()
+        else:
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Say that the events do not tell everything, and end the wait."""
+        self.outdated = True
+        self.wake()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when there is something to tell, `wake` was called, or time is up."""
+        if not self.events and not self.outdated:
+            await self.sleep(seconds)
+
+
 class Hub:
     """Waiters by investigation, their number in all and by user, and the limits on it."""
 
@@ -69,6 +116,7 @@ class Hub:
         self._max_waiters = max_waiters
         self._max_waiters_per_user = max_waiters_per_user
         self._topics: dict[str, set[Waiter]] = {}
+        self._lists: dict[str | None, set[ListWaiter]] = {}
         self._parked_by_user: Counter[str] = Counter()
         self._pushing_by_user: Counter[str] = Counter()
         self.parked = 0
@@ -91,15 +139,14 @@ class Hub:
     @contextmanager
     def subscribe(self, investigation_id: str) -> Iterator[Waiter]:
         """Hear of every commit to an investigation from now on."""
-        waiter = Waiter()
-        self._topics.setdefault(investigation_id, set()).add(waiter)
-        try:
+        with _member(self._topics, investigation_id, Waiter()) as waiter:
             yield waiter
-        finally:
-            waiters = self._topics[investigation_id]
-            waiters.discard(waiter)
-            if not waiters:
-                del self._topics[investigation_id]
+
+    @contextmanager
+    def subscribe_list(self, user_id: str | None) -> Iterator[ListWaiter]:
+        """Hear of every commit to the investigations of a user, or of everybody (None), from now on."""
+        with _member(self._lists, user_id, ListWaiter()) as waiter:
+            yield waiter
 
     def may_park(self, user_id: str) -> bool:
         """Whether the limits leave room for one more waiter of the user."""
@@ -146,6 +193,24 @@ class Hub:
         """Tell everybody who waits for this investigation; returns at once, whatever they do with it."""
         for waiter in self._topics.get(event.investigation_id, ()):
             waiter.offer(event)
+        for scope in (event.owner, None) if event.owner is not None else ():
+            for dashboard in self._lists.get(scope, ()):
+                dashboard.offer(event)
+
+    def refresh(self) -> None:
+        """Have every dashboard look again: another process has written."""
+        for dashboards in self._lists.values():
+            for dashboard in dashboards:
+                dashboard.look_again()
+
+    async def park_list(self, waiter: ListWaiter, user_id: str, seconds: float) -> WaitEnd | None:
+        """Wait until there is something to tell, for at most `seconds`; counted against the limits."""
+        with self.counted(user_id):
+            if not self.draining:
+                await waiter.wait(seconds)
+        if waiter.events or waiter.outdated:
+            return None
+        return WaitEnd.DRAINING if self.draining else WaitEnd.TIMEOUT
 
     def drain(self) -> None:
         """End every wait now and every later one at once."""
@@ -153,6 +218,20 @@ class Hub:
         for waiters in self._topics.values():
             for waiter in waiters:
                 waiter.wake()
+        for dashboards in self._lists.values():
+            for dashboard in dashboards:
+                dashboard.wake()
+
+
+@contextmanager
+def _member(groups: dict[Key, set[Member]], key: Key, member: Member) -> Iterator[Member]:
+    groups.setdefault(key, set()).add(member)
+    try:
+        yield member
+    finally:
+        groups[key].discard(member)
+        if not groups[key]:
+            del groups[key]
 
 
 @contextmanager

@@ -238,6 +238,7 @@ class WizardStateResponse(Schema):
     updated_at: Timestamp = Field(description="Last update timestamp")
     last_accessed: Timestamp | None = Field(None, description="Last access timestamp")
     stale: bool = Field(default=False, description="Unchanged for longer than [state] cache_ttl_seconds")
+    stalled: bool = Field(default=False, description="Running, and its agents silent for too long")
 
 
 class WizardStateSummary(Schema):
@@ -253,6 +254,7 @@ class WizardStateSummary(Schema):
     updated_at: Timestamp
     last_accessed: Timestamp | None = None
     stale: bool = False
+    stalled: bool = False
 
 
 class TemplateCreate(Schema):

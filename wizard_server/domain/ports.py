@@ -1,6 +1,6 @@
 """What the use cases ask of storage and clock."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -83,6 +83,30 @@ class TemplateFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveFilter:
+    """Which investigations a dashboard shows: of `user_id`, or of everybody (None)."""
+
+    user_id: str | None
+    status: str | None
+    wizard_step: str | None
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePage:
+    """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
+
+    `total` counts what matches the filter; in an answer about changes, what it holds.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    removed: Sequence[str]
+    total: int
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryFilter:
     """Which entries of one trail to list, newest first; instants are wire timestamps, both ends included."""
 
@@ -99,17 +123,30 @@ class HistoryFilter:
 class StateEvent:
     """What a commit did to one state: its newest version (None: deleted) and the entries of this commit, in order.
 
-    `instant` is when it was told; `renderings` lets everybody who is woken by it share one encoding of the answer.
+    `owner` is whose state it is (None: not known), `sequence` its place in the order of all changes, `instant` when it
+    was told; `renderings` lets everybody who is woken by it share one encoding of the answer.
     """
 
     investigation_id: str
     record: StateRecord | None
     entries: Sequence[AuditEntry]
+    owner: str | None
+    sequence: int
     instant: datetime
     renderings: dict[Hashable, bytes] = field(default_factory=dict)
 
 
-Publish = Callable[[StateEvent], None]
+class Audience(Protocol):
+    """Who hears of commits."""
+
+    def publish(self, event: StateEvent) -> None:
+        """Tell everybody whom a commit concerns; called after it."""
+
+    def watched(self) -> Iterable[str]:
+        """Return the investigations that somebody waits for."""
+
+    def refresh(self) -> None:
+        """Say that anything may have changed, so that whoever shows lists reads them again."""
 
 
 class Transaction(Protocol):
@@ -181,6 +218,15 @@ class Store(Protocol):
 
     async def templates(self, wanted: TemplateFilter) -> tuple[Sequence[Template], int]:
         """Return one page of a user's templates and the total."""
+
+    async def active(self, wanted: ActiveFilter) -> ActivePage:
+        """Return one page of investigations, and the place up to which it is complete."""
+
+    async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
+        """Return what changed and what went after `cursor`, whatever its status; the filter's user alone counts."""
+
+    async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
+        """Return at most `limit` running investigations that last changed after `after` and not after `until`."""
 
     def touch(self, investigation_id: str, instant: str) -> None:
         """Note that somebody looked at the state; written later, together with others (never a wake-up)."""

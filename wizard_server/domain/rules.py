@@ -1,11 +1,13 @@
 """The part of the configuration that use cases depend on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.state import StateRecord
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
@@ -19,6 +21,7 @@ class Rules:
     max_size_kb: int
     require_precondition: bool
     stale_after: timedelta
+    stalled_after: timedelta
     recovery: bool
     max_templates: int
     catalogue: ToolCatalogue | None
@@ -35,6 +38,20 @@ class Rules:
         """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""
         return updated_at < to_wire(now - self.stale_after)
 
+    def is_stalled(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> bool:
+        """Whether a running investigation has heard nothing of its agents for too long."""
+        return _is_running(wizard_step, status) and updated_at <= to_wire(now - self.stalled_after)
+
+    def quiet_in(self, updated_at: str, now: datetime) -> float:
+        """Return the seconds until a running investigation that last changed at `updated_at` counts as stalled."""
+        return max((datetime.fromisoformat(updated_at) + self.stalled_after - now).total_seconds(), 0.001)
+
+    def stalls_in(self, record: StateRecord, now: datetime) -> float:
+        """Return the seconds until `record` will count as stalled; infinity when it does already, or is not running."""
+        if not _is_running(record.wizard_step, record.status) or record.updated_at <= to_wire(now - self.stalled_after):
+            return math.inf
+        return self.quiet_in(record.updated_at, now)
+
     def check_recoverable(self, record: StateRecord, now: datetime) -> None:
         """Raise `StateExpiredError` for a stale state when stale states are not recovered."""
         if not self.recovery and self.is_stale(record.updated_at, now):
@@ -42,3 +59,7 @@ class Rules:
                 f"{record.investigation_id} has not changed since {record.updated_at};"
                 f" state recovery is off, so reset it: wizard_step SETTINGS"
             )
+
+
+def _is_running(wizard_step: str, status: str) -> bool:
+    return wizard_step == WizardStep.PROGRESS and status == InvestigationStatus.IN_PROGRESS

@@ -98,3 +98,22 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         body=encode_body(document, parts),
     )
     return Draft(record, parts)
+
+
+def summary(record: StateRecord) -> dict[str, Any]:
+    """Return `record` as one row of a dashboard."""
+    document = record.document()
+    settings, progress = document["settings"] or {}, document["progress"] or {}
+    return {
+        "investigation_id": record.investigation_id,
+        "user_id": record.user_id,
+        "name": settings.get("name"),
+        "wizard_step": record.wizard_step,
+        "status": record.status,
+        "version": record.version,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "last_accessed": record.last_accessed,
+        "overall_progress": progress.get("overall_progress"),
+        "current_phase": progress.get("current_phase"),
+    }

@@ -38,6 +38,7 @@ class Batch:
         self.entries: list[AuditEntry] = []
         self.templates: dict[str, Template | None] = {}
         self.uses: Counter[str] = Counter()
+        self.sequence = 0
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """See `Transaction`."""
@@ -114,7 +115,9 @@ class Batch:
         for key, head in self._head.items():
             yield self._base.get(key), head
 
-    def heads(self) -> Iterator[tuple[str, StateRecord | None]]:
-        """Yield the newest version of each state that was written, None for a deleted one."""
+    def heads(self) -> Iterator[tuple[str, str | None, StateRecord | None]]:
+        """Yield each state that was written: its id, its owner, and its newest version, None for a deleted one."""
         for key, head in self._head.items():
-            yield key, head.record if head else None
+            record = head.record if head else None
+            known = record or self._base.get(key)
+            yield key, known.user_id if known else None, record

@@ -129,17 +129,29 @@ class Repository:
 
         Raises `StaleBaseError` or `StorageUnavailableError`, with nothing written.
         """
-        inserts, updates, deletes = _by_kind(batch)
         async with _Commit(self._queries, connection):
             # Entries come before states: the triggers stay silent where a version has its entry already.
             claims = [_claim(record) for record in batch.claims.values()]
             await self._run(connection, "investigations.claim", claims)
             if self._audit:
                 await self._run(connection, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
-            await self._run(connection, "states.delete", deletes)
-            await self._run(connection, "states.insert", inserts)
-            await self._run(connection, "states.update", updates)
+            await self._write_states(connection, batch)
             await self._write_templates(connection, batch)
+
+    async def _write_states(self, connection: Connection, batch: Batch) -> None:
+        """Write the states; deletions first, which take places of their own in the order of changes."""
+        changes = list(batch.changes())
+        if not changes:
+            return
+        gone = [base for base, head in changes if base is not None and head is None]
+        deletes = [{"investigation_id": base.investigation_id, "base_version": base.version} for base in gone]
+        await self._run(connection, "states.delete", deletes)
+        name = "active.next" if any(head for _, head in changes) else "active.sequence"
+        batch.sequence = (await connection.fetch_all(self._queries[name]))[0]["value"]
+        inserts = [state_to_row(head, None, batch.sequence) for base, head in changes if head and base is None]
+        await self._run(connection, "states.insert", inserts)
+        updates = [state_to_row(head, base.version, batch.sequence) for base, head in changes if head and base]
+        await self._run(connection, "states.update", updates)
 
     async def _write_templates(self, connection: Connection, batch: Batch) -> None:
         gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
@@ -191,19 +203,6 @@ class _Commit:
             raise StaleBaseError(str(error)) from error
         if isinstance(error, sqlite3.Error):
             raise StorageUnavailableError(f"the database cannot be written: {error}") from error
-
-
-def _by_kind(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows to insert, to update and to delete."""
-    inserts, updates, deletes = [], [], []
-    for base, head in batch.changes():
-        if base is None and head is not None:
-            inserts.append(state_to_row(head, None))
-        elif base is not None and head is not None:
-            updates.append(state_to_row(head, base.version))
-        elif base is not None:
-            deletes.append({"investigation_id": base.investigation_id, "base_version": base.version})
-    return inserts, updates, deletes
 
 
 def _claim(record: StateRecord) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def state_from_row(row: Values) -> StateRecord:
     )
 
 
-def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
+def state_to_row(draft: Draft, base_version: int | None, sequence: int) -> dict[str, Any]:
     """Return the parameters of ``states.insert`` and ``states.update``."""
     record = draft.record
     return {
@@ -40,6 +40,7 @@ def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
         "updated_by": record.updated_by,
         "version": record.version,
         "base_version": base_version,
+        "change_seq": sequence,
         **{f"{field}_version": version for field, version in record.field_versions.items()},
         **{f"{part}_json": text for part, text in draft.parts.items()},
     }

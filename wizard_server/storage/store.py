@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from wizard_server.domain.ports import (
+    ActiveFilter,
+    ActivePage,
+    Audience,
     AuditEntry,
     Clock,
     HistoryFilter,
     Investigation,
-    Publish,
     StateEvent,
     StateFilter,
     Template,
@@ -22,6 +24,7 @@ from wizard_server.domain.ports import (
 )
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.cache import StateCache
 from wizard_server.storage.groupcommit import GroupCommit
@@ -48,17 +51,17 @@ class StoreOptions:
 
 
 class StateStore:
-    """A `Store` on SQLite. Make one with `open`; `publish` hears of every commit, after it."""
+    """A `Store` on SQLite. Make one with `open`."""
 
     def __init__(
         self,
         options: StoreOptions,
         writer: Connection,
-        publish: Publish,
-        watched: Callable[[], Iterable[str]],
+        hub: Audience,
         clock: Clock,
     ) -> None:
         self._repository = Repository()
+        self._active = ActiveRepository()
         self._writer = writer
         self._readers = ReaderPool(
             options.path,
@@ -67,8 +70,9 @@ class StateStore:
             timeout=options.pool_timeout,
             echo=options.echo,
         )
-        self._publish = publish
-        self._watched = watched
+        self._publish = hub.publish
+        self._watched = hub.watched
+        self._refresh = hub.refresh
         self._clock = clock
         self._cache = StateCache(options.cache_max_bytes)
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
@@ -82,12 +86,10 @@ class StateStore:
         )
 
     @classmethod
-    async def open(
-        cls, options: StoreOptions, *, publish: Publish, watched: Callable[[], Iterable[str]], clock: Clock
-    ) -> "StateStore":
-        """Open the database; `watched` names the investigations whose external changes shall be published."""
+    async def open(cls, options: StoreOptions, *, hub: Audience, clock: Clock) -> "StateStore":
+        """Open the database; `hub` hears of every commit, after it."""
         writer = await connect(options.path, echo=options.echo)
-        store = cls(options, writer, publish, watched, clock)
+        store = cls(options, writer, hub, clock)
         await store.start(audit=options.audit)
         return store
 
@@ -170,6 +172,20 @@ class StateStore:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.templates(reader, wanted))
 
+    async def active(self, wanted: ActiveFilter) -> ActivePage:
+        """See `Store`."""
+        return await self._read(lambda reader: self._active.page(reader, wanted))
+
+    async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
+        """See `Store`."""
+        return await self._read(lambda reader: self._active.since(reader, wanted, cursor))
+
+    async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
+        """See `Store`."""
+        return await self._read(
+            lambda reader: self._active.quiet(reader, wanted, after=after, until=until, limit=limit)
+        )
+
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database answers."""
         await self._read(self._repository.ping)
@@ -189,14 +205,14 @@ class StateStore:
         for entry in batch.entries:
             entries.setdefault(entry.investigation_id, []).append(entry)
         heads = list(batch.heads())
-        for key, record in heads:
+        for key, _, record in heads:
             self._loads.pop(key, None)
             if record is None:
                 self._cache.drop(key)
             else:
                 self._cache.put(record)
-        for key, record in heads:
-            self._publish(StateEvent(key, record, entries[key], instant))
+        for key, owner, record in heads:
+            self._publish(StateEvent(key, record, entries[key], owner, batch.sequence, instant))
 
     def _forget(self) -> None:
         self._loads.clear()
@@ -235,4 +251,7 @@ class StateStore:
             versions = await self._read(partial(self._repository.versions, investigation_ids=keys))
             for key in keys:
                 if key not in versions or versions[key] != known.get(key):
-                    self._publish(StateEvent(key, await self.state(key), (), self._clock()))
+                    record = await self.state(key)
+                    owner = record.user_id if record else None
+                    self._publish(StateEvent(key, record, (), owner, 0, self._clock()))
+        self._refresh()

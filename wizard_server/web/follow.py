@@ -4,6 +4,7 @@ Nothing is buffered for a reader: the newest event only wakes it, and what it ha
 event where that follows on, and from the trail where it does not.
 """
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -12,19 +13,20 @@ from aiohttp import web
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import changes_after, linked
-from wizard_server.domain.ports import AuditEntry, StateEvent
+from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import TooManyConnectionsError
 from wizard_server.events import WaitEnd, Waiter
-from wizard_server.web.keys import CONFIG, HUB, SERVICE, STORE
+from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
 
 _CHUNK = 100
 
 
 class End(Enum):
-    """Why nothing more will come, or that nothing has come for a while."""
+    """Why there is no change to tell: nothing came for a while, the agents went quiet, or nothing more will come."""
 
     IDLE = auto()
+    STALLED = auto()
     DELETED = auto()
     DRAINING = auto()
 
@@ -39,6 +41,7 @@ class Follower:
         self._heartbeat = float(request.app[CONFIG].polling.heartbeat_seconds)
         self.investigation_id = investigation_id
         self.version = 0
+        self._stalls_in = math.inf
 
     async def state(self) -> StateRecord:
         """Return the current state and go on from its version; raises as `WizardService.read`."""
@@ -46,8 +49,15 @@ class Follower:
         self.version = record.version
         return record
 
+    def _seconds(self, record: StateRecord) -> float:
+        """Return how long to wait: until the next sign of life is due, or the investigation counts as stalled."""
+        self._stalls_in = self._app[RULES].stalls_in(record, self._app[CLOCK]())
+        return min(self._heartbeat, self._stalls_in)
+
     async def next(self) -> Sequence[AuditEntry] | End:
-        """Return the next changes in their order, as soon as there are any; `End.IDLE` when none came for a while.
+        """Return the next changes in their order, as soon as there are any.
+
+        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have just gone quiet.
 
         Raises `HistoryGoneError` when no kept chain of changes leads on from the reader's version.
         """
@@ -55,10 +65,12 @@ class Follower:
         if record.version != self.version:
             return await self._missed(record)
         end = await self._app[HUB].next_event(
-            self._waiter, lambda record: record.version != self.version, self._heartbeat
+            self._waiter, lambda record: record.version != self.version, self._seconds(record)
         )
-        if not isinstance(end, StateEvent):
-            return End.DRAINING if end is WaitEnd.DRAINING else End.IDLE
+        if end is WaitEnd.DRAINING:
+            return End.DRAINING
+        if end is WaitEnd.TIMEOUT:
+            return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
         if end.record is None:
             return End.DELETED
         chain = linked(self.version, end.entries)

@@ -50,6 +50,7 @@ class PollQuery(Schema):
     view: Literal["full", "summary"] = "full"
     watch: Annotated[str, AfterValidator(_watched)] | None = None
     until: Annotated[str, AfterValidator(_condition)] | None = None
+    stalled: bool | None = Field(None, description="what the client shows; if that is wrong, the answer comes at once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class _Poll:
     seconds: float
     summary: bool
     by_header: bool
+    stalled: bool | None
     headers: dict[str, str]
 
 
@@ -73,11 +75,17 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     with hub.subscribe(investigation_id) as waiter:
         record = await service.read(caller, investigation_id)
         wait = asked.wait.arriving_at(record)
+        rules, now = request.app[RULES], request.app[CLOCK]()
+        quiet = rules.is_stalled(record.wizard_step, record.status, record.updated_at, now)
+        if asked.stalled not in (None, quiet):
+            return _answer(request, asked, record, None, news=True)
         if wait.satisfied(record):
             return _answer(request, asked, record, None)
         if not hub.may_park(caller.user_id):
             return _answer(request, asked, record, None, crowded=True)
-        end = await hub.park(waiter, caller.user_id, wait.satisfied, with_jitter(asked.seconds))
+        stalls_in = rules.stalls_in(record, now)
+        seconds = min(with_jitter(asked.seconds), stalls_in)
+        end = await hub.park(waiter, caller.user_id, wait.satisfied, seconds)
     if isinstance(end, StateEvent):
         if end.record is None:
             raise await service.absence(caller, investigation_id)
@@ -85,7 +93,9 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     record = await service.read(caller, investigation_id)
     if end is WaitEnd.DRAINING:
         asked.headers["Retry-After"] = retry_after()
-    response = _answer(request, asked, record, None, base=wait)
+    # Going quiet is no version, and yet all who watch are told.
+    went_quiet = end is WaitEnd.TIMEOUT and seconds == stalls_in
+    response = _answer(request, asked, record, None, base=wait, news=went_quiet)
     if end is WaitEnd.DRAINING:
         response.force_close()
     return response
@@ -108,7 +118,7 @@ def _asked(request: web.Request) -> _Poll:
     )
     headers: dict[str, str] = {}
     seconds = asked_seconds(request, parameters.wait, headers)
-    return _Poll(wait, seconds, parameters.view == "summary", tags is not None, headers)
+    return _Poll(wait, seconds, parameters.view == "summary", tags is not None, parameters.stalled, headers)
 
 
 def asked_seconds(request: web.Request, wait: float | None, headers: dict[str, str]) -> float:
@@ -141,6 +151,7 @@ def _answer(
     *,
     base: Wait | None = None,
     crowded: bool = False,
+    news: bool = False,
 ) -> web.Response:
     """Return `record` as the answer to a poll, 304 where the client named it in its header."""
     wait = base or asked.wait.arriving_at(record)
@@ -148,7 +159,7 @@ def _answer(
     request.app[STORE].touch(record.investigation_id, to_wire(now))
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
     interval = intervals(request).under(load).recommend(record, now)
-    changed = wait.has_changes(record)
+    changed = news or wait.has_changes(record)
     # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
     tag = record.version if changed or not wait.known or record.version in wait.known else max(wait.known)
     headers = {
@@ -161,7 +172,7 @@ def _answer(
     if asked.by_header and not changed:
         return web.Response(status=304, headers=headers)
     before = _before(record, event, changed, wait.is_reset(record), interval, to_wire(now))
-    after = seen(to_wire(now), stale=request.app[RULES].is_stale(record.updated_at, now)) + b"}"
+    after = seen(request, record, now) + b"}"
     return around_state(request, record, before, after, headers=headers, summary=asked.summary)
 
 

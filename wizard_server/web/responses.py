@@ -4,13 +4,16 @@ import gzip
 import struct
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from wizard_server.domain.clock import to_wire
 from wizard_server.domain.state import StateRecord
 from wizard_server.web.etags import etag
+from wizard_server.web.keys import RULES
 
 COMPRESS_OVER = 1024
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -42,20 +45,27 @@ def json_response(
 def state_response(
     request: web.Request,
     record: StateRecord,
-    last_accessed: str | None,
+    now: datetime | None,
     *,
-    stale: bool = False,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Return a state with its ETag."""
+    """Return a state, read at `now`, with its ETag."""
     sent = {**state_headers(record.version), **(headers or {})}
-    return around_state(request, record, b"", seen(last_accessed, stale=stale), status=status, headers=sent)
+    return around_state(request, record, b"", seen(request, record, now), status=status, headers=sent)
 
 
-def seen(last_accessed: str | None, *, stale: bool) -> bytes:
-    """Return the end of a state's body: what depends on when it is read, not on its version."""
-    return orjson.dumps({"last_accessed": last_accessed, "stale": stale})[1:]
+def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
+    """Return the end of a state's body: what depends on when it is read, not on its version; None: just created."""
+    if now is None:
+        return b'"last_accessed":null,"stale":false,"stalled":false}'
+    rules = request.app[RULES]
+    members = {
+        "last_accessed": to_wire(now),
+        "stale": rules.is_stale(record.updated_at, now),
+        "stalled": rules.is_stalled(record.wizard_step, record.status, record.updated_at, now),
+    }
+    return orjson.dumps(members)[1:]
 
 
 def state_headers(version: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ from aiohttp import web
 from wizard_server.config import ServerConfig
 from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
 from wizard_server.errors import FeatureDisabledError
-from wizard_server.web import changes, frontend, history, operations, polling, sse, states, templates, websocket
+from wizard_server.web import active, changes, frontend, history, operations, polling, sse, states, templates, websocket
 from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -76,6 +76,7 @@ ROUTES: tuple[Route | OpenRoute, ...] = (
         READERS,
         features=("polling_enabled", "audit_logging"),
     ),
+    Route("GET", "/api/v1/polling/active-investigations", active.poll, READERS, features=("polling_enabled",)),
     Route("GET", "/api/v1/events/wizard-state/{investigation_id}", sse.stream, READERS, features=("audit_logging",)),
     Route("GET", "/ws/investigation/{investigation_id}", websocket.stream, READERS, features=("audit_logging",)),
     OpenRoute("GET", "/healthz", operations.healthz),

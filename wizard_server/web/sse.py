@@ -7,12 +7,11 @@ import orjson
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.clock import to_wire
 from wizard_server.domain.history import change
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import HistoryGoneError, RequestError, ValidationFailedError
 from wizard_server.web.follow import End, Follower, following
-from wizard_server.web.keys import CLOCK, CONFIG, RULES
+from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
 from wizard_server.web.responses import seen
 
@@ -61,6 +60,8 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
             found = End.DELETED
         if found is End.IDLE:
             await sender.send(b": heartbeat\n\n")
+        elif found is End.STALLED:
+            await sender.send(_state(request, await follower.state()))
         elif isinstance(found, End):
             await sender.send(_event("closed", None, orjson.dumps({"reason": found.name.lower()})))
             return
@@ -92,8 +93,7 @@ def _last_event_id(request: web.Request) -> int | None:
 
 
 def _state(request: web.Request, record: StateRecord) -> bytes:
-    now = request.app[CLOCK]()
-    after = seen(to_wire(now), stale=request.app[RULES].is_stale(record.updated_at, now))
+    after = seen(request, record, request.app[CLOCK]())
     return _event("state", record.version, record.body[:-1] + b"," + after)
 
 

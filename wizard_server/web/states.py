@@ -86,12 +86,11 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
     if tags is not None and (tags.anything or (version or record.version) in tags.versions):
         return web.Response(status=304, headers=state_headers(version or record.version))
     if version is None or version == record.version:
-        stale = request.app[RULES].is_stale(record.updated_at, now)
-        return state_response(request, record, to_wire(now), stale=stale)
+        return state_response(request, record, now)
     if not request.app[CONFIG].features.audit_logging:
         raise FeatureDisabledError("the feature audit_logging is switched off, so older versions are not kept")
     document = await rebuild(request.app[STORE], record, version)
-    body = {**document, "last_accessed": None, "stale": False}
+    body = {**document, "last_accessed": None, "stale": False, "stalled": False}
     return json_response(request, body, headers=state_headers(version))
 
 
@@ -110,7 +109,14 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
     )
     rows, total = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], request.app[CLOCK]()
-    items = [{**row, "stale": rules.is_stale(row["updated_at"], now)} for row in rows]
+    items = [
+        {
+            **row,
+            "stale": rules.is_stale(row["updated_at"], now),
+            "stalled": rules.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now),
+        }
+        for row in rows
+    ]
     return json_response(request, paginated(items, total, asked))
 
 
@@ -139,8 +145,8 @@ async def _changed(
     outcome = await service.update(caller, investigation_id, change, based_on, origin(request, caller))
     if preferences(request).get("return") == "minimal":
         return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
-    now = to_wire(request.app[CLOCK]())
-    request.app[STORE].touch(investigation_id, now)
+    now = request.app[CLOCK]()
+    request.app[STORE].touch(investigation_id, to_wire(now))
     return state_response(request, outcome.record, now)
 
 

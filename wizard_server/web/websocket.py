@@ -16,7 +16,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import HistoryGoneError, RequestError
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.follow import End, Follower, following
-from wizard_server.web.keys import CLOCK, CONFIG, RULES
+from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import seen
 
@@ -102,6 +102,8 @@ class _Session:
                 found = End.DELETED
             if found is End.IDLE:
                 await self.send("heartbeat", {})
+            elif found is End.STALLED:
+                await self.send_state("state_sync", await self._follower.state())
             elif isinstance(found, End):
                 code, reason = _CLOSES[found]
                 await self._close(code, reason)
@@ -129,8 +131,7 @@ class _Session:
 
     async def send_state(self, kind: str, record: StateRecord) -> None:
         """Send a message that carries the whole state."""
-        now = self._request.app[CLOCK]()
-        after = seen(to_wire(now), stale=self._request.app[RULES].is_stale(record.updated_at, now))
+        after = seen(self._request, record, self._request.app[CLOCK]())
         state = orjson.Fragment(record.body[:-1] + b"," + after)
         await self.send(kind, {"version": record.version, "state": state})
 

@@ -21,6 +21,9 @@ ALTER TABLE investigations ADD COLUMN
 -- When `wizard-server purge` removed the state and the trail (ISO 8601, UTC). NULL: it did not.
 ALTER TABLE investigations ADD COLUMN purged_at TIMESTAMP;
 
+-- The place in the order of all changes at which the state was deleted or purged. NULL: it was not.
+ALTER TABLE investigations ADD COLUMN removed_seq INTEGER;
+
 UPDATE investigations
 SET user_id = (SELECT s.user_id FROM investigation_states AS s WHERE s.investigation_id = investigations.id);
 
@@ -45,6 +48,9 @@ ALTER TABLE investigation_states ADD COLUMN progress_version INTEGER DEFAULT 1 N
 -- The version that last changed results_json.
 ALTER TABLE investigation_states ADD COLUMN results_version INTEGER DEFAULT 1 NOT NULL;
 
+-- The place of the newest version in the order of all changes of all states. 0: from before there was an order.
+ALTER TABLE investigation_states ADD COLUMN change_seq INTEGER DEFAULT 0 NOT NULL;
+
 -- Who made the newest version: a user, or `operator` for an edit by hand.
 ALTER TABLE investigation_states ADD COLUMN updated_by VARCHAR(255);
 
@@ -62,6 +68,18 @@ ALTER TABLE investigation_audit_log ADD COLUMN version INTEGER;
 
 -- The Idempotency-Key of the request that made the change. NULL: it had none.
 ALTER TABLE investigation_audit_log ADD COLUMN mutation_id VARCHAR(255);
+
+-- change_sequence -----------------------------------------------------------------------------------------------------
+
+-- The order of all changes of all states: one row, whose value grows with every commit that changes any.
+CREATE TABLE change_sequence (
+    -- Always 1: there is one row.
+    id INTEGER PRIMARY KEY CONSTRAINT ck_change_sequence_one CHECK (id = 1),
+    -- The place of the newest change.
+    value INTEGER NOT NULL CONSTRAINT ck_change_sequence_value CHECK (value >= 0)
+);
+
+INSERT INTO change_sequence (id, value) VALUES (1, 0);
 
 -- audit_switch --------------------------------------------------------------------------------------------------------
 
@@ -82,6 +100,12 @@ CREATE UNIQUE INDEX uq_audit_log_version ON investigation_audit_log(investigatio
 
 -- The list of one user's investigations, the newest first.
 CREATE INDEX idx_investigation_states_user_updated ON investigation_states(user_id, updated_at DESC);
+
+-- What has changed for one user, or at all, since a place in the order.
+CREATE INDEX idx_investigation_states_user_change ON investigation_states(user_id, change_seq);
+CREATE INDEX idx_investigation_states_change ON investigation_states(change_seq);
+CREATE INDEX idx_investigations_user_removed ON investigations(user_id, removed_seq);
+CREATE INDEX idx_investigations_removed ON investigations(removed_seq);
 
 -- Timestamps: from seconds to ISO 8601, UTC, milliseconds; what is no date stays as it is -----------------------------
 
@@ -401,13 +425,40 @@ END;
 CREATE TRIGGER trg_states_retired
 AFTER DELETE ON investigation_states
 BEGIN
+    UPDATE change_sequence SET value = value + 1;
+
     UPDATE investigations
-    SET newest_version = max(newest_version, OLD.version + 1, (
+    SET removed_seq = (SELECT value FROM change_sequence),
+        newest_version = max(newest_version, OLD.version + 1, (
         SELECT coalesce(max(a.version), 0)
         FROM investigation_audit_log AS a
         WHERE a.investigation_id = OLD.investigation_id
     ))
     WHERE id = OLD.investigation_id;
+END;
+
+-- A row written by hand takes the next place in the order of changes; the server names the place itself.
+CREATE TRIGGER trg_states_placed
+AFTER INSERT ON investigation_states
+WHEN NEW.change_seq = 0
+BEGIN
+    UPDATE change_sequence SET value = value + 1;
+
+    UPDATE investigation_states
+    SET change_seq = (SELECT value FROM change_sequence)
+    WHERE investigation_id = NEW.investigation_id;
+END;
+
+CREATE TRIGGER trg_states_moved
+AFTER UPDATE OF user_id, wizard_step, settings_json, progress_json, results_json, status, version
+ON investigation_states
+WHEN NEW.change_seq = OLD.change_seq
+BEGIN
+    UPDATE change_sequence SET value = value + 1;
+
+    UPDATE investigation_states
+    SET change_seq = (SELECT value FROM change_sequence)
+    WHERE investigation_id = NEW.investigation_id;
 END;
 
 COMMIT;

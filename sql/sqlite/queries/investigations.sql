@@ -10,4 +10,5 @@ WHERE i.id = :investigation_id;
 -- Makes the parent row where it is absent, gives it an owner where it has none, and brings it back after a purge.
 INSERT INTO investigations (id, user_id, created_at)
 VALUES (:investigation_id, :user_id, :created_at)
-ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id), purged_at = NULL;
+ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id), purged_at = NULL,
+    removed_seq = NULL;

@@ -11,11 +11,12 @@ WHERE s.investigation_id = :investigation_id;
 -- A new state; its audit entry stands already, so no trigger speaks.
 INSERT INTO investigation_states (
     investigation_id, user_id, wizard_step, settings_json, progress_json, results_json, status, created_at, updated_at,
-    version, wizard_step_version, status_version, settings_version, progress_version, results_version, updated_by
+    version, wizard_step_version, status_version, settings_version, progress_version, results_version, updated_by,
+    change_seq
 ) VALUES (
     :investigation_id, :user_id, :wizard_step, :settings_json, :progress_json, :results_json, :status, :created_at,
     :updated_at, :version, :wizard_step_version, :status_version, :settings_version, :progress_version,
-    :results_version, :updated_by
+    :results_version, :updated_by, :change_seq
 );
 
 -- name: states.update
@@ -25,7 +26,7 @@ SET user_id = :user_id, created_at = :created_at, wizard_step = :wizard_step,
     settings_json = :settings_json, progress_json = :progress_json, results_json = :results_json, status = :status, updated_at = :updated_at, version = :version,
     wizard_step_version = :wizard_step_version, status_version = :status_version,
     settings_version = :settings_version, progress_version = :progress_version, results_version = :results_version,
-    updated_by = :updated_by
+    updated_by = :updated_by, change_seq = :change_seq
 WHERE investigation_id = :investigation_id AND version = :base_version;
 
 -- name: states.delete

@@ -1,0 +1,107 @@
+-- name: active.sequence
+-- The place of the newest change in the order of all.
+SELECT value FROM change_sequence;
+
+-- name: active.next
+-- Takes the next place in the order of all changes.
+UPDATE change_sequence
+SET value = value + 1
+RETURNING value;
+
+-- name: active.page_user
+-- One page of the investigations of a user, the last changed first.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE user_id = :user_id
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+ORDER BY updated_at DESC, investigation_id
+LIMIT :limit OFFSET :offset;
+
+-- name: active.count_user
+-- How many investigations of a user match a filter.
+SELECT count(*) AS total
+FROM investigation_states
+WHERE user_id = :user_id
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step);
+
+-- name: active.changed_user
+-- The investigations of a user that changed after a place in the order, in that order.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE user_id = :user_id AND change_seq > :cursor
+ORDER BY change_seq
+LIMIT :limit;
+
+-- name: active.removed_user
+-- The investigations of a user whose states were removed after a place in the order, in that order.
+SELECT id AS investigation_id, removed_seq AS change_seq
+FROM investigations
+WHERE user_id = :user_id AND removed_seq > :cursor
+ORDER BY removed_seq
+LIMIT :limit;
+
+-- name: active.quiet_user
+-- The running investigations of a user that last changed between two instants, the longest silent first.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE user_id = :user_id AND updated_at > :after AND updated_at <= :until
+  AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+ORDER BY updated_at
+LIMIT :limit;
+
+-- name: active.page_all
+-- One page of the investigations of everybody, the last changed first.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE TRUE
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+ORDER BY updated_at DESC, investigation_id
+LIMIT :limit OFFSET :offset;
+
+-- name: active.count_all
+-- How many investigations of everybody match a filter.
+SELECT count(*) AS total
+FROM investigation_states
+WHERE TRUE
+  AND (:status IS NULL OR status = :status)
+  AND (:wizard_step IS NULL OR wizard_step = :wizard_step);
+
+-- name: active.changed_all
+-- The investigations of everybody that changed after a place in the order, in that order.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE change_seq > :cursor
+ORDER BY change_seq
+LIMIT :limit;
+
+-- name: active.removed_all
+-- The investigations of everybody whose states were removed after a place in the order, in that order.
+SELECT id AS investigation_id, removed_seq AS change_seq
+FROM investigations
+WHERE removed_seq > :cursor
+ORDER BY removed_seq
+LIMIT :limit;
+
+-- name: active.quiet_all
+-- The running investigations of everybody that last changed between two instants, the longest silent first.
+SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+       json_extract(progress_json, '$.overall_progress') AS overall_progress,
+       json_extract(progress_json, '$.current_phase') AS current_phase
+FROM investigation_states
+WHERE updated_at > :after AND updated_at <= :until
+  AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+ORDER BY updated_at
+LIMIT :limit;

@@ -1,0 +1,156 @@
+"""``/api/v1/polling/active-investigations``: one poll for a whole dashboard (contract 5)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
+from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
+from wizard_server.domain.state import summary
+from wizard_server.events import ListWaiter, WaitEnd
+from wizard_server.web.keys import CLOCK, HUB, RULES, STORE
+from wizard_server.web.polling import asked_seconds, intervals, with_jitter
+from wizard_server.web.problems import retry_after
+from wizard_server.web.requests import query
+from wizard_server.web.responses import json_response
+
+_FOREVER = "9999"
+_MOST_QUIET = 1000
+_TAG = re.compile(r'(?:W/)?"list-([0-9]{1,18})"')
+
+
+class ActiveQuery(Schema):
+    """The parameters; `cursor` is the client's last, `wait` in seconds."""
+
+    cursor: int | None = Field(None, ge=0, le=10**18)
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
+    limit: int = Field(100, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=1_000_000_000)
+    status: InvestigationStatus | None = None
+    wizard_step: WizardStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Dashboard:
+    """What one poll asks: the filter, where the client is, and whether a header said so."""
+
+    wanted: ActiveFilter
+    cursor: int | None
+    by_header: bool
+    seconds: float
+    headers: dict[str, str]
+
+
+async def poll(request: web.Request, caller: Caller) -> web.Response:
+    """Return the caller's investigations; with a cursor only what changed since, waiting for it if asked to."""
+    asked = _asked(request, caller)
+    store, hub = request.app[STORE], request.app[HUB]
+    if asked.cursor is None:
+        return _answer(request, asked, await store.active(asked.wanted))
+    with hub.subscribe_list(asked.wanted.user_id) as waiter:
+        now = request.app[CLOCK]()
+        page = await store.active_since(asked.wanted, asked.cursor)
+        if page.cursor < asked.cursor:
+            return _answer(request, asked, await store.active(asked.wanted), reset=True)
+        if page.rows or page.removed or not asked.seconds or not hub.may_park(caller.user_id):
+            return _answer(request, asked, page)
+        seconds = min(with_jitter(asked.seconds), await _until_quiet(request, asked.wanted, now))
+        end = await hub.park_list(waiter, caller.user_id, seconds)
+        page = await _woken(request, asked, waiter, page.cursor, now)
+    if end is WaitEnd.DRAINING:
+        asked.headers["Retry-After"] = retry_after()
+    return _answer(request, asked, page)
+
+
+def _asked(request: web.Request, caller: Caller) -> _Dashboard:
+    parameters = query(request, ActiveQuery)
+    tag = _TAG.fullmatch(request.headers.get("If-None-Match", "")) if parameters.cursor is None else None
+    wanted = ActiveFilter(
+        user_id=None if caller.may_see(None) else caller.user_id,
+        status=parameters.status,
+        wizard_step=parameters.wizard_step,
+        limit=parameters.limit,
+        offset=parameters.offset,
+    )
+    headers: dict[str, str] = {}
+    seconds = asked_seconds(request, parameters.wait, headers)
+    return _Dashboard(wanted, int(tag.group(1)) if tag else parameters.cursor, tag is not None, seconds, headers)
+
+
+async def _until_quiet(request: web.Request, wanted: ActiveFilter, now: datetime) -> float:
+    """Return the seconds until the first of the running investigations counts as stalled; infinity when none will."""
+    rules = request.app[RULES]
+    after = to_wire(now - rules.stalled_after)
+    first = await request.app[STORE].quiet(wanted, after=after, until=_FOREVER, limit=1)
+    return rules.quiet_in(first[0]["updated_at"], now) if first else float("inf")
+
+
+async def _woken(
+    request: web.Request, asked: _Dashboard, waiter: ListWaiter, cursor: int, arrived: datetime
+) -> ActivePage:
+    """Return what the events tell; only where they do not tell everything is the database asked again.
+
+    Without events it is told which investigations have gone quiet meanwhile: they are no change, so the cursor stays.
+    """
+    store = request.app[STORE]
+    if waiter.outdated:
+        return await store.active_since(asked.wanted, cursor)
+    if waiter.events:
+        return _told(waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
+    quiet = request.app[RULES].stalled_after
+    after, until = to_wire(arrived - quiet), to_wire(request.app[CLOCK]() - quiet)
+    rows = await store.quiet(asked.wanted, after=after, until=until, limit=_MOST_QUIET)
+    return ActivePage(rows, [], len(rows), cursor)
+
+
+def _told(events: Iterable[StateEvent], cursor: int) -> ActivePage:
+    newest = {event.investigation_id: event.record for event in events}
+    rows = [summary(record) for record in newest.values() if record is not None]
+    return ActivePage(rows, [key for key, record in newest.items() if record is None], len(rows), cursor)
+
+
+def _answer(request: web.Request, asked: _Dashboard, page: ActivePage, *, reset: bool = False) -> web.Response:
+    now = request.app[CLOCK]()
+    headers = {
+        **asked.headers,
+        "ETag": f'"list-{page.cursor}"',
+        "Cache-Control": "no-store",
+        "X-Recommended-Interval": str(intervals(request).under(request.app[HUB].load).normal_ms),
+    }
+    if asked.by_header and not page.rows and not page.removed and not reset:
+        return web.Response(status=304, headers=headers)
+    rules = request.app[RULES]
+    delta = asked.cursor is not None and not reset
+    shown = [row for row in page.rows if not delta or _matches(row, asked.wanted)]
+    left = [row["investigation_id"] for row in page.rows if delta and not _matches(row, asked.wanted)]
+    body: dict[str, Any] = {
+        "investigations": [
+            {
+                **row,
+                "stale": rules.is_stale(row["updated_at"], now),
+                "stalled": rules.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now),
+            }
+            for row in shown
+        ],
+        "total": len(shown) if delta else page.total,
+        "limit": asked.wanted.limit,
+        "offset": asked.wanted.offset,
+        "timestamp": to_wire(now),
+        "cursor": page.cursor,
+    }
+    if delta:
+        body["removed"] = [*page.removed, *left]
+    if reset:
+        body["reset"] = True
+    return json_response(request, body, headers=headers)
+
+
+def _matches(row: Mapping[str, Any], wanted: ActiveFilter) -> bool:
+    return wanted.status in (None, row["status"]) and wanted.wizard_step in (None, row["wizard_step"])
