@@ -1,0 +1,218 @@
+"""What the web tests share: requests in one line, and doors that force an order of events without sleeping."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests import factories
+from tests.conftest import Client
+from wizard_server.storage.repository import Repository
+from wizard_server.web.keys import HUB, STORE
+
+STATES = "/api/v1/wizard-state"
+INV = "inv-1"
+HANGS_AFTER_SECONDS = 20.0
+TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+JSON_PATCH = {"Content-Type": "application/json-patch+json"}
+COMPLETE = {"status": "COMPLETED", "wizard_step": "RESULTS"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, read to its end; `body` is parsed JSON, None when there was no body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    text: bytes = b""
+
+
+def url(investigation_id: str = INV, suffix: str = "") -> str:
+    return f"{STATES}/{investigation_id}{suffix}"
+
+
+def poll_url(investigation_id: str = INV) -> str:
+    return f"/api/v1/polling/wizard-state/{investigation_id}"
+
+
+async def send(client: Client, method: str, path: str, **kwargs: Any) -> Answer:
+    async with client.request(method, path, **kwargs) as response:
+        text = await response.read()
+        body = await response.json(content_type=None) if text else None
+        return Answer(response.status, response.headers, body, text)
+
+
+def sending(client: Client, method: str, path: str, **kwargs: Any) -> asyncio.Task[Answer]:
+    return asyncio.create_task(send(client, method, path, **kwargs))
+
+
+async def create(client: Client, investigation_id: str = INV, **overrides: Any) -> Any:
+    headers = {"X-User-Id": overrides["user_id"]} if "user_id" in overrides else {}
+    body = factories.creation(investigation_id, **overrides)
+    answer = await send(client, "POST", STATES, json=body, headers=headers)
+    assert answer.status == 201, answer.body
+    return answer.body
+
+
+async def patch(client: Client, fields: Any, investigation_id: str = INV, **headers: str) -> Any:
+    """Change a state as its owner and return the new one."""
+    answer = await send(client, "PATCH", url(investigation_id), json=fields, headers=headers)
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+async def start(client: Client, investigation_id: str = INV) -> Any:
+    """Create a state and bring it to step PROGRESS: version 2."""
+    await create(client, investigation_id)
+    return await patch(client, {"wizard_step": "PROGRESS"}, investigation_id)
+
+
+async def read(client: Client, investigation_id: str = INV) -> Any:
+    answer = await send(client, "GET", url(investigation_id))
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+def polling(
+    client: Client, investigation_id: str = INV, *, headers: Mapping[str, str] | None = None, **parameters: Any
+) -> asyncio.Task[Answer]:
+    """Begin a poll, with a wait of 30 seconds unless told."""
+    asked = {"wait": 30, **parameters}
+    params = {key: str(value) for key, value in asked.items() if value is not None}
+    return sending(client, "GET", poll_url(investigation_id), params=params, headers=headers or {})
+
+
+async def poll(client: Client, investigation_id: str = INV, **kwargs: Any) -> Answer:
+    """Poll without waiting, unless told."""
+    return await polling(client, investigation_id, **{"wait": None, **kwargs})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Yield to the loop until `condition` holds; the time limit is there to name a hang, not to pass one."""
+    async with asyncio.timeout(HANGS_AFTER_SECONDS):
+        while not condition():  # noqa: ASYNC110 - what is waited for lies inside the server, which tells nobody
+            await asyncio.sleep(0)
+
+
+async def parked(client: Client, count: int = 1) -> None:
+    await until(lambda: client.app[HUB].parked == count)
+
+
+async def soon(task: asyncio.Task[Answer]) -> Answer:
+    """Return the answer of a request that nothing holds up any more."""
+    async with asyncio.timeout(HANGS_AFTER_SECONDS):
+        return await task
+
+
+async def raw(client: Client, method: str, path: str, headers: bytes, body: bytes = b"") -> tuple[int, bytes]:
+    """Send bytes that no well-behaved client sends; return status and head of the answer."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    length = b"Content-Length: %d\r\n" % len(body)
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
+    writer.write(head + headers + length + b"\r\n" + body)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return int(answer.split()[1]), answer.partition(b"\r\n\r\n")[0].lower()
+
+
+class Door:
+    """Holds everybody who comes by until it is opened; `reached` says that somebody has come."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.passed = 0
+
+    async def go_through(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+        self.passed += 1
+
+    def open(self) -> None:
+        self.opened.set()
+
+
+def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Hold every commit before it begins; what is asked for meanwhile queues."""
+    door, write = Door(), Repository.write
+
+    async def held(self: Repository, *args: Any) -> None:
+        await door.go_through()
+        await write(self, *args)
+
+    monkeypatch.setattr(Repository, "write", held)
+    return door
+
+
+def queued(client: Client) -> int:
+    """Return how many changes wait for the commit that is under way."""
+    return len(client.app[STORE]._commits._queue)
+
+
+class StoppedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 9, 8, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+class TickingClock(StoppedClock):
+    """A clock that moves on by a second whenever it is read."""
+
+    def __call__(self) -> datetime:
+        self.move(seconds=1)
+        return self.now
+
+
+def as_operator(database: str, statement: str, *values: Any) -> None:
+    """Run one statement as an operator would, from another connection."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(statement, values)
+
+
+def rows(database: str, statement: str, *values: Any) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement, values)]
+
+
+def trail(database: str, investigation_id: str = INV) -> list[dict[str, Any]]:
+    return rows(
+        database, "SELECT * FROM investigation_audit_log WHERE investigation_id = ? ORDER BY rowid", investigation_id
+    )
+
+
+def stored(database: str) -> tuple[list[dict[str, Any]], ...]:
+    """Return everything that a refused request must leave as it was."""
+    states = rows(database, "SELECT * FROM investigation_states ORDER BY investigation_id")
+    for state in states:
+        del state["last_accessed"]
+    return (
+        states,
+        rows(database, "SELECT * FROM investigations ORDER BY id"),
+        rows(database, "SELECT * FROM investigation_audit_log ORDER BY rowid"),
+    )
+
+
+def but_access(state: Any) -> dict[str, Any]:
+    """Return a state without the one member that reading changes."""
+    return {key: value for key, value in state.items() if key != "last_accessed"}
+
+
+def fields_named(answer: Answer) -> set[str]:
+    return {error["field"] for error in answer.body["errors"]}
