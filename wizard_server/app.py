@@ -115,8 +115,8 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     hub = app[HUB]
     store = await StateStore.open(options, hub=hub, clock=app[CLOCK])
     app[STORE] = store
-    app[SERVICE] = WizardService(store, app[CLOCK], app[RULES])
-    app[TEMPLATES] = TemplateService(store, app[SERVICE], app[CLOCK], app[RULES])
+    app[SERVICE] = WizardService(store, app[RULES])
+    app[TEMPLATES] = TemplateService(store, app[SERVICE], app[RULES])
     yield
     await store.close()
     if keeper is not None:

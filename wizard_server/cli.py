@@ -12,7 +12,6 @@ from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
 from wizard_server.config import ServerConfig, load_wizard_config
-from wizard_server.demo import command as demo_command
 from wizard_server.errors import ConfigError, WizardError
 
 EXIT_CONFIG = 78
@@ -83,6 +82,8 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from wizard_server.demo import command as demo_command  # it draws: the other commands need not wait for that
+
     return asyncio.run(demo_command.demo(once=arguments.once))
 
 

@@ -163,8 +163,7 @@ class Hub:
         self, waiter: Waiter, wants: Callable[[StateRecord], bool], seconds: float
     ) -> StateEvent | WaitEnd:
         """Return the newest event that `wants` accepts, once there is one; for at most `seconds`."""
-        if not self.draining:
-            await waiter.wait(wants, seconds)
+        await waiter.wait(wants, 0 if self.draining else seconds)
         event, waiter.event = waiter.event, None
         if event is not None:
             return event

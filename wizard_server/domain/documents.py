@@ -4,6 +4,7 @@ Each becomes an `Update`: which top-level fields it concerns, and what they beco
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -186,7 +187,8 @@ class JsonPatch:
         budget = max(len(orjson.dumps(document)) * 4, 1 << 22)
         for index, operation in enumerate(self.operations):
             try:
-                patched = jsonpatch.apply_patch(patched, [operation], in_place=index > 0)
+                # A copy: the library puts the operation's own value into the document, where later ones change it.
+                patched = jsonpatch.apply_patch(patched, [deepcopy(operation)], in_place=index > 0)
                 if operation["op"] == "copy" and len(orjson.dumps(patched)) > budget:
                     raise ValidationFailedError.of(str(index), "the copies make the state too large", "max_length")
             except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:

@@ -182,7 +182,7 @@ class WizardStateUpdate(Schema):
     progress: InvestigationProgress | None = Field(None, description="Updated progress")
     results: InvestigationResults | None = Field(None, description="Updated results")
     status: InvestigationStatus | None = Field(None, description="Updated status")
-    version: int | None = Field(None, description="The version that the update is based on", ge=1)
+    version: int | None = Field(None, description="The version that the update is based on", ge=1, strict=True)
 
 
 class PhaseReport(Schema):

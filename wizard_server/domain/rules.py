@@ -32,7 +32,7 @@ class Rules:
 
     def hindrances(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
         """Return what keeps an investigation with `settings` from starting."""
-        return [*validate_investigation_settings(settings), *self.tool_errors(settings)]
+        return validate_investigation_settings(settings) or self.tool_errors(settings)
 
     def is_stale(self, updated_at: str, now: datetime) -> bool:
         """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""
@@ -53,7 +53,7 @@ class Rules:
         return self.quiet_in(record.updated_at, now)
 
     def check_recoverable(self, record: StateRecord, now: datetime) -> None:
-        """Raise `StateExpiredError` for a stale state when stale states are not recovered."""
+        """Raise `StateExpiredError` for a stale state while stale states are not recovered."""
         if not self.recovery and self.is_stale(record.updated_at, now):
             raise StateExpiredError(
                 f"{record.investigation_id} has not changed since {record.updated_at};"

@@ -12,7 +12,7 @@ from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.documents import Update
 from wizard_server.domain.models import AuditLogCreate, WizardStateCreate, WizardStep
-from wizard_server.domain.ports import AuditEntry, Clock, Investigation, Store, Transaction
+from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.states import advance
@@ -49,8 +49,9 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Over what a change comes, and the Idempotency-Key under which its author knows it."""
+    """When and over what a change comes, and the Idempotency-Key under which its author knows it."""
 
+    now: datetime
     source: str
     mutation_id: str | None = None
 
@@ -66,9 +67,8 @@ class Outcome:
 class WizardService:
     """Creates, reads, changes and deletes wizard states, for callers who may."""
 
-    def __init__(self, store: Store, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: Store, rules: Rules) -> None:
         self._store = store
-        self._clock = clock
         self._rules = rules
 
     async def create(self, caller: Caller, request: WizardStateCreate, origin: Origin) -> StateRecord:
@@ -88,7 +88,7 @@ class WizardService:
         taken = parent is not None and parent.user_id not in (None, request.user_id)
         if taken or await transaction.state(request.investigation_id) is not None:
             raise StateExistsError(f"investigation {request.investigation_id} has a state already")
-        now = to_wire(self._clock())
+        now = to_wire(origin.now)
         version = (parent.newest_version if parent else 0) + 1
         document: Document = {
             **dict.fromkeys(FIELDS),
@@ -103,8 +103,8 @@ class WizardService:
         transaction.save(created, self._entry(created.record, caller, "STATE_CREATED", parts, origin))
         return created.record
 
-    async def read(self, caller: Caller, investigation_id: str) -> StateRecord:
-        """Return the state.
+    async def read(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
+        """Return the state as it is at `now`.
 
         Raises `NotFoundError` when it is absent or somebody else's, `HistoryGoneError` when retention removed it,
         `StateExpiredError` when it is stale and recovery is off.
@@ -112,8 +112,7 @@ class WizardService:
         record = await self._store.state(investigation_id)
         if record is None or not caller.may_see(record.user_id):
             raise await self.absence(caller, investigation_id)
-        if not self._rules.recovery:
-            self._rules.check_recoverable(record, self._clock())
+        self._rules.check_recoverable(record, now)
         return record
 
     async def absence(self, caller: Caller, investigation_id: str) -> RequestError:
@@ -143,7 +142,7 @@ class WizardService:
                 self._check(precondition, record, update.fields)
             document = record.document()
             requested = update.requested(document)
-            revived = self._revived(record, requested)
+            revived = self._revived(record, requested, origin.now)
             fields = advance({field: document[field] for field in FIELDS}, requested, self._rules.hindrances)
             successor = document | fields
             parts = diff(document, successor)
@@ -156,12 +155,11 @@ class WizardService:
 
         return await self._store.transact(use_case)
 
-    def _revived(self, record: StateRecord, requested: Mapping[str, Any]) -> bool:
+    def _revived(self, record: StateRecord, requested: Mapping[str, Any], now: datetime) -> bool:
         """Whether the request resets a state that is refused for its age; raise when it does anything else with it."""
         if requested.get("wizard_step") == WizardStep.SETTINGS:
-            return not self._rules.recovery and self._rules.is_stale(record.updated_at, self._clock())
-        if not self._rules.recovery:
-            self._rules.check_recoverable(record, self._clock())
+            return not self._rules.recovery and self._rules.is_stale(record.updated_at, now)
+        self._rules.check_recoverable(record, now)
         return False
 
     def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
@@ -179,7 +177,7 @@ class WizardService:
         origin: Origin,
     ) -> StateRecord:
         changed = fields_changed(parts)
-        version, now = record.newest_version + 1, to_wire(self._clock())
+        version, now = record.newest_version + 1, to_wire(origin.now)
         parts.previous.update(version=record.version, updated_at=record.updated_at)
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
@@ -194,15 +192,14 @@ class WizardService:
         async def use_case(transaction: Transaction) -> None:
             record = await self._changeable(transaction, caller, investigation_id)
             self._check(precondition, record, FIELDS)
-            now = self._clock()
             entry = AuditEntry(
-                entry_id=new_entry_id(now),
+                entry_id=new_entry_id(origin.now),
                 investigation_id=investigation_id,
                 user_id=caller.user_id,
                 action_type="STATE_DELETED",
                 parts=Parts(record.document(), None),
                 source=origin.source,
-                timestamp=to_wire(now),
+                timestamp=to_wire(origin.now),
                 version=record.newest_version + 1,
                 mutation_id=origin.mutation_id,
             )
@@ -222,15 +219,14 @@ class WizardService:
             parent = await transaction.investigation(investigation_id)
             if parent is None or parent.purged_at or not caller.may_change(parent.user_id):
                 raise _absence(caller, investigation_id, parent)
-            now = self._clock()
             entry = AuditEntry(
-                entry_id=new_entry_id(now),
+                entry_id=new_entry_id(origin.now),
                 investigation_id=investigation_id,
                 user_id=request.user_id,
                 action_type=request.action_type,
                 parts=Parts(request.previous_state, request.new_state),
                 source=request.source,
-                timestamp=to_wire(now),
+                timestamp=to_wire(origin.now),
                 version=None,
                 mutation_id=origin.mutation_id,
             )
@@ -275,7 +271,7 @@ class WizardService:
     @staticmethod
     def _entry(record: StateRecord, caller: Caller, action: str, parts: Parts, origin: Origin) -> AuditEntry:
         return AuditEntry(
-            entry_id=new_entry_id(datetime.fromisoformat(record.updated_at)),
+            entry_id=new_entry_id(origin.now),
             investigation_id=record.investigation_id,
             user_id=caller.user_id,
             action_type=action,

@@ -103,7 +103,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
 def summary(record: StateRecord) -> dict[str, Any]:
     """Return `record` as one row of a dashboard."""
     document = record.document()
-    settings, progress = document["settings"] or {}, document["progress"] or {}
+    settings, progress = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS[:2]))
     return {
         "investigation_id": record.investigation_id,
         "user_id": record.user_id,

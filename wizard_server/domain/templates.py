@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from wizard_server.domain.callers import Caller
@@ -15,7 +16,7 @@ from wizard_server.domain.models import (
     TemplateUpdate,
     WizardStateCreate,
 )
-from wizard_server.domain.ports import AuditEntry, Clock, Store, Template, TemplateFilter, Transaction
+from wizard_server.domain.ports import AuditEntry, Store, Template, TemplateFilter, Transaction
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import Origin, WizardService, new_entry_id
 from wizard_server.domain.state import StateRecord
@@ -34,10 +35,9 @@ Request = TypeVar("Request", bound=TemplateCreate | TemplateUpdate)
 class TemplateService:
     """Keeps the templates of each user; nobody sees those of others."""
 
-    def __init__(self, store: Store, wizard: WizardService, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: Store, wizard: WizardService, rules: Rules) -> None:
         self._store = store
         self._wizard = wizard
-        self._clock = clock
         self._rules = rules
 
     async def create(self, caller: Caller, body: Any, origin: Origin) -> Template:
@@ -58,7 +58,7 @@ class TemplateService:
             if len(names) >= self._rules.max_templates:
                 limit = self._rules.max_templates
                 raise TemplateLimitError(f"a user has at most {limit} templates", limit=limit)
-            now = to_wire(self._clock())
+            now = to_wire(origin.now)
             key = str(uuid.uuid4())
             template = Template(key, caller.user_id, request.name, request.description, settings, 0, now, now)
             transaction.save_template(template)
@@ -93,7 +93,7 @@ class TemplateService:
         templates, total = await self._store.templates(wanted)
         return [*templates], total
 
-    async def update(self, caller: Caller, template_id: str, body: Any) -> Template:
+    async def update(self, caller: Caller, template_id: str, body: Any, now: datetime) -> Template:
         """Bring `body`, a `TemplateUpdate`, into a template; content that is there already changes nothing.
 
         Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`.
@@ -115,7 +115,7 @@ class TemplateService:
                 changed = replace(changed, settings=request.settings.model_dump(mode="json"))
             if changed == template:
                 return template
-            changed = replace(changed, updated_at=to_wire(self._clock()))
+            changed = replace(changed, updated_at=to_wire(now))
             transaction.save_template(changed)
             return changed
 
@@ -165,15 +165,14 @@ class TemplateService:
     def _entry(
         self, record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin
     ) -> AuditEntry:
-        now = self._clock()
         return AuditEntry(
-            entry_id=new_entry_id(now),
+            entry_id=new_entry_id(origin.now),
             investigation_id=record.investigation_id,
             user_id=caller.user_id,
             action_type=action,
             parts=Parts(None, {"template_id": template.template_id, "template_name": template.name}),
             source=origin.source,
-            timestamp=to_wire(now),
+            timestamp=to_wire(origin.now),
             version=None,
             mutation_id=origin.mutation_id,
         )

@@ -7,6 +7,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 
+from wizard_server.domain.models import InvestigationSettings
 from wizard_server.errors import FieldError
 
 
@@ -25,15 +26,15 @@ class ToolCatalogue:
         return cls(value)
 
     def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
-        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of those that are enabled."""
+        """Return what is wrong with the tools of valid `settings`: unknown ones, parameters of those that are enabled."""
         found: list[FieldError] = []
-        for index, tool in enumerate(settings["tools"]):
+        for index, tool in enumerate(InvestigationSettings.model_validate(settings).tools):
             place = f"{path}.tools.{index}"
-            validator = self._validators.get(tool["tool_name"])
+            validator = self._validators.get(tool.tool_name)
             if validator is None:
-                found.append(FieldError(f"{place}.tool_name", f"unknown tool {tool['tool_name']}", "catalog"))
-            elif tool["enabled"]:
-                found += _violations(validator, tool["parameters"] or {}, f"{place}.parameters")
+                found.append(FieldError(f"{place}.tool_name", f"unknown tool {tool.tool_name}", "catalog"))
+            elif tool.enabled:
+                found += _violations(validator, tool.parameters or {}, f"{place}.parameters")
         return found
 
 

@@ -5,16 +5,24 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from wizard_server.domain.models import InvestigationSettings
 from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate_investigation_settings(settings: Mapping[str, Any] | None) -> list[FieldError]:
-    """Return what keeps an investigation with these (schema-valid) settings from starting; empty when nothing does."""
+    """Return what keeps an investigation with these settings from starting; empty when nothing does.
+
+    They may come from a row that was edited by hand, so nothing is taken for granted.
+    """
     if settings is None:
         return [FieldError("settings", "settings are required to start", "required")]
-    if not any(tool["enabled"] for tool in settings["tools"]):
+    try:
+        checked = InvestigationSettings.model_validate(settings)
+    except ValidationError as error:
+        return field_errors(error, "settings")
+    if not any(tool.enabled for tool in checked.tools):
         return [FieldError("settings.tools", "at least one tool must be enabled", "enabled")]
     return []
 

@@ -49,7 +49,8 @@ class _Outcome:
 class GroupCommit:
     """Runs use cases one after the other and commits their writes together.
 
-    `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError`
+    `refresh` drops what is remembered of the database if another process has written to it, so that a batch that
+    writes nothing rests on the newest state too; `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError`
     with nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
     remembered of the database.
     """
@@ -57,11 +58,13 @@ class GroupCommit:
     def __init__(
         self,
         *,
+        refresh: Callable[[], Awaitable[None]],
         begin: Callable[[], Batch],
         flush: Callable[[Batch], Awaitable[None]],
         committed: Callable[[Batch], None],
         forget: Callable[[], None],
     ) -> None:
+        self._refresh = refresh
         self._begin = begin
         self._flush = flush
         self._committed = committed
@@ -120,10 +123,11 @@ class GroupCommit:
     async def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
         batch = self._begin()
-        outcomes = [await self._outcome(job, batch) for job in jobs]
-        if batch.is_empty:
-            return outcomes
         try:
+            await self._refresh()
+            outcomes = [await self._outcome(job, batch) for job in jobs]
+            if batch.is_empty:
+                return outcomes
             await self._flush(batch)
         except StorageUnavailableError as error:
             return [_Outcome(job, error=error) for job in jobs]

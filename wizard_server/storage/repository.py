@@ -110,7 +110,10 @@ class Repository:
 
     async def data_version(self, connection: Connection) -> int:
         """Return a number that differs after another connection or process has committed."""
-        rows = await connection.fetch_all(self._queries["connection.data_version"])
+        try:
+            rows = await connection.fetch_all(self._queries["connection.data_version"])
+        except sqlite3.Error as error:
+            raise StorageUnavailableError(f"the database cannot answer: {error}") from error
         version: int = rows[0]["data_version"]
         return version
 
@@ -185,12 +188,22 @@ class _Commit:
         self._connection = connection
 
     async def __aenter__(self) -> None:
+        await self._connection.transaction.acquire()
         try:
             await self._connection.execute(self._queries["connection.begin"])
-        except sqlite3.Error as error:
-            raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+        except BaseException as error:
+            self._connection.transaction.release()
+            if isinstance(error, sqlite3.Error):
+                raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+            raise
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            await self._end(error)
+        finally:
+            self._connection.transaction.release()
+
+    async def _end(self, error: BaseException | None) -> None:
         if error is None:
             try:
                 await self._connection.execute(self._queries["connection.commit"])

@@ -22,11 +22,15 @@ _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
 
 class Connection:
-    """One database connection with its own thread; statements run in the order they are asked for."""
+    """One database connection with its own thread; statements run in the order they are asked for.
+
+    Whoever begins a transaction holds the lock `transaction` until its end.
+    """
 
     def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
         self._raw = raw
         self._echo = echo
+        self.transaction = asyncio.Lock()
 
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""

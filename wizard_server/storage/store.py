@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -79,6 +80,7 @@ class StateStore:
         self._touched: dict[str, str] = {}
         self._data_version: int | None = None
         self._commits = GroupCommit(
+            refresh=self.notice_external_commits,
             begin=lambda: Batch(self),
             flush=self._flush,
             committed=self._committed,
@@ -99,11 +101,15 @@ class StateStore:
         await self.notice_external_commits()
 
     async def close(self) -> None:
-        """Commit what has queued, write what was touched, close every connection."""
-        await self._commits.close()
-        await self.flush_touched()
-        await self._readers.close()
-        await self._writer.close()
+        """Commit what has queued, write what was touched, close every connection, whatever happens on the way."""
+        try:
+            await self._commits.close()
+            await self.flush_touched()
+        finally:
+            try:
+                await self._readers.close()
+            finally:
+                await self._writer.close()
 
     # --- reading
 
@@ -200,7 +206,6 @@ class StateStore:
         await self._repository.write(self._writer, batch)
 
     def _committed(self, batch: Batch) -> None:
-        instant = self._clock()
         entries: dict[str, list[AuditEntry]] = {}
         for entry in batch.entries:
             entries.setdefault(entry.investigation_id, []).append(entry)
@@ -209,10 +214,13 @@ class StateStore:
             self._loads.pop(key, None)
             if record is None:
                 self._cache.drop(key)
+                self._touched.pop(key, None)
             else:
                 self._cache.put(record)
         for key, owner, record in heads:
-            self._publish(StateEvent(key, record, entries[key], owner, batch.sequence, instant))
+            told = entries[key]
+            instant = datetime.fromisoformat(told[-1].timestamp)
+            self._publish(StateEvent(key, record, told, owner, batch.sequence, instant))
 
     def _forget(self) -> None:
         self._loads.clear()

@@ -15,7 +15,7 @@ from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
 from wizard_server.domain.state import summary
 from wizard_server.events import ListWaiter, WaitEnd
-from wizard_server.web.keys import CLOCK, HUB, RULES, STORE
+from wizard_server.web.keys import CLOCK, HUB, RULES, STORE, instant
 from wizard_server.web.polling import asked_seconds, intervals, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
@@ -55,7 +55,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     if asked.cursor is None:
         return _answer(request, asked, await store.active(asked.wanted))
     with hub.subscribe_list(asked.wanted.user_id) as waiter:
-        now = request.app[CLOCK]()
+        now = instant(request)
         page = await store.active_since(asked.wanted, asked.cursor)
         if page.cursor < asked.cursor:
             return _answer(request, asked, await store.active(asked.wanted), reset=True)
@@ -117,7 +117,7 @@ def _told(events: Iterable[StateEvent], cursor: int) -> ActivePage:
 
 
 def _answer(request: web.Request, asked: _Dashboard, page: ActivePage, *, reset: bool = False) -> web.Response:
-    now = request.app[CLOCK]()
+    now = request.app[CLOCK]() if asked.seconds else instant(request)
     headers = {
         **asked.headers,
         "ETag": f'"list-{page.cursor}"',

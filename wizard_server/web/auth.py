@@ -71,7 +71,7 @@ class TokenAuthenticator:
                 leeway=self._leeway,
                 options={"require": ["exp", "sub"], "verify_aud": False},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, UnicodeError) as error:
             raise InvalidTokenError(f"the token does not verify: {error}") from None
         scope = claims.get("scope", "")
         if not IDENTIFIER.fullmatch(claims["sub"]) or not isinstance(scope, str):

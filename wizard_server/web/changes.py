@@ -14,7 +14,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
 from wizard_server.web.etags import etag, parse_tags
-from wizard_server.web.keys import CLOCK, HUB, SERVICE, STORE
+from wizard_server.web.keys import HUB, SERVICE, STORE, instant
 from wizard_server.web.polling import asked_seconds, intervals, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, query
@@ -38,13 +38,13 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     seconds = asked_seconds(request, asked.wait, headers)
     service, hub = request.app[SERVICE], request.app[HUB]
     with hub.subscribe(investigation_id) as waiter:
-        record = await service.read(caller, investigation_id)
+        record = await service.read(caller, investigation_id, instant(request))
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds or not hub.may_park(caller.user_id):
             return _answer(request, record, found, headers)
         end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
     if isinstance(end, StateEvent):
-        if end.record is None:
+        if end.record is None or not caller.may_see(end.record.user_id):
             raise await service.absence(caller, investigation_id)
         return await _woken(request, end.record, end, since, asked.limit, headers)
     if end is WaitEnd.DRAINING:
@@ -80,7 +80,7 @@ def _answer(
     headers: dict[str, str],
     event: StateEvent | None = None,
 ) -> web.Response:
-    now = event.instant if event else request.app[CLOCK]()
+    now = event.instant if event else instant(request)
     interval = intervals(request).under(request.app[HUB].load).recommend(record, now)
     sent = {
         **headers,

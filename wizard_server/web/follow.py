@@ -45,9 +45,12 @@ class Follower:
 
     async def state(self) -> StateRecord:
         """Return the current state and go on from its version; raises as `WizardService.read`."""
-        record = await self._app[SERVICE].read(self._caller, self.investigation_id)
+        record = await self._read()
         self.version = record.version
         return record
+
+    async def _read(self) -> StateRecord:
+        return await self._app[SERVICE].read(self._caller, self.investigation_id, self._app[CLOCK]())
 
     def _seconds(self, record: StateRecord) -> float:
         """Return how long to wait: until the next sign of life is due, or the investigation counts as stalled."""
@@ -61,7 +64,7 @@ class Follower:
 
         Raises `HistoryGoneError` when no kept chain of changes leads on from the reader's version.
         """
-        record = await self._app[SERVICE].read(self._caller, self.investigation_id)
+        record = await self._read()
         if record.version != self.version:
             return await self._missed(record)
         end = await self._app[HUB].next_event(
@@ -71,7 +74,7 @@ class Follower:
             return End.DRAINING
         if end is WaitEnd.TIMEOUT:
             return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
-        if end.record is None:
+        if end.record is None or not self._caller.may_see(end.record.user_id):
             return End.DELETED
         chain = linked(self.version, end.entries)
         if not chain:

@@ -1,6 +1,7 @@
 """``Idempotency-Key``: the answer to a write is kept, so that a client may send it again after a lost answer."""
 
 import asyncio
+import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from aiohttp import web
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError, ValidationFailedError
 from wizard_server.web import problems
+from wizard_server.web.compression import accepts_gzip
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -64,8 +66,7 @@ class IdempotencyStore:
         elif entry.fingerprint != fingerprint:
             message = "this key came with another request before"
             raise IdempotencyMismatchError(message, [FieldError("Idempotency-Key", message, "unique")])
-        answer = await asyncio.shield(entry.answer)
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        return _replayed(request, await asyncio.shield(entry.answer))
 
     def _settle(self, key: tuple[str, str], task: asyncio.Task[_Answer]) -> None:
         """Keep a final answer; forget one that says to try again."""
@@ -92,11 +93,21 @@ class IdempotencyStore:
         self._size -= self._entries.pop(key).size
 
 
+def _replayed(request: web.Request, answer: _Answer) -> web.Response:
+    """Return a kept answer in a form that this request takes: the one before it may have taken another."""
+    body, headers = answer.body, dict(answer.headers)
+    if headers.get("Content-Encoding") == "gzip" and not accepts_gzip(request):
+        body = gzip.decompress(body)
+        del headers["Content-Encoding"]
+    headers.pop("Content-Length", None)
+    return web.Response(status=answer.status, body=body, headers=headers)
+
+
 async def _fingerprint(request: web.Request) -> bytes:
     body = hashlib.sha256(await request.read())
     named = (request.method, request.path_qs, request.content_type, request.headers.get("If-Match", ""))
     for part in named:
-        body.update(b"\0" + part.encode())
+        body.update(b"\0" + part.encode(errors="surrogateescape"))
     return body.digest()
 
 

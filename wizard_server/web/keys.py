@@ -1,5 +1,8 @@
 """What handlers find in the application, typed."""
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from wizard_server.config import ServerConfig
@@ -10,7 +13,9 @@ from wizard_server.domain.templates import TemplateService
 from wizard_server.events import Hub
 from wizard_server.storage.store import StateStore
 from wizard_server.web.auth import Authenticator
-from wizard_server.web.idempotency import IdempotencyStore
+
+if TYPE_CHECKING:
+    from wizard_server.web.idempotency import IdempotencyStore  # which answers with problems, which read the clock
 
 CONFIG = web.AppKey("config", ServerConfig)
 CONFIG_PATH = web.AppKey("config_path", str)
@@ -21,4 +26,14 @@ RULES = web.AppKey("rules", Rules)
 SERVICE = web.AppKey("service", WizardService)
 TEMPLATES = web.AppKey("templates", TemplateService)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
-IDEMPOTENCY = web.AppKey("idempotency", IdempotencyStore)
+IDEMPOTENCY: "web.AppKey[IdempotencyStore]" = web.AppKey("idempotency")
+
+_INSTANT = web.RequestKey("instant", datetime)
+
+
+def instant(request: web.Request) -> datetime:
+    """Return when the request is dealt with: its clock is read once (contract 1)."""
+    known = request.get(_INSTANT)
+    if known is None:
+        known = request[_INSTANT] = request.app[CLOCK]()
+    return known

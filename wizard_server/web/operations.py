@@ -4,6 +4,7 @@ from aiohttp import web
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.web.keys import HUB, STORE
+from wizard_server.web.problems import retry_after
 from wizard_server.web.responses import json_response
 
 
@@ -25,6 +26,9 @@ async def readyz(request: web.Request) -> web.Response:
     if request.app[HUB].draining:
         parts["draining"] = "yes"
     ready = parts["database"] == "ready" and parts["draining"] == "no"
-    return json_response(
-        request, {"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503
+    body = {"status": "ready" if ready else "not ready", "parts": parts}
+    return (
+        json_response(request, body)
+        if ready
+        else json_response(request, body, status=503, headers={"Retry-After": retry_after()})
     )

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 import orjson
@@ -15,9 +16,9 @@ from wizard_server.domain.polling import Intervals, Until, Wait
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import FIELDS, StateRecord
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.events import Hub, WaitEnd
+from wizard_server.events import Hub, WaitEnd, Waiter
 from wizard_server.web.etags import etag, parse_tags
-from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
+from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE, instant
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, preferences, query
 from wizard_server.web.responses import around_state, json_response, seen
@@ -65,40 +66,58 @@ class _Poll:
     headers: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
+
+    `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
+    """
+
+    record: StateRecord
+    now: datetime
+    wait: Wait
+    news: bool = False
+    crowded: bool = False
+    draining: bool = False
+
+
 async def poll(request: web.Request, caller: Caller) -> web.Response:
     """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
     investigation_id = path_identifier(request)
     asked = _asked(request)
-    service, hub = request.app[SERVICE], request.app[HUB]
-    if not asked.seconds:
-        return _answer(request, asked, await service.read(caller, investigation_id), None)
-    with hub.subscribe(investigation_id) as waiter:
-        record = await service.read(caller, investigation_id)
-        wait = asked.wait.arriving_at(record)
-        rules, now = request.app[RULES], request.app[CLOCK]()
-        quiet = rules.is_stalled(record.wizard_step, record.status, record.updated_at, now)
-        if asked.stalled not in (None, quiet):
-            return _answer(request, asked, record, None, news=True)
-        if wait.satisfied(record):
-            return _answer(request, asked, record, None)
-        if not hub.may_park(caller.user_id):
-            return _answer(request, asked, record, None, crowded=True)
-        stalls_in = rules.stalls_in(record, now)
-        seconds = min(with_jitter(asked.seconds), stalls_in)
-        end = await hub.park(waiter, caller.user_id, wait.satisfied, seconds)
+    if asked.seconds:
+        with request.app[HUB].subscribe(investigation_id) as waiter:
+            outcome = await _park(request, caller, investigation_id, asked, waiter)
+    else:
+        now = instant(request)
+        record = await request.app[SERVICE].read(caller, investigation_id, now)
+        outcome = _Outcome(record, now, asked.wait.arriving_at(record))
+    return _answer(request, asked, outcome)
+
+
+async def _park(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll, waiter: Waiter) -> _Outcome:
+    """Read, and wait where what was read is no news; the subscription stands already, so nothing falls in between."""
+    service, hub, rules, now = request.app[SERVICE], request.app[HUB], request.app[RULES], instant(request)
+    record = await service.read(caller, investigation_id, now)
+    wait = asked.wait.arriving_at(record)
+    quiet = rules.is_stalled(record.wizard_step, record.status, record.updated_at, now)
+    if asked.stalled not in (None, quiet):
+        return _Outcome(record, now, wait, news=True)
+    if wait.satisfied(record):
+        return _Outcome(record, now, wait)
+    if not hub.may_park(caller.user_id):
+        return _Outcome(record, now, wait, crowded=True)
+    stalls_in = rules.stalls_in(record, now)
+    seconds = min(with_jitter(asked.seconds), stalls_in)
+    end = await hub.park(waiter, caller.user_id, wait.satisfied, seconds)
     if isinstance(end, StateEvent):
-        if end.record is None:
+        if end.record is None or not caller.may_see(end.record.user_id):
             raise await service.absence(caller, investigation_id)
-        return _answer(request, asked, end.record, end)
-    record = await service.read(caller, investigation_id)
-    if end is WaitEnd.DRAINING:
-        asked.headers["Retry-After"] = retry_after()
-    # Going quiet is no version, and yet all who watch are told.
+        return _Outcome(end.record, end.instant, wait)
+    later = request.app[CLOCK]()
+    record = await service.read(caller, investigation_id, later)
     went_quiet = end is WaitEnd.TIMEOUT and seconds == stalls_in
-    response = _answer(request, asked, record, None, base=wait, news=went_quiet)
-    if end is WaitEnd.DRAINING:
-        response.force_close()
-    return response
+    return _Outcome(record, later, wait, news=went_quiet, draining=end is WaitEnd.DRAINING)
 
 
 def _asked(request: web.Request) -> _Poll:
@@ -143,42 +162,38 @@ def _preferred_wait(request: web.Request) -> float | None:
     return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 
 
-def _answer(
-    request: web.Request,
-    asked: _Poll,
-    record: StateRecord,
-    event: StateEvent | None,
-    *,
-    base: Wait | None = None,
-    crowded: bool = False,
-    news: bool = False,
-) -> web.Response:
-    """Return `record` as the answer to a poll, 304 where the client named it in its header."""
-    wait = base or asked.wait.arriving_at(record)
-    now = event.instant if event else request.app[CLOCK]()
+def _answer(request: web.Request, asked: _Poll, outcome: _Outcome) -> web.Response:
+    """Return the state as the answer to a poll, 304 where the client named it in its header."""
+    record, now, wait = outcome.record, outcome.now, outcome.wait
     request.app[STORE].touch(record.investigation_id, to_wire(now))
-    load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
+    load = max(request.app[HUB].load, 1.0 if outcome.crowded else 0.0)
     interval = intervals(request).under(load).recommend(record, now)
-    changed = news or wait.has_changes(record)
+    changed = outcome.news or wait.has_changes(record)
+    unmodified = asked.by_header and not changed
     # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
-    tag = record.version if changed or not wait.known or record.version in wait.known else max(wait.known)
+    kept = unmodified and wait.known and record.version not in wait.known
     headers = {
-        **asked.headers,
-        "ETag": etag(tag),
+        "ETag": etag(max(wait.known) if kept and wait.known else record.version),
         "X-Recommended-Interval": str(interval),
         "Cache-Control": "no-store",
         "Vary": "Accept-Encoding",
     }
-    if asked.by_header and not changed:
-        return web.Response(status=304, headers=headers)
-    before = _before(record, event, changed, wait.is_reset(record), interval, to_wire(now))
-    after = seen(request, record, now) + b"}"
-    return around_state(request, record, before, after, headers=headers, summary=asked.summary)
+    if not outcome.crowded:
+        headers.update(asked.headers)
+    if outcome.draining:
+        headers["Retry-After"] = retry_after()
+    if unmodified:
+        response = web.Response(status=304, headers=headers)
+    else:
+        before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
+        after = seen(request, record, now) + b"}"
+        response = around_state(request, record, before, after, headers=headers, summary=asked.summary)
+    if outcome.draining:
+        response.force_close()
+    return response
 
 
-def _before(
-    record: StateRecord, event: StateEvent | None, changed: bool, reset: bool, interval: int, now: str
-) -> bytes:
+def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now: str) -> bytes:
     members = {
         "investigation_id": record.investigation_id,
         "timestamp": now,
@@ -204,7 +219,7 @@ async def health(request: web.Request) -> web.Response:
     recommended = intervals(request).under(hub.load)
     body = {
         "status": status,
-        "server_time": to_wire(request.app[CLOCK]()),
+        "server_time": to_wire(instant(request)),
         "recommended_intervals": {
             "fast_ms": recommended.fast_ms,
             "normal_ms": recommended.normal_ms,

@@ -10,9 +10,12 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 
-from wizard_server.domain.clock import to_wire, utc_now
-from wizard_server.errors import BodyTooLargeError, RequestError
+from wizard_server.domain.clock import to_wire
+from wizard_server.errors import BodyTooLargeError, MalformedJsonError, RequestError
+from wizard_server.web.compression import compressed
+from wizard_server.web.keys import instant
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ def problem(
     request: web.Request, status: int, code: str, detail: str, *, extra: Mapping[str, Any], headers: Mapping[str, str]
 ) -> web.Response:
     """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`."""
+    detail = detail.encode(errors="replace").decode()  # a header may hold bytes that are no text
     body = {
         "type": f"urn:wizard-server:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -76,12 +80,12 @@ def problem(
         "request_id": request_id(request),
         "success": False,
         "error": detail,
-        "timestamp": to_wire(utc_now()),
+        "timestamp": to_wire(instant(request)),
         **extra,
     }
-    return web.Response(
-        body=orjson.dumps(body, default=str), status=status, content_type="application/problem+json", headers=headers
-    )
+    sent = {"Vary": "Accept-Encoding", **headers}
+    text = compressed(request, orjson.dumps(body, default=str), sent)
+    return web.Response(body=text, status=status, content_type="application/problem+json", headers=sent)
 
 
 def from_error(request: web.Request, error: RequestError) -> web.Response:
@@ -114,6 +118,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPRequestEntityTooLarge:
         limit = request.client_max_size
         return from_error(request, BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit))
+    except RequestPayloadError:
+        return from_error(request, MalformedJsonError("the body is not as its Content-Encoding says"))
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise

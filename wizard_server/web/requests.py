@@ -14,6 +14,7 @@ from wizard_server.domain.service import Origin, Precondition
 from wizard_server.domain.validation import validate
 from wizard_server.errors import UnsupportedMediaTypeError, ValidationFailedError
 from wizard_server.web.etags import parse_tags
+from wizard_server.web.keys import instant
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -77,7 +78,7 @@ def origin(request: web.Request, caller: Caller) -> Origin:
     if named is not None and named not in AuditSource.__members__:
         raise ValidationFailedError.of("X-Audit-Source", f"must be one of {', '.join(AuditSource)}", "enum")
     default = AuditSource.SYSTEM if caller.is_agent else AuditSource.USER
-    return Origin(named or default.value, request.headers.get("Idempotency-Key"))
+    return Origin(instant(request), named or default.value, request.headers.get("Idempotency-Key"))
 
 
 def preferences(request: web.Request) -> dict[str, str]:

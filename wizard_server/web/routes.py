@@ -94,7 +94,10 @@ def add_routes(app: web.Application, config: ServerConfig) -> None:
             handler = route.handler
         else:
             handler = _guarded(route)
-        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET":
+            app.router.add_get(route.path, handler)  # and HEAD
+        else:
+            app.router.add_route(route.method, route.path, handler)
 
 
 def _disabled(feature: str) -> OpenHandler:

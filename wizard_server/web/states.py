@@ -20,10 +20,10 @@ from wizard_server.domain.models import (
 from wizard_server.domain.ports import StateFilter
 from wizard_server.domain.progress import ProgressUpdate
 from wizard_server.domain.service import Precondition
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags
-from wizard_server.web.keys import CLOCK, CONFIG, RULES, SERVICE, STORE
+from wizard_server.web.keys import CONFIG, RULES, SERVICE, STORE, instant
 from wizard_server.web.requests import (
     origin,
     path_identifier,
@@ -79,19 +79,25 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
     """Return a wizard state, or what it was at ``version``."""
     investigation_id = path_identifier(request)
     version = query(request, VersionQuery).version
-    record = await request.app[SERVICE].read(caller, investigation_id)
-    now = request.app[CLOCK]()
+    record = await request.app[SERVICE].read(caller, investigation_id, instant(request))
+    now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))
+    older = version if version not in (None, record.version) else None
+    document = await _older(request, record, older) if older else None
+    shown = older or record.version
     tags = parse_tags(request.headers.get("If-None-Match"))
-    if tags is not None and (tags.anything or (version or record.version) in tags.versions):
-        return web.Response(status=304, headers=state_headers(version or record.version))
-    if version is None or version == record.version:
+    if tags is not None and (tags.anything or shown in tags.versions):
+        return web.Response(status=304, headers=state_headers(shown))
+    if document is None:
         return state_response(request, record, now)
+    body = {**document, "last_accessed": None, "stale": False, "stalled": False}
+    return json_response(request, body, headers=state_headers(shown))
+
+
+async def _older(request: web.Request, record: StateRecord, version: int) -> Document:
     if not request.app[CONFIG].features.audit_logging:
         raise FeatureDisabledError("the feature audit_logging is switched off, so older versions are not kept")
-    document = await rebuild(request.app[STORE], record, version)
-    body = {**document, "last_accessed": None, "stale": False, "stalled": False}
-    return json_response(request, body, headers=state_headers(version))
+    return await rebuild(request.app[STORE], record, version)
 
 
 async def list_states(request: web.Request, caller: Caller) -> web.Response:
@@ -108,7 +114,7 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
         page_size=asked.page_size,
     )
     rows, total = await request.app[STORE].states(wanted)
-    rules, now = request.app[RULES], request.app[CLOCK]()
+    rules, now = request.app[RULES], instant(request)
     items = [
         {
             **row,
@@ -145,7 +151,7 @@ async def _changed(
     outcome = await service.update(caller, investigation_id, change, based_on, origin(request, caller))
     if preferences(request).get("return") == "minimal":
         return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
-    now = request.app[CLOCK]()
+    now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))
     return state_response(request, outcome.record, now)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.models import TemplateApply
 from wizard_server.domain.ports import Template, TemplateFilter
-from wizard_server.web.keys import TEMPLATES
+from wizard_server.web.keys import TEMPLATES, instant
 from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
 from wizard_server.web.responses import json_response
 from wizard_server.web.states import Page, created, paginated
@@ -56,7 +56,9 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     """Change a template."""
     template_id = path_identifier(request, "template_id")
     body = await read_body(request, JSON)
-    return json_response(request, _wire(await request.app[TEMPLATES].update(caller, template_id, body)))
+    return json_response(
+        request, _wire(await request.app[TEMPLATES].update(caller, template_id, body, instant(request)))
+    )
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:

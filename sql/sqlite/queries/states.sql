@@ -20,13 +20,15 @@ INSERT INTO investigation_states (
 );
 
 -- name: states.update
--- The next version of a state, if the row still has the version that the change is based on.
+-- The next version of a state, if the row still has the version that the change is based on. A state that was deleted
+-- and created anew in one commit has been looked at by nobody yet.
 UPDATE investigation_states
 SET user_id = :user_id, created_at = :created_at, wizard_step = :wizard_step,
     settings_json = :settings_json, progress_json = :progress_json, results_json = :results_json, status = :status, updated_at = :updated_at, version = :version,
     wizard_step_version = :wizard_step_version, status_version = :status_version,
     settings_version = :settings_version, progress_version = :progress_version, results_version = :results_version,
-    updated_by = :updated_by, change_seq = :change_seq
+    updated_by = :updated_by, change_seq = :change_seq,
+    last_accessed = CASE WHEN created_at = :created_at THEN last_accessed END
 WHERE investigation_id = :investigation_id AND version = :base_version;
 
 -- name: states.delete

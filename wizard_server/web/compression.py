@@ -1,0 +1,50 @@
+"""Bodies compressed with gzip, for clients that ask (contract 4): the state within a body once per version."""
+
+import gzip
+import struct
+import zlib
+
+from aiohttp import web
+
+COMPRESS_OVER = 1024
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_STORED_MAX = 0xFFFF
+_LEVEL = 6
+
+
+def accepts_gzip(request: web.Request) -> bool:
+    """Whether the client takes a body compressed with gzip; what it says of gzip goes before what it says of ``*``."""
+    codings: dict[str, bool] = {}
+    for coding in request.headers.get("Accept-Encoding", "").lower().split(","):
+        name, _, quality = coding.partition(";")
+        codings[name.strip()] = quality.replace(" ", "").rstrip("0.") != "q="
+    return codings.get("gzip", codings.get("*", False))
+
+
+def compressed(request: web.Request, body: bytes, headers: dict[str, str]) -> bytes:
+    """Return `body`, compressed over 1 KiB when the client asks; `headers` say so."""
+    if len(body) <= COMPRESS_OVER or not accepts_gzip(request):
+        return body
+    headers["Content-Encoding"] = "gzip"
+    return gzip.compress(body, _LEVEL, mtime=0)
+
+
+def deflated(text: bytes) -> bytes:
+    """Return `text` as raw deflate blocks that end on a byte, for `gzip_around`."""
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
+
+
+def gzip_around(before: bytes, plain: bytes, blocks: bytes, after: bytes) -> bytes:
+    """Return ``before + plain + after`` as one gzip member (RFC 1952), with `plain` taken as its deflate `blocks`.
+
+    What stands around it changes with every answer, so it goes into stored blocks, which cost nothing.
+    """
+    checksum = zlib.crc32(after, zlib.crc32(plain, zlib.crc32(before)))
+    size = len(before) + len(plain) + len(after)
+    trailer = struct.pack("<II", checksum, size & 0xFFFFFFFF)
+    return b"".join((_GZIP_HEADER, _stored(before, 0), blocks, _stored(after, 1), trailer))
+
+
+def _stored(text: bytes, final: int) -> bytes:
+    return struct.pack("<BHH", final, len(text), len(text) ^ _STORED_MAX) + text
