@@ -1,0 +1,36 @@
+"""A configured database with the schema applied through the command line, and servers that never outlive a test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.process import ServerProcess, run, write_config
+
+Serve = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The path of a ``config.toml`` beside a database that has the schema."""
+    path = write_config(tmp_path)
+    applied = run(tmp_path, "schema", "apply", "--config", path)
+    assert applied.returncode == 0, applied.stderr
+    return path
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start ``wizard-server serve`` and return it once it listens; none may have complained when the test ends."""
+    servers: list[ServerProcess] = []
+
+    def start(config: Path, *arguments: str, env: dict[str, str] | None = None) -> ServerProcess:
+        server = ServerProcess(config, *arguments, env=env)
+        servers.append(server)
+        return server.ready()
+
+    yield start
+    for server in servers:
+        server.kill()
+    for server in servers:
+        assert not server.complaints, server.stderr
