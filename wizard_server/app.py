@@ -35,8 +35,10 @@ from wizard_server.web.keys import (
     SERVICE,
     STORE,
     TEMPLATES,
+    UNDER_WAY,
 )
 from wizard_server.web.routes import add_routes
+from wizard_server.web.underway import UnderWay
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ TOUCH_SECONDS = 30.0
 # A body may be longer than the state it makes: escapes, white space.
 _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
+# Longer than anybody waits, and short enough for the calendar.
+_LONGEST_SECONDS = 100 * 365 * 86400
 
 
 def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str = "config.toml") -> web.Application:
@@ -61,6 +65,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
+    app[UNDER_WAY] = UnderWay()
     app[RULES] = _rules(config)
     app[AUTHENTICATOR] = _authenticator(config)
     app[IDEMPOTENCY] = IdempotencyStore()
@@ -75,8 +80,8 @@ def _rules(config: ServerConfig) -> Rules:
     return Rules(
         max_size_kb=config.state.max_size_kb,
         require_precondition=config.state.require_precondition,
-        stale_after=timedelta(seconds=config.state.cache_ttl_seconds),
-        stalled_after=timedelta(seconds=config.polling.stall_after_seconds),
+        stale_after=timedelta(seconds=min(config.state.cache_ttl_seconds, _LONGEST_SECONDS)),
+        stalled_after=timedelta(seconds=min(config.polling.stall_after_seconds, _LONGEST_SECONDS)),
         recovery=config.features.state_recovery,
         max_templates=config.state.template_max_count_per_user,
         catalogue=load_catalogue(config.tools.catalog),
@@ -137,6 +142,8 @@ async def _compare_schema(path: str, config_path: str) -> None:
     connection = await connect(path, read_only=True)
     try:
         differences = await schema.check(connection)
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(f"cannot read database {path}: {error}") from error
     finally:
         await connection.close()
     if differences:
@@ -145,20 +152,22 @@ async def _compare_schema(path: str, config_path: str) -> None:
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
+    stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits)),
-        asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched)),
+        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
+        asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
     ]
     yield
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    stop.set()
+    await asyncio.gather(*tasks)
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(seconds)
+async def _every(seconds: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Do `work` again and again until `stop`; work that has begun is never cancelled, it may be in a transaction."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+            return
         try:
             await work()
         except (StorageUnavailableError, sqlite3.Error) as error:

@@ -1,11 +1,11 @@
 """Read the tool catalogue that ``[tools] catalog`` names."""
 
-import json
 from pathlib import Path
 
 from wizard_server.config_sources import REFUSAL
+from wizard_server.domain.documents import parse_json
 from wizard_server.domain.tools import ToolCatalogue
-from wizard_server.errors import ConfigError
+from wizard_server.errors import ConfigError, MalformedJsonError
 
 
 def load_catalogue(path: str | None) -> ToolCatalogue | None:
@@ -16,6 +16,6 @@ def load_catalogue(path: str | None) -> ToolCatalogue | None:
     if path is None:
         return None
     try:
-        return ToolCatalogue.of(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError) as error:
+        return ToolCatalogue.of(parse_json(Path(path).read_bytes()))
+    except (OSError, ValueError, MalformedJsonError) as error:
         raise ConfigError(f"{REFUSAL}[tools] catalog: {path}: {error}") from None

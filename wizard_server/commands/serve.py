@@ -1,9 +1,12 @@
 """``wizard-server serve``: listen, and go when asked to (contract 5 and 10)."""
 
 import asyncio
+import contextlib
 import resource
+import shlex
 import signal
 import sys
+from pathlib import Path
 
 from aiohttp import web
 
@@ -11,11 +14,16 @@ from wizard_server import logs
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
-from wizard_server.web.keys import HUB
+from wizard_server.web.keys import HUB, UNDER_WAY
 
 # The kernel caps this; with the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
 KEEPALIVE_SECONDS = 75.0
+# What has not ended within [server] shutdown_timeout_seconds gets this much longer, then it is cancelled.
+CANCEL_AFTER_SECONDS = 0.5
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Server:
@@ -29,7 +37,7 @@ class Server:
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=float(config.server.shutdown_timeout_seconds),
+            shutdown_timeout=CANCEL_AFTER_SECONDS,
         )
 
     async def start(self) -> str:
@@ -50,6 +58,12 @@ class Server:
     async def stop(self) -> None:
         """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close."""
         self._app[HUB].drain()
+        for site in list(self._runner.sites):
+            await site.stop()
+        # From its cleanup on the framework drops what arrives, the rest of a body that a handler waits for too.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.server.shutdown_timeout_seconds):
+                await self._app[UNDER_WAY].none_left()
         await self._runner.cleanup()
 
 
@@ -57,7 +71,7 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     logs.configure(config.logging)
     _raise_file_limit()
@@ -67,13 +81,21 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     except SchemaError as error:
         return _refuse(error.message)
     except StorageUnavailableError as error:
-        return _refuse(f"{error.message}\n    make it: wizard-server schema apply --config {config_path}")
+        return _refuse(error.message + _how_to_make(config.database.sqlite_path, config_path))
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
     print(f"Listening on {url}", flush=True)
     await stop.wait()
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)  # the next one ends the process whatever it does
     await server.stop()
     return 0
+
+
+def _how_to_make(path: str, config_path: str) -> str:
+    if Path(path).exists():
+        return ""
+    return f"\n    make it: wizard-server schema apply --config {shlex.quote(config_path)}"
 
 
 def _raise_file_limit() -> None:

@@ -180,7 +180,14 @@ class JsonPatch:
         if errors:
             raise ValidationFailedError("the patched state is not valid", errors)
         values = {field: patched.get(field) for field in FIELDS}
-        return _canonical({field: value for field, value in values.items() if diff(document[field], value) is not None})
+        named = self.fields & {"wizard_step"}  # naming step SETTINGS may ask for a reset, changed or not
+        return _canonical(
+            {
+                field: value
+                for field, value in values.items()
+                if field in named or diff(document[field], value) is not None
+            }
+        )
 
     def _apply(self, document: Document) -> Any:
         patched: Any = document

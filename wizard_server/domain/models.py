@@ -265,12 +265,6 @@ class TemplateCreate(Schema):
     settings: InvestigationSettings | None = Field(None, description="Template settings")
     from_investigation_id: Identifier | None = Field(None, description="Take the settings of this investigation")
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "TemplateCreate":
-        if (self.settings is None) == (self.from_investigation_id is None):
-            raise ValueError("give either settings or from_investigation_id")
-        return self
-
 
 class TemplateUpdate(Schema):
     """The body of PUT and PATCH ``/templates/{id}``: fields that are present replace."""

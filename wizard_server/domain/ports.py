@@ -176,8 +176,11 @@ class Transaction(Protocol):
     async def template_names(self, user_id: str) -> Mapping[str, str]:
         """Return the names of a user's templates by their ids."""
 
+    def add_template(self, template: Template) -> None:
+        """Write a new template."""
+
     def save_template(self, template: Template) -> None:
-        """Write a template, new or changed; what counts its use is not written."""
+        """Write new content of a template; what counts its use is not written."""
 
     def delete_template(self, template: Template) -> None:
         """Remove a template."""

@@ -26,9 +26,9 @@ class Rules:
     max_templates: int
     catalogue: ToolCatalogue | None
 
-    def tool_errors(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
-        """Return what the catalogue has against the tools of `settings`."""
-        return self.catalogue.errors(settings) if self.catalogue and settings else []
+    def tool_errors(self, settings: Mapping[str, Any] | None, path: str = "settings") -> Sequence[FieldError]:
+        """Return what the catalogue has against the tools of valid `settings`, which stand at `path` in the request."""
+        return self.catalogue.errors(settings, path) if self.catalogue and settings else []
 
     def hindrances(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
         """Return what keeps an investigation with `settings` from starting."""

@@ -11,7 +11,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.documents import Update
-from wizard_server.domain.models import AuditLogCreate, WizardStateCreate, WizardStep
+from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
 from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
@@ -115,6 +115,16 @@ class WizardService:
         self._rules.check_recoverable(record, now)
         return record
 
+    async def visible_in(
+        self, transaction: Transaction, caller: Caller, investigation_id: str, now: datetime
+    ) -> StateRecord:
+        """Return the state within a use case of somebody else's; see `read`."""
+        record = await transaction.state(investigation_id)
+        if record is None or not caller.may_see(record.user_id):
+            raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
+        self._rules.check_recoverable(record, now)
+        return record
+
     async def absence(self, caller: Caller, investigation_id: str) -> RequestError:
         """Return the error for a state that is not there for the caller: never was, or was removed by retention."""
         return _absence(caller, investigation_id, await self._store.investigation(investigation_id))
@@ -138,15 +148,17 @@ class WizardService:
 
         async def use_case(transaction: Transaction) -> Outcome:
             record = await self._changeable(transaction, caller, investigation_id)
-            if precondition is not None:
-                self._check(precondition, record, update.fields)
+            expired = not self._rules.recovery and self._rules.is_stale(record.updated_at, origin.now)
             document = record.document()
+            if expired and not _resets(update.requested(document)):
+                self._rules.check_recoverable(record, origin.now)
+            if precondition is not None:
+                self._check(precondition, record, update.fields, origin.now)
             requested = update.requested(document)
-            revived = self._revived(record, requested, origin.now)
             fields = advance({field: document[field] for field in FIELDS}, requested, self._rules.hindrances)
             successor = document | fields
             parts = diff(document, successor)
-            if parts is None and not revived:
+            if parts is None and not expired:
                 return Outcome(record, changed=False)
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
@@ -154,13 +166,6 @@ class WizardService:
             return Outcome(self._commit(transaction, caller, record, successor, parts, origin), changed=True)
 
         return await self._store.transact(use_case)
-
-    def _revived(self, record: StateRecord, requested: Mapping[str, Any], now: datetime) -> bool:
-        """Whether the request resets a state that is refused for its age; raise when it does anything else with it."""
-        if requested.get("wizard_step") == WizardStep.SETTINGS:
-            return not self._rules.recovery and self._rules.is_stale(record.updated_at, now)
-        self._rules.check_recoverable(record, now)
-        return False
 
     def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
         errors = self._rules.tool_errors(settings)
@@ -191,7 +196,7 @@ class WizardService:
 
         async def use_case(transaction: Transaction) -> None:
             record = await self._changeable(transaction, caller, investigation_id)
-            self._check(precondition, record, FIELDS)
+            self._check(precondition, record, FIELDS, origin.now)
             entry = AuditEntry(
                 entry_id=new_entry_id(origin.now),
                 investigation_id=investigation_id,
@@ -247,7 +252,7 @@ class WizardService:
             raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
         return record
 
-    def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str]) -> None:
+    def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime) -> None:
         if not precondition.given:
             if self._rules.require_precondition:
                 raise PreconditionRequiredError("name the version this is based on: If-Match, or version in the body")
@@ -255,13 +260,30 @@ class WizardService:
         if precondition.if_match is not None and record.version not in precondition.if_match:
             base = max(precondition.if_match, default=0)
             raise PreconditionFailedError(
-                f"the state is at version {record.version}, If-Match names another", _conflict(record, base, fields)
+                f"the state is at version {record.version}, If-Match names another",
+                self._conflict(record, base, fields, now),
             )
         if precondition.version is not None and record.version != precondition.version:
             raise VersionConflictError(
                 f"the state is at version {record.version}, the update is based on {precondition.version}",
-                _conflict(record, precondition.version, fields),
+                self._conflict(record, precondition.version, fields, now),
             )
+
+    def _conflict(self, record: StateRecord, base: int, fields: Iterable[str], now: datetime) -> dict[str, Any]:
+        """Return what the caller needs to decide whether to merge (contract 4, "Preconditions")."""
+        changed = record.changed_since(base)
+        read = {
+            "last_accessed": record.last_accessed,
+            "stale": self._rules.is_stale(record.updated_at, now),
+            "stalled": self._rules.is_stalled(record.wizard_step, record.status, record.updated_at, now),
+        }
+        return {
+            "current": {**record.document(), **read},
+            "version": record.version,
+            "changed_fields": changed,
+            "changed_by": record.updated_by,
+            "mergeable": set(changed).isdisjoint(fields),
+        }
 
     def _draft(self, document: Document, caller: Caller, field_versions: dict[str, int]) -> Draft:
         successor = draft(document, field_versions=field_versions, updated_by=caller.user_id)
@@ -290,16 +312,10 @@ def new_entry_id(now: datetime) -> str:
     return str(uuid.UUID(int=value))
 
 
-def _conflict(record: StateRecord, base: int, fields: Iterable[str]) -> dict[str, Any]:
-    """Return what the caller needs to decide whether to merge (contract 4, "Preconditions")."""
-    changed = record.changed_since(base)
-    return {
-        "current": {**record.document(), "last_accessed": record.last_accessed},
-        "version": record.version,
-        "changed_fields": changed,
-        "changed_by": record.updated_by,
-        "mergeable": set(changed).isdisjoint(fields),
-    }
+def _resets(requested: Mapping[str, Any]) -> bool:
+    """Whether a request asks for a new run of a state that has expired in whatever step."""
+    status = requested.get("status", InvestigationStatus.IN_PROGRESS)
+    return requested.get("wizard_step") == WizardStep.SETTINGS and status == InvestigationStatus.IN_PROGRESS
 
 
 def _absence(caller: Caller, investigation_id: str, parent: Investigation | None) -> RequestError:

@@ -1,6 +1,7 @@
 """Templates: settings that a user keeps under a name and applies to new investigations (specification, table 2)."""
 
 import uuid
+from copy import deepcopy
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -54,14 +55,14 @@ class TemplateService:
             _check(name, taken=name in names.values(), errors=errors)
             if request is None:
                 raise ValidationFailedError("the template is not valid", errors)
-            settings, record = await self._settings(transaction, caller, request)
+            settings, record = await self._settings(transaction, caller, request, origin)
             if len(names) >= self._rules.max_templates:
                 limit = self._rules.max_templates
                 raise TemplateLimitError(f"a user has at most {limit} templates", limit=limit)
             now = to_wire(origin.now)
             key = str(uuid.uuid4())
             template = Template(key, caller.user_id, request.name, request.description, settings, 0, now, now)
-            transaction.save_template(template)
+            transaction.add_template(template)
             if record is not None:
                 transaction.append(self._entry(record, caller, "TEMPLATE_SAVED", template, origin))
             return template
@@ -69,15 +70,13 @@ class TemplateService:
         return await self._store.transact(use_case)
 
     async def _settings(
-        self, transaction: Transaction, caller: Caller, request: TemplateCreate
+        self, transaction: Transaction, caller: Caller, request: TemplateCreate, origin: Origin
     ) -> tuple[dict[str, Any], StateRecord | None]:
         """Return the settings of a new template, and the state that they come from, if any."""
         if request.settings is not None:
             return request.settings.model_dump(mode="json"), None
         key = request.from_investigation_id or ""
-        record = await transaction.state(key)
-        if record is None or not caller.may_see(record.user_id):
-            raise NotFoundError(f"no investigation {key}")
+        record = await self._wizard.visible_in(transaction, caller, key, origin.now)
         settings = record.document()["settings"]
         errors = self._rules.hindrances(settings)
         if errors:
@@ -145,6 +144,9 @@ class TemplateService:
                 user_id=caller.user_id,
                 settings=validate(InvestigationSettings, settings, path="overrides"),
             )
+            errors = self._rules.tool_errors(settings, "overrides")
+            if errors:
+                raise ValidationFailedError("the tools are not as the catalogue has them", errors)
             record = await self._wizard.create_in(transaction, caller, asked, origin)
             transaction.append(self._entry(record, caller, "TEMPLATE_APPLIED", template, origin))
             transaction.count_use(template)
@@ -153,14 +155,17 @@ class TemplateService:
         return await self._store.transact(use_case)
 
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
-        """Return `body` as `model`, or None and everything that is wrong with it."""
+        """Return `body` as `model`, or None and everything that is wrong with it, the settings' own rules included."""
+        errors = _source_errors(body) if model is TemplateCreate else []
+        request = None
         try:
-            request = validate(model, body)
+            request = validate(model, deepcopy(body))
         except ValidationFailedError as error:
-            return None, [FieldError(**detail) for detail in error.extra["errors"]]
-        settings = request.settings.model_dump(mode="json") if request.settings else None
-        errors = [*self._rules.hindrances(settings)] if settings else []
-        return None if errors else request, errors
+            errors += [FieldError(**detail) for detail in error.extra["errors"]]
+        settings = body.get("settings") if isinstance(body, dict) else None
+        if settings is not None and not any(error.field.startswith("settings") for error in errors):
+            errors += self._rules.hindrances(settings)
+        return (None if errors else request), errors
 
     def _entry(
         self, record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin
@@ -182,6 +187,16 @@ def _own(caller: Caller, template_id: str, template: Template | None) -> Templat
     if template is None or template.user_id != caller.user_id:
         raise NotFoundError(f"no template {template_id}")
     return template
+
+
+def _source_errors(body: Any) -> list[FieldError]:
+    """Return what is wrong with where the settings of a new template come from: it is one of two places."""
+    given = [
+        key for key in ("settings", "from_investigation_id") if isinstance(body, dict) and body.get(key) is not None
+    ]
+    if len(given) == 1:
+        return []
+    return [FieldError("body", "give either settings or from_investigation_id", "one_source")]
 
 
 def _name_of(body: Any) -> str | None:

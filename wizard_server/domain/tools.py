@@ -1,11 +1,13 @@
 """The tool catalogue: which tools exist, and what their parameters must be (a JSON Schema each)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from wizard_server.domain.models import InvestigationSettings
 from wizard_server.errors import FieldError
@@ -26,7 +28,7 @@ class ToolCatalogue:
         return cls(value)
 
     def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
-        """Return what is wrong with the tools of valid `settings`: unknown ones, parameters of those that are enabled."""
+        """Return what is wrong with the tools of valid `settings`: unknown ones, and parameters of enabled ones."""
         found: list[FieldError] = []
         for index, tool in enumerate(InvestigationSettings.model_validate(settings).tools):
             place = f"{path}.tools.{index}"
@@ -42,14 +44,42 @@ def _validator(name: str, schema: Any) -> Draft202012Validator:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        where = ".".join(str(step) for step in error.absolute_path)
+        where = ".".join(str(step) for step in error.absolute_path) or "(root)"
         raise ValueError(f"tool {name}: not a JSON Schema: {where}: {error.message}") from None
     # An empty registry: a reference to another document is an error, never a request to somewhere.
-    return Draft202012Validator(schema, registry=Registry())
+    registry: Registry[Any] = Registry()
+    for node in _nodes(schema):
+        _follow(name, registry.resolver_with_root(DRAFT202012.create_resource(schema)).lookup, node)
+    return Draft202012Validator(schema, registry=registry)
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in `schema`; nested no deeper than any JSON that is read here."""
+    if isinstance(schema, dict):
+        yield schema
+    for child in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _nodes(child)
+
+
+def _follow(name: str, lookup: Callable[[str], Any], node: dict[str, Any]) -> None:
+    """Follow the reference of `node` to its end; raise `ValueError` when it has none."""
+    seen: list[str] = []
+    while isinstance(node, dict) and isinstance(reference := node.get("$ref", node.get("$dynamicRef")), str):
+        if reference in seen:
+            raise ValueError(f"tool {name}: the reference {reference} leads back to itself")
+        seen.append(reference)
+        try:
+            node = lookup(reference).contents
+        except Unresolvable:
+            raise ValueError(f"tool {name}: the reference {reference} leads nowhere") from None
 
 
 def _violations(validator: Draft202012Validator, parameters: Any, path: str) -> list[FieldError]:
     return [
-        FieldError(".".join([path, *(str(step) for step in error.absolute_path)]), error.message, str(error.validator))
+        FieldError(
+            ".".join([path, *(str(step) for step in error.absolute_path)]),
+            error.message,
+            str(error.validator or "false"),
+        )
         for error in sorted(validator.iter_errors(parameters), key=lambda error: list(map(str, error.absolute_path)))
     ]

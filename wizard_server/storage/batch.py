@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from wizard_server.domain.ports import AuditEntry, Investigation, Template
@@ -37,6 +38,7 @@ class Batch:
         self.claims: dict[str, StateRecord] = {}
         self.entries: list[AuditEntry] = []
         self.templates: dict[str, Template | None] = {}
+        self.new_templates: set[str] = set()
         self.uses: Counter[str] = Counter()
         self.sequence = 0
 
@@ -63,8 +65,11 @@ class Batch:
     async def template(self, template_id: str) -> Template | None:
         """See `Transaction`."""
         if template_id in self.templates:
-            return self.templates[template_id]
-        return await self._committed.template(template_id)
+            template = self.templates[template_id]
+        else:
+            template = await self._committed.template(template_id)
+        uses = self.uses[template_id]
+        return replace(template, usage_count=template.usage_count + uses) if template and uses else template
 
     async def template_names(self, user_id: str) -> Mapping[str, str]:
         """See `Transaction`."""
@@ -93,9 +98,15 @@ class Batch:
         """See `Transaction`."""
         self.entries.append(entry)
 
+    def add_template(self, template: Template) -> None:
+        """See `Transaction`."""
+        self.new_templates.add(template.template_id)
+        self.templates[template.template_id] = template
+
     def save_template(self, template: Template) -> None:
         """See `Transaction`."""
-        self.templates[template.template_id] = template
+        committed = template.usage_count - self.uses[template.template_id]
+        self.templates[template.template_id] = replace(template, usage_count=committed)
 
     def delete_template(self, template: Template) -> None:
         """See `Transaction`."""

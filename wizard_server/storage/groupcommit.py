@@ -50,9 +50,9 @@ class GroupCommit:
     """Runs use cases one after the other and commits their writes together.
 
     `refresh` drops what is remembered of the database if another process has written to it, so that a batch that
-    writes nothing rests on the newest state too; `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError`
-    with nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
-    remembered of the database.
+    writes nothing rests on the newest state too; `begin` makes an empty batch; `flush` writes one to disk, raising
+    `StaleBaseError` or `StorageUnavailableError` with nothing written; `committed` is called after the commit and
+    before anybody is told; `forget` drops what is remembered of the database.
     """
 
     def __init__(

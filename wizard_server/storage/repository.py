@@ -160,8 +160,10 @@ class Repository:
         gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
         # Deletions first: a name that one template gives up may be another's.
         await self._run(connection, "templates.delete", gone, missing_is_fine=True)
-        saved = [template_to_row(template) for template in batch.templates.values() if template is not None]
-        await self._run(connection, "templates.save", saved)
+        written = [template for template in batch.templates.values() if template is not None]
+        for name, new in (("templates.update", False), ("templates.insert", True)):
+            rows = [template_to_row(each) for each in written if (each.template_id in batch.new_templates) is new]
+            await self._run(connection, name, rows)
         uses = [{"template_id": key, "uses": count} for key, count in batch.uses.items()]
         await self._run(connection, "templates.count_use", uses, missing_is_fine=True)
 

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -76,6 +77,8 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
 
     Raises `StorageUnavailableError` when the file cannot be opened.
     """
+    if not create and not _is_there(path):
+        raise StorageUnavailableError(f"cannot open database {path}: no such file")
     mode = "ro" if read_only else "rwc" if create else "rw"
     uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
     try:
@@ -83,6 +86,7 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
     raw.row_factory = sqlite3.Row
+    await raw.create_function("casefold", 1, _casefold, deterministic=True)
     connection = Connection(raw, echo=echo)
     try:
         for name in _PRAGMAS if not read_only else _PRAGMAS[-1:]:
@@ -91,6 +95,15 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
         await connection.close()
         raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
     return connection
+
+
+def _is_there(path: str) -> bool:
+    return path.startswith(_MEMORY) or Path(path).is_file()
+
+
+def _casefold(text: object) -> object:
+    """Return `text` as search compares it: without case, in any alphabet."""
+    return text.casefold() if isinstance(text, str) else text
 
 
 def memory_path() -> str:
@@ -122,7 +135,7 @@ class ReaderPool:
         except TimeoutError:
             raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
         try:
-            reader = self._idle.pop() if self._idle else await connect(self._path, echo=self._echo, read_only=True)
+            reader = self._idle.pop() if self._idle else await self._open()
             try:
                 yield reader
             except sqlite3.Error as error:
@@ -134,6 +147,19 @@ class ReaderPool:
                     await reader.close()
         finally:
             self._slots.release()
+
+    async def _open(self) -> Connection:
+        """Open a reader; should the one who asked go away meanwhile, it serves the next."""
+        opening = asyncio.create_task(connect(self._path, echo=self._echo, read_only=True))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
+
+    def _keep(self, opening: "asyncio.Task[Connection]") -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._idle.append(opening.result())
 
     async def close(self) -> None:
         """Close the readers that are not lent."""

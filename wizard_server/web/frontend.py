@@ -4,7 +4,7 @@ from aiohttp import web
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.models import MAX_ENTITIES, MAX_TOOLS
-from wizard_server.errors import FeatureDisabledError
+from wizard_server.errors import FeatureDisabledError, ValidationFailedError
 from wizard_server.web.keys import CONFIG, RULES
 from wizard_server.web.responses import json_response
 
@@ -14,7 +14,7 @@ _SECONDS_PER_DAY = 86400
 async def config(request: web.Request, caller: Caller) -> web.Response:
     """Return the specification's TypeScript ``WizardConfig``; intervals in milliseconds."""
     known = request.app[CONFIG]
-    base = known.server.public_url or str(request.url.origin())
+    base = known.server.public_url or _origin(request)
     polling, features, state = known.polling, known.features, known.state
     return json_response(
         request,
@@ -43,6 +43,13 @@ async def config(request: web.Request, caller: Caller) -> web.Response:
             },
         },
     )
+
+
+def _origin(request: web.Request) -> str:
+    try:
+        return str(request.url.origin())
+    except ValueError as error:
+        raise ValidationFailedError.of("Host", f"is no host: {error}", "host") from None
 
 
 async def tools(request: web.Request, caller: Caller) -> web.Response:

@@ -12,10 +12,11 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.events import Hub
 from wizard_server.storage.store import StateStore
-from wizard_server.web.auth import Authenticator
+from wizard_server.web.underway import UnderWay
 
-if TYPE_CHECKING:
-    from wizard_server.web.idempotency import IdempotencyStore  # which answers with problems, which read the clock
+if TYPE_CHECKING:  # both answer with problems, which read the clock
+    from wizard_server.web.auth import Authenticator
+    from wizard_server.web.idempotency import IdempotencyStore
 
 CONFIG = web.AppKey("config", ServerConfig)
 CONFIG_PATH = web.AppKey("config_path", str)
@@ -24,8 +25,9 @@ HUB = web.AppKey("hub", Hub)
 STORE = web.AppKey("store", StateStore)
 RULES = web.AppKey("rules", Rules)
 SERVICE = web.AppKey("service", WizardService)
+UNDER_WAY = web.AppKey("under_way", UnderWay)
 TEMPLATES = web.AppKey("templates", TemplateService)
-AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")
 IDEMPOTENCY: "web.AppKey[IdempotencyStore]" = web.AppKey("idempotency")
 
 _INSTANT = web.RequestKey("instant", datetime)

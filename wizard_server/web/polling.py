@@ -183,14 +183,10 @@ def _answer(request: web.Request, asked: _Poll, outcome: _Outcome) -> web.Respon
     if outcome.draining:
         headers["Retry-After"] = retry_after()
     if unmodified:
-        response = web.Response(status=304, headers=headers)
-    else:
-        before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
-        after = seen(request, record, now) + b"}"
-        response = around_state(request, record, before, after, headers=headers, summary=asked.summary)
-    if outcome.draining:
-        response.force_close()
-    return response
+        return web.Response(status=304, headers=headers)
+    before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
+    after = seen(request, record, now) + b"}"
+    return around_state(request, record, before, after, headers=headers, summary=asked.summary)
 
 
 def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now: str) -> bytes:

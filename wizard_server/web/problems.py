@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from wizard_server.domain.clock import to_wire
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, RequestError
 from wizard_server.web.compression import compressed
-from wizard_server.web.keys import instant
+from wizard_server.web.keys import HUB, UNDER_WAY, instant
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,16 @@ def _from_framework(request: web.Request, error: web.HTTPException) -> web.Respo
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into a problem; what nobody foresaw is logged and answered without its details."""
+    """Turn every error into a problem, and while the server drains let no connection live on after its answer."""
+    with request.app[UNDER_WAY]:
+        response = await _answered(request, handler)
+    if request.app[HUB].draining and not response.prepared:
+        response.force_close()
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Return what `handler` answers, or the problem; what nobody foresaw is logged and answered without details."""
     try:
         return await handler(request)
     except RequestError as error:

@@ -213,7 +213,11 @@ BEGIN
         strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
         next.version
     FROM (
-        SELECT max(NEW.version, coalesce(max(a.version), 0) + 1) AS version
+        SELECT max(
+            NEW.version,
+            coalesce(max(a.version), 0) + 1,
+            (SELECT i.newest_version + 1 FROM investigations AS i WHERE i.id = NEW.investigation_id)
+        ) AS version
         FROM investigation_audit_log AS a
         WHERE a.investigation_id = NEW.investigation_id
     ) AS next;
@@ -237,7 +241,23 @@ BEGIN
         results_version = version
     WHERE investigation_id = NEW.investigation_id;
 
-    UPDATE investigations SET user_id = NEW.user_id WHERE id = NEW.investigation_id AND user_id IS NULL;
+    UPDATE investigations
+    SET user_id = coalesce(user_id, NEW.user_id), purged_at = NULL, removed_seq = NULL
+    WHERE id = NEW.investigation_id;
+END;
+
+-- The same while nothing goes into the trail: only the version and the parent row are put right.
+CREATE TRIGGER trg_states_inserted_unaudited
+AFTER INSERT ON investigation_states
+WHEN NOT (SELECT enabled FROM audit_switch)
+BEGIN
+    UPDATE investigation_states
+    SET version = max(version, (SELECT i.newest_version + 1 FROM investigations AS i WHERE i.id = NEW.investigation_id))
+    WHERE investigation_id = NEW.investigation_id;
+
+    UPDATE investigations
+    SET user_id = coalesce(user_id, NEW.user_id), purged_at = NULL, removed_seq = NULL
+    WHERE id = NEW.investigation_id;
 END;
 
 -- A state edited by hand without a new version: it gets the next one above its whole history. A new user_id hands the
@@ -378,6 +398,16 @@ BEGIN
     UPDATE investigations
     SET user_id = NEW.user_id
     WHERE id = NEW.investigation_id AND NEW.user_id IS NOT OLD.user_id;
+END;
+
+-- A state set back by hand: what was given to it before is never given again.
+CREATE TRIGGER trg_states_set_back
+AFTER UPDATE OF version ON investigation_states
+WHEN NEW.version < OLD.version
+BEGIN
+    UPDATE investigations
+    SET newest_version = max(newest_version, OLD.version)
+    WHERE id = NEW.investigation_id;
 END;
 
 -- A state deleted by hand. Silent when the investigation itself goes, because its audit trail goes with it.

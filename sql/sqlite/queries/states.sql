@@ -3,8 +3,9 @@
 SELECT s.investigation_id, s.user_id, s.wizard_step, s.settings_json, s.progress_json, s.results_json, s.status,
        s.created_at, s.updated_at, s.last_accessed, s.version, s.updated_by,
        s.wizard_step_version, s.status_version, s.settings_version, s.progress_version, s.results_version,
-       (SELECT max(a.version) FROM investigation_audit_log a WHERE a.investigation_id = s.investigation_id) AS newest_version
-FROM investigation_states s
+       max(i.newest_version, coalesce((SELECT max(a.version) FROM investigation_audit_log a
+                                       WHERE a.investigation_id = s.investigation_id), 0)) AS newest_version
+FROM investigation_states s JOIN investigations i ON i.id = s.investigation_id
 WHERE s.investigation_id = :investigation_id;
 
 -- name: states.insert
@@ -56,7 +57,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status = :status)
   AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0);
+  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0);
 
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
@@ -66,7 +67,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status = :status)
   AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
+  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
 ORDER BY updated_at DESC, investigation_id
 LIMIT :page_size OFFSET :offset;
 
@@ -78,8 +79,8 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status = :status)
   AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(lower(name), lower(:name_contains)) > 0)
-ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN lower(name) END,
-         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN lower(name) END DESC,
+  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
+ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN casefold(name) END,
+         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN casefold(name) END DESC,
          investigation_id
 LIMIT :page_size OFFSET :offset;

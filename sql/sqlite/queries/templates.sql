@@ -10,13 +10,16 @@ SELECT template_id, name
 FROM investigation_templates
 WHERE user_id = :user_id;
 
--- name: templates.save
--- A new template, or new content of one; how often it was used stays.
+-- name: templates.insert
+-- A new template.
 INSERT INTO investigation_templates (template_id, user_id, name, description, template_json, created_at, updated_at)
-VALUES (:template_id, :user_id, :name, :description, :template_json, :created_at, :updated_at)
-ON CONFLICT (template_id) DO UPDATE
-SET name = excluded.name, description = excluded.description, template_json = excluded.template_json,
-    updated_at = excluded.updated_at;
+VALUES (:template_id, :user_id, :name, :description, :template_json, :created_at, :updated_at);
+
+-- name: templates.update
+-- New content of a template; how often it was used stays.
+UPDATE investigation_templates
+SET name = :name, description = :description, template_json = :template_json, updated_at = :updated_at
+WHERE template_id = :template_id;
 
 -- name: templates.count_use
 -- Adds uses to a template, whatever others add meanwhile.
@@ -34,19 +37,19 @@ WHERE template_id = :template_id;
 SELECT count(*) AS total
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(lower(name), lower(:contains)) > 0
-       OR instr(lower(coalesce(description, '')), lower(:contains)) > 0);
+  AND (:contains IS NULL OR instr(casefold(name), casefold(:contains)) > 0
+       OR instr(casefold(coalesce(description, '')), casefold(:contains)) > 0);
 
 -- name: templates.list
 -- One page of a user's templates; sorts all that match, and a user has few.
 SELECT template_id, user_id, name, description, template_json, usage_count, created_at, updated_at
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(lower(name), lower(:contains)) > 0
-       OR instr(lower(coalesce(description, '')), lower(:contains)) > 0)
-ORDER BY CASE :sort WHEN 'name' THEN lower(name) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
+  AND (:contains IS NULL OR instr(casefold(name), casefold(:contains)) > 0
+       OR instr(casefold(coalesce(description, '')), casefold(:contains)) > 0)
+ORDER BY CASE :sort WHEN 'name' THEN casefold(name) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
                     WHEN 'usage_count' THEN usage_count END,
-         CASE :sort WHEN '-name' THEN lower(name) WHEN '-created_at' THEN created_at
+         CASE :sort WHEN '-name' THEN casefold(name) WHEN '-created_at' THEN created_at
                     WHEN '-updated_at' THEN updated_at WHEN '-usage_count' THEN usage_count END DESC,
          template_id
 LIMIT :page_size OFFSET :offset;
