@@ -1,0 +1,72 @@
+"""Stores on real databases, by engine: the suite is written against the port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.store.steps import NOW
+from wizard_server.domain.ports import StateEvent
+from wizard_server.storage.store import StateStore, StoreOptions
+
+ENGINES = {"sqlite": StateStore.open}
+
+
+@dataclass
+class Kit:
+    """A store, the path of its database, what it published, and what somebody watches."""
+
+    store: StateStore
+    path: str
+    events: list[StateEvent] = field(default_factory=list)
+    watched: set[str] = field(default_factory=set)
+
+    @property
+    def told(self) -> list[tuple[str, int | None]]:
+        """The investigations and versions that were published, None for a deletion."""
+        return [(event.investigation_id, event.record.version if event.record else None) for event in self.events]
+
+
+OpenStore = Callable[..., Awaitable[Kit]]
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
+    """Open a store on `database`; keywords are options."""
+    opened: list[StateStore] = []
+
+    async def open_it(**options: Any) -> Kit:
+        events: list[StateEvent] = []
+        watched: set[str] = set()
+        given: dict[str, Any] = {
+            "path": database,
+            "pool_size": 2,
+            "max_overflow": 2,
+            "pool_timeout": 30,
+            "echo": False,
+            "cache_max_bytes": 1 << 24,
+            **options,
+        }
+        store = await ENGINES[engine](
+            StoreOptions(**given), publish=events.append, watched=lambda: watched, clock=lambda: NOW
+        )
+        opened.append(store)
+        return Kit(store, database, events, watched)
+
+    yield open_it
+    for store in opened:
+        if not store._commits._closing:
+            await store.close()
+
+
+@pytest.fixture
+async def kit(open_store: OpenStore) -> Kit:
+    """A store on an empty database."""
+    return await open_store()

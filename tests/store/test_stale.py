@@ -1,0 +1,129 @@
+"""Another process writes between a use case's reading and its commit: it runs again on what is there now."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.store.conftest import Kit
+from tests.store.steps import Gate, UseCase, appended, audited, by_hand, change, creation, deletion, written
+from wizard_server.domain.ports import Transaction
+from wizard_server.domain.state import StateRecord
+from wizard_server.errors import NotFoundError, StateExistsError, StorageUnavailableError
+
+EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
+DELETE = "DELETE FROM investigation_states WHERE investigation_id = 'inv-1'"
+INSERT = (
+    "INSERT INTO investigations (id) VALUES ('inv-1')",
+    "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
+    " VALUES ('inv-1', 'dev', 'SETTINGS', 'IN_PROGRESS')",
+)
+
+
+class Counted:
+    """A use case that counts its runs."""
+
+    def __init__(self, use_case: UseCase) -> None:
+        self._use_case = use_case
+        self.runs = 0
+
+    async def __call__(self, transaction: Transaction) -> StateRecord:
+        self.runs += 1
+        return await self._use_case(transaction)
+
+
+def overtake(kit: Kit, monkeypatch: pytest.MonkeyPatch, *statements: str, times: int = 1) -> None:
+    """Let an operator run `statements` right before each of the next commits."""
+    original = kit.store._repository.write
+    left = iter(range(times))
+
+    async def write(*arguments: Any) -> None:
+        if next(left, None) is not None:
+            await asyncio.to_thread(by_hand, kit.path, *statements)
+        await original(*arguments)
+
+    monkeypatch.setattr(kit.store._repository, "write", write)
+
+
+async def test_a_change_that_was_overtaken_is_made_on_the_fresh_state(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    overtake(kit, monkeypatch, EDIT)
+    use_case = Counted(change(progress=appended("line")))
+    record = await kit.store.transact(use_case)
+    assert (use_case.runs, record.version, record.status) == (2, 3, "ERROR")
+    assert record.document()["progress"] == {"logs": ["line"]}
+    assert [version for version, _ in audited(kit.path)] == [1, 2, 3]
+    assert (kit.told, kit.store.cached("inv-1")) == ([("inv-1", 1), ("inv-1", 3)], record)
+
+
+async def test_a_creation_that_was_overtaken_finds_the_state_of_the_other(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtake(kit, monkeypatch, *INSERT)
+    with pytest.raises(StateExistsError):
+        await kit.store.transact(creation())
+    assert (written(kit.path), audited(kit.path), kit.events) == ({"inv-1": 1}, [(1, "STATE_CREATED")], [])
+
+
+async def test_a_change_whose_state_was_deleted_meanwhile_finds_nothing(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    overtake(kit, monkeypatch, DELETE)
+    with pytest.raises(NotFoundError):
+        await kit.store.transact(change(status="ERROR"))
+    assert (written(kit.path), await kit.store.state("inv-1")) == ({}, None)
+    assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_DELETED")]
+
+
+async def test_a_deletion_that_was_overtaken_deletes_the_newest_version(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    overtake(kit, monkeypatch, EDIT)
+    assert (await kit.store.transact(deletion())).version == 2
+    assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_CHANGE"), (3, "STATE_DELETED")]
+
+
+async def test_an_edit_of_one_state_does_not_take_the_others_of_the_batch(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("inv-1", "inv-2"):
+        await kit.store.transact(creation(key))
+    gate = Gate(kit.store._repository.write)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.store._repository, "write", gate)
+        blocker = asyncio.create_task(kit.store.transact(creation("other")))
+        await gate.entered.wait()
+    tasks = [asyncio.create_task(kit.store.transact(change(key, status="CANCELLED"))) for key in ("inv-1", "inv-2")]
+    await asyncio.sleep(0)
+    overtake(kit, monkeypatch, EDIT)
+    gate.open()
+    await blocker
+    assert [(await task).version for task in tasks] == [3, 2]
+    assert written(kit.path) == {"inv-1": 3, "inv-2": 2, "other": 1}
+
+
+async def test_a_state_that_changes_under_every_attempt_is_given_up_for_now(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    toggle = "UPDATE investigation_states SET status = iif(status = 'ERROR', 'CANCELLED', 'ERROR')"
+    use_case = Counted(change(progress=appended("line")))
+    with monkeypatch.context() as patch:
+        overtake(kit, patch, toggle, times=1000)
+        with pytest.raises(StorageUnavailableError):
+            await kit.store.transact(use_case)
+    assert use_case.runs < 10
+    versions = [version for version, _ in audited(kit.path)]
+    assert versions == list(range(1, len(versions) + 1))
+    assert (await kit.store.transact(use_case)).version == len(versions) + 1
+
+
+async def test_an_edit_that_memory_has_not_noticed_yet_is_not_overwritten(kit: Kit) -> None:
+    await kit.store.transact(creation())
+    by_hand(kit.path, EDIT)
+    record = await kit.store.transact(change(progress=appended("line")))
+    assert (record.version, record.status) == (3, "ERROR")

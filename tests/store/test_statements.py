@@ -1,0 +1,70 @@
+"""Statements and calls belong together: what a statement names is bound, and every statement is used."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import wizard_server
+from tests.store.conftest import OpenStore
+from tests.store.steps import by_hand, change, creation, deletion
+from tests.store.test_lists import EVERYTHING, HISTORY
+from wizard_server.storage.queries import Query, load_queries
+from wizard_server.storage.sqlite import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SOURCES = "\n".join(
+    file.read_text(encoding="utf-8") for file in sorted(Path(wizard_server.__file__).parent.rglob("*.py"))
+)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Query, frozenset[str]]]:
+    """Every statement that is run, with the names of what is bound."""
+    made: list[tuple[Query, frozenset[str]]] = []
+
+    def spy(name: str, *, many: bool = False) -> None:
+        original = getattr(Connection, name)
+
+        async def spied(self: Connection, query: Query, given: Any = None) -> Any:
+            rows: Iterable[Mapping[str, Any]] = list(given) if many else [given or {}]
+            made.extend((query, frozenset(row)) for row in rows)
+            return await original(self, query, *([] if given is None else [rows if many else given]))
+
+        monkeypatch.setattr(Connection, name, spied)
+
+    spy("fetch_all")
+    spy("execute")
+    spy("execute_many", many=True)
+    return made
+
+
+async def test_every_parameter_of_every_statement_is_bound(
+    calls: list[tuple[Query, frozenset[str]]], open_store: OpenStore
+) -> None:
+    kit = await open_store(cache_max_bytes=0)
+    for use_case in (creation(), change(status="ERROR"), deletion(), creation()):
+        await kit.store.transact(use_case)
+    kit.watched.add("inv-1")
+    by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'")
+    await kit.store.notice_external_commits()
+    for sort in ("-updated_at", "name"):
+        await kit.store.states(replace(EVERYTHING, sort=sort))
+    await kit.store.history(HISTORY)
+    await kit.store.trail("inv-1", down_to=0, below=9, limit=9)
+    kit.store.touch("inv-1", "2026-01-01T00:00:00.000Z")
+    await kit.store.flush_touched()
+    await kit.store.ping()
+    unbound = {query.name: query.parameters - bound for query, bound in calls if query.parameters - bound}
+    assert unbound == {}
+    assert {"states.get", "states.insert", "states.update", "states.delete", "states.touch", "states.versions"} <= {
+        query.name for query, _ in calls
+    }
+
+
+@pytest.mark.parametrize("name", sorted(name for name in load_queries("sqlite") if not name.startswith("schema.")))
+def test_every_statement_is_used(name: str) -> None:
+    assert f'"{name}"' in SOURCES

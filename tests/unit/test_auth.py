@@ -1,0 +1,190 @@
+"""Who sends a request: bearer tokens, and the header of development."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from jwt import api_jws
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from wizard_server.domain.callers import AGENT, READ, WRITE, Caller
+from wizard_server.errors import InvalidTokenError, ValidationFailedError
+from wizard_server.web import auth
+from wizard_server.web.auth import TokenAuthenticator, TrustingAuthenticator
+
+KEY = "0123456789abcdef" * 4
+OTHER_KEY = "fedcba9876543210" * 4
+FOREVER = 32_503_680_000
+# The parser hands bytes that are not UTF-8 on as lone surrogates.
+NOT_UTF_8 = "\udcff"
+
+
+def request_with(
+    headers: dict[str, str] | None = None, *, method: str = "GET", path: str = "/", **more: Any
+) -> web.Request:
+    """Return a request whose headers may hold what no client library would send."""
+    request = make_mocked_request(method, path, **more)
+    request._headers = CIMultiDictProxy(CIMultiDict(headers or {}))
+    return request
+
+
+def sending(token: str | None, scheme: str = "Bearer") -> web.Request:
+    return request_with({} if token is None else {"Authorization": f"{scheme} {token}"})
+
+
+def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
+    """Return a signed token; a claim that is ``...`` is left out."""
+    given = {"sub": "ann", "exp": FOREVER, "scope": "wizard:read wizard:agent", **claims}
+    payload = json.dumps({name: value for name, value in given.items() if value is not ...}).encode()
+    return api_jws.encode(payload, key, algorithm=algorithm)
+
+
+def authenticator(*, leeway: int = 0, cache_size: int = 10) -> TokenAuthenticator:
+    return TokenAuthenticator(key=KEY, algorithm="HS256", leeway_seconds=leeway, cache_size=cache_size)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_token_names_the_user_and_the_scopes(scheme: str) -> None:
+    caller = authenticator().authenticate(sending(token(), scheme))
+    assert caller == Caller("ann", frozenset({READ, AGENT}))
+
+
+def test_a_token_without_scope_has_none() -> None:
+    assert authenticator().authenticate(sending(token(scope=...))).scopes == frozenset()
+
+
+def encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+REFUSED = {
+    "expired": token(exp=1),
+    "expired as a text": token(exp="1"),
+    "another key": token(key=OTHER_KEY),
+    "another algorithm": token(algorithm="HS512"),
+    "algorithm none": api_jws.encode(b'{"sub":"ann","exp":32503680000}', None, algorithm="none"),
+    "no sub": token(sub=...),
+    "no exp": token(exp=...),
+    "exp null": token(exp=None),
+    "exp no number": token(exp="soon"),
+    "exp infinite": token(exp=float("inf")),
+    "exp out of range": token(exp=10**400),
+    "not yet valid": token(nbf=FOREVER - 1),
+    "sub empty": token(sub=""),
+    "sub no text": token(sub=7),
+    "sub no identifier": token(sub="ann smith"),
+    "sub with a line end": token(sub="ann\n"),
+    "sub too long": token(sub="a" * 256),
+    "scope a list": token(scope=["wizard:read"]),
+    "scope null": token(scope=None),
+    "payload changed": ".".join([token().split(".")[0], encoded(b'{"sub":"eve","exp":32503680000}'), "x"]),
+    "payload no object": api_jws.encode(b"[]", KEY, algorithm="HS256"),
+    "payload no json": api_jws.encode(b"{", KEY, algorithm="HS256"),
+    "signature cut": token()[:-4],
+    "two parts": ".".join(token().split(".")[:2]),
+    "header deep": encoded(b"[" * 6000) + ".e30.e30",
+    "header alg no text": encoded(b'{"alg":["HS256"]}') + ".e30.e30",
+    "garbage": "x.y.z",
+    "not ascii": "é.é.é",
+    "not utf-8": f"{NOT_UTF_8}.e30.e30",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_token_that_does_not_verify_is_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(InvalidTokenError) as refusal:
+        authenticator().authenticate(sending(REFUSED[name]))
+    assert REFUSED[name] not in refusal.value.message
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Bearer  ", KEY])
+def test_no_bearer_token_is_refused(header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    with pytest.raises(InvalidTokenError):
+        authenticator().authenticate(request_with(headers))
+
+
+def test_the_leeway_counts_after_the_expiry() -> None:
+    passed = int(datetime.now(UTC).timestamp()) - 30
+    assert authenticator(leeway=300).authenticate(sending(token(exp=passed))).user_id == "ann"
+    with pytest.raises(InvalidTokenError):
+        authenticator(leeway=5).authenticate(sending(token(exp=passed)))
+
+
+class Verifications:
+    """Counts how often a signature is checked, at a clock of the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.now = datetime.now(UTC)
+        original = jwt.decode
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(jwt, "decode", counted)
+        monkeypatch.setattr(auth, "utc_now", lambda: self.now)
+
+
+@pytest.fixture
+def verifications(monkeypatch: pytest.MonkeyPatch) -> Verifications:
+    return Verifications(monkeypatch)
+
+
+def test_a_verified_token_is_remembered_until_it_expires(verifications: Verifications) -> None:
+    trusted = authenticator(leeway=60)
+    expires = verifications.now + timedelta(hours=1)
+    request = sending(token(exp=int(expires.timestamp())))
+    first = trusted.authenticate(request)
+    assert trusted.authenticate(request) == first
+    verifications.now = expires + timedelta(seconds=58)
+    trusted.authenticate(request)
+    assert verifications.count == 1
+    verifications.now = expires + timedelta(seconds=61)
+    trusted.authenticate(request)
+    assert verifications.count == 2, "after that it is verified anew"
+
+
+def test_a_token_that_was_refused_is_verified_anew_each_time(verifications: Verifications) -> None:
+    trusted = authenticator()
+    for _ in range(3):
+        with pytest.raises(InvalidTokenError):
+            trusted.authenticate(sending(token(exp=1)))
+    assert verifications.count == 3
+
+
+def test_the_memory_of_tokens_is_bounded_and_the_oldest_leaves(verifications: Verifications) -> None:
+    trusted = authenticator(cache_size=2)
+    tokens = [token(sub=f"user-{number}") for number in range(3)]
+    for each in tokens:
+        trusted.authenticate(sending(each))
+    for each in (tokens[2], tokens[1]):
+        trusted.authenticate(sending(each))
+    assert verifications.count == 3
+    assert trusted.authenticate(sending(tokens[0])).user_id == "user-0"
+    assert verifications.count == 4
+
+
+def test_nothing_is_remembered_where_the_memory_has_no_room(verifications: Verifications) -> None:
+    trusted = authenticator(cache_size=0)
+    for _ in range(2):
+        assert trusted.authenticate(sending(token())).user_id == "ann"
+    assert verifications.count == 2
+
+
+@pytest.mark.parametrize(("header", "user"), [(None, "dev"), ("ann", "ann"), ("A-z_9" * 51, "A-z_9" * 51)])
+def test_in_development_the_user_is_whoever_the_header_names(header: str | None, user: str) -> None:
+    request = request_with({} if header is None else {"X-User-Id": header})
+    assert TrustingAuthenticator().authenticate(request) == Caller(user, frozenset({READ, WRITE}))
+
+
+@pytest.mark.parametrize("header", ["", "a b", "é", "a" * 256, "a\n", "../x", NOT_UTF_8])
+def test_a_user_that_is_no_identifier_is_refused_in_development_too(header: str) -> None:
+    with pytest.raises(ValidationFailedError):
+        TrustingAuthenticator().authenticate(request_with({"X-User-Id": header}))
