@@ -1,8 +1,10 @@
 """Valid things with overrides: what a test does not name is as an analyst would have it."""
 
+from datetime import timedelta
 from typing import Any
 
 from wizard_server.config import ServerConfig
+from wizard_server.domain.rules import Rules
 
 USER = "dev"
 
@@ -67,3 +69,16 @@ def results(**overrides: Any) -> dict[str, Any]:
 
 def creation(investigation_id: str = "inv-1", **overrides: Any) -> dict[str, Any]:
     return {"investigation_id": investigation_id, "user_id": USER, "settings": settings(), **overrides}
+
+
+def rules(**overrides: Any) -> Rules:
+    given: dict[str, Any] = {
+        "max_size_kb": 500,
+        "require_precondition": False,
+        "stale_after": timedelta(days=7),
+        "stalled_after": timedelta(minutes=2),
+        "recovery": True,
+        "max_templates": 50,
+        "catalogue": None,
+    }
+    return Rules(**{**given, **overrides})

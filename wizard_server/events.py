@@ -74,8 +74,11 @@ class Waiter(Sleeper):
         self._wants = wants
         if self.event is not None and self.event.record is not None and not wants(self.event.record):
             self.event = None
-        if self.event is None:
-            await self.sleep(seconds)
+        try:
+            if self.event is None:
+                await self.sleep(seconds)
+        finally:
+            self._wants = None  # until the next wait says what it wants, everything is kept
 
 
 class ListWaiter(Sleeper):

@@ -14,6 +14,24 @@ ENGINES = {"sqlite": StateStore.open}
 
 
 @dataclass
+class Listener:
+    """An audience that keeps what it hears."""
+
+    events: list[StateEvent] = field(default_factory=list)
+    watching: set[str] = field(default_factory=set)
+    refreshed: int = 0
+
+    def publish(self, event: StateEvent) -> None:
+        self.events.append(event)
+
+    def watched(self) -> set[str]:
+        return self.watching
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+@dataclass
 class Kit:
     """A store, the path of its database, what it published, and what somebody watches."""
 
@@ -43,8 +61,7 @@ async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
     opened: list[StateStore] = []
 
     async def open_it(**options: Any) -> Kit:
-        events: list[StateEvent] = []
-        watched: set[str] = set()
+        listener = Listener()
         given: dict[str, Any] = {
             "path": database,
             "pool_size": 2,
@@ -54,11 +71,9 @@ async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
             "cache_max_bytes": 1 << 24,
             **options,
         }
-        store = await ENGINES[engine](
-            StoreOptions(**given), publish=events.append, watched=lambda: watched, clock=lambda: NOW
-        )
+        store = await ENGINES[engine](StoreOptions(**given), hub=listener, clock=lambda: NOW)
         opened.append(store)
-        return Kit(store, database, events, watched)
+        return Kit(store, database, listener.events, listener.watching)
 
     yield open_it
     for store in opened:

@@ -230,7 +230,7 @@ async def test_echo_logs_the_statements_and_never_their_data(
     logged = [vars(line) for line in caplog.records if line.getMessage() == "statement"]
     names = [line["query"] for line in logged]
     order = ["connection.begin", "investigations.claim", "audit.insert", "states.insert", "connection.commit"]
-    assert [name for name in names if name in order] == order
+    assert [name for name in names if name in order][-len(order) :] == order
     assert "audit.trail" in names
     assert not any("confidential" in str(line) for line in logged)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests import factories
+from tests.store.conftest import Listener
 from wizard_server.domain.clock import utc_now
 from wizard_server.domain.ports import Template, TemplateFilter, Transaction
 from wizard_server.storage.batch import Batch
@@ -21,7 +22,7 @@ async def store(database: str) -> AsyncIterator[StateStore]:
     options = StoreOptions(
         path=database, pool_size=2, max_overflow=0, pool_timeout=10, echo=False, cache_max_bytes=1 << 20
     )
-    opened = await StateStore.open(options, publish=lambda _: None, watched=list, clock=utc_now)
+    opened = await StateStore.open(options, hub=Listener(), clock=utc_now)
     yield opened
     await opened.close()
 
@@ -47,7 +48,7 @@ async def run(store: StateStore, write: Callable[[Transaction], None]) -> None:
 async def save(store: StateStore, *templates: Template) -> None:
     def write(transaction: Transaction) -> None:
         for each in templates:
-            transaction.save_template(each)
+            transaction.add_template(each)
 
     await run(store, write)
 

@@ -14,16 +14,16 @@ from wizard_server.domain.changes import apply
 from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.models import WizardStateCreate
-from wizard_server.domain.service import Origin, Precondition, Rules, WizardService
+from wizard_server.domain.service import Origin, Precondition, WizardService
 from wizard_server.errors import NotFoundError, RequestError
 
 DEV = Caller(factories.USER, frozenset({READ, WRITE}))
-ORIGIN = Origin("USER")
+ORIGIN = Origin(NOW, "USER")
 KEYS = [f"inv-{number}" for number in range(4)]
 
 
 def service_of(kit: Kit) -> WizardService:
-    return WizardService(kit.store, lambda: NOW, Rules(max_size_kb=500, require_precondition=False))
+    return WizardService(kit.store, factories.rules())
 
 
 def some_update(chance: random.Random) -> Update:

@@ -15,6 +15,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from wizard_server.domain.callers import AGENT, READ, WRITE, Caller
 from wizard_server.errors import InvalidTokenError, ValidationFailedError
 from wizard_server.web import auth
+from wizard_server.domain.clock import utc_now
+from wizard_server.web.keys import CLOCK
 from wizard_server.web.auth import TokenAuthenticator, TrustingAuthenticator
 
 KEY = "0123456789abcdef" * 4
@@ -28,7 +30,9 @@ def request_with(
     headers: dict[str, str] | None = None, *, method: str = "GET", path: str = "/", **more: Any
 ) -> web.Request:
     """Return a request whose headers may hold what no client library would send."""
-    request = make_mocked_request(method, path, **more)
+    app = web.Application()
+    app[CLOCK] = utc_now
+    request = make_mocked_request(method, path, app=app, **more)
     request._headers = CIMultiDictProxy(CIMultiDict(headers or {}))
     return request
 

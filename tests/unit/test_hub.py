@@ -14,7 +14,7 @@ LONG = 3600.0
 
 
 def event(version: int | None, investigation_id: str = "inv-1") -> StateEvent:
-    return StateEvent(investigation_id, None if version is None else record(version), (), NOW)
+    return StateEvent(investigation_id, None if version is None else record(version), (), "ann", 1, NOW)
 
 
 def above(version: int) -> Callable[[StateRecord], bool]:

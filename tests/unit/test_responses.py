@@ -4,6 +4,7 @@ import gzip
 import random
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,14 +16,19 @@ from multidict import CIMultiDict
 from tests import factories
 from tests.unit.test_polling import record
 from wizard_server.domain.state import StateRecord
-from wizard_server.web.responses import COMPRESS_OVER, accepts_gzip, around_state, json_response, state_response
+from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip
+from wizard_server.web.keys import RULES
+from wizard_server.web.responses import around_state, json_response, seen, state_response
 
+SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 SIZES = [10, 1023, 1024, 1025, 1026, 4096, 32767, 32768, 65534, 65535, 65536, 65537, 200_000, 3_000_000]
 
 
 def asking(*codings: str) -> web.Request:
     headers = CIMultiDict([("Accept-Encoding", coding) for coding in codings])
-    return make_mocked_request("GET", "/", headers=headers)
+    app = web.Application()
+    app[RULES] = factories.rules()
+    return make_mocked_request("GET", "/", headers=headers, app=app)
 
 
 def state_of(size: int, *, noise: bool = False) -> StateRecord:
@@ -39,7 +45,8 @@ def document_of(**parts: Any) -> StateRecord:
 
 
 def wrapped(request: web.Request, state: StateRecord, before: bytes = b'{"state":', **more: Any) -> web.Response:
-    return around_state(request, state, before, "2026-01-01T00:00:00.000Z", b"}", headers={}, **more)
+    after = seen(request, state, SEEN) + b"}"
+    return around_state(request, state, before, after, headers={}, **more)
 
 
 def body_of(response: web.Response) -> bytes:
@@ -136,7 +143,7 @@ def test_json_over_1_kib_is_compressed_when_the_client_asks(length: int, compres
 
 
 def test_a_state_goes_with_its_tag_and_the_time_of_the_last_look() -> None:
-    response = state_response(asking(), document_of(), "2026-01-03T00:00:00.000Z", headers={"Location": "/x"})
+    response = state_response(asking(), document_of(), datetime(2026, 1, 3, tzinfo=UTC), headers={"Location": "/x"})
     assert (response.headers["ETag"], response.headers["Location"]) == ('"version-3"', "/x")
     assert response.content_type == "application/json"
     assert orjson.loads(body_of(response))["last_accessed"] == "2026-01-03T00:00:00.000Z"

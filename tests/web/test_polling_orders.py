@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -43,11 +44,11 @@ def around_the_next_read(
     service = client.app[SERVICE]
     read = service.read
 
-    async def hooked(caller: Caller, investigation_id: str) -> Any:
+    async def hooked(caller: Caller, investigation_id: str, now: datetime) -> Any:
         monkeypatch.setattr(service, "read", read)
         if before is not None:
             await before()
-        record = await read(caller, investigation_id)
+        record = await read(caller, investigation_id, now)
         if after is not None:
             await after()
         return record

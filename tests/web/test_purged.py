@@ -1,6 +1,7 @@
 """What retention removed: a tombstone answers 410 to its owner, 404 to everybody else, and may be created again."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -86,13 +87,13 @@ async def test_a_poll_that_is_parked_learns_it(client: Client, database: str, mo
     assert client.app is not None
     hub = client.app[HUB]
     parked = asyncio.Event()
-    count = hub._count
+    counted = hub.counted
 
-    def noted(user_id: str, step: int) -> None:
-        count(user_id, step)
+    def noted(user_id: str) -> AbstractContextManager[None]:
         parked.set()
+        return counted(user_id)
 
-    monkeypatch.setattr(hub, "_count", noted)
+    monkeypatch.setattr(hub, "counted", noted)
     poll = asyncio.create_task(ask(client, "GET", f"{POLL}?since_version=1&wait=30"))
     await parked.wait()
     bury(database)

@@ -11,6 +11,7 @@ Both directions follow from one pair: swapping the sides inverts the change. Val
 types (``1``, ``1.0`` and ``true`` are three values), so a rebuilt document equals the stored one.
 """
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from wizard_server.domain.state import FIELDS
 
 Json = Any
 _SLIDE_CANDIDATES = 32
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 class Parts(NamedTuple):
@@ -40,9 +42,12 @@ def diff(old: Json, new: Json) -> Parts | None:
         return _diff_objects(old, new)
     if isinstance(old, list) and isinstance(new, list):
         return _diff_arrays(old, new)
-    if type(old) is type(new) and old == new:
-        return None
-    return Parts(old, new)
+    return None if _same(old, new) else Parts(old, new)
+
+
+def _same(old: Json, new: Json) -> bool:
+    """Say whether two scalars are the same JSON: 0.0 and -0.0 are equal, and are written differently."""
+    return type(old) is type(new) and old == new and (type(old) is not float or repr(old) == repr(new))
 
 
 def _diff_objects(old: dict[str, Json], new: dict[str, Json]) -> Parts | None:
@@ -144,7 +149,7 @@ def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
     inside = _changed_inside(previous, current)
     for key in inside:
         yield from _operations(f"{pointer}/{_escaped(key)}", Parts(previous[key], current[key]))
-    if all(key.isdecimal() for key in (*previous, *current)):
+    if all(_INDEX.fullmatch(key) for key in (*previous, *current)):
         yield from _element_operations(pointer, previous, current, inside)
         return
     for key in previous:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import jsonpatch
+import jsonpointer
 import orjson
 from pydantic import Field
 
@@ -190,16 +191,21 @@ class JsonPatch:
         )
 
     def _apply(self, document: Document) -> Any:
-        patched: Any = document
+        # The library puts the operations' own values into the document, where later operations change them.
+        patched, operations = deepcopy((document, self.operations))
         budget = max(len(orjson.dumps(document)) * 4, 1 << 22)
-        for index, operation in enumerate(self.operations):
+        for index, operation in enumerate(operations):
             try:
-                # A copy: the library puts the operation's own value into the document, where later ones change it.
-                patched = jsonpatch.apply_patch(patched, [deepcopy(operation)], in_place=index > 0)
+                if operation["op"] == "test":
+                    _test(patched, operation)
+                    continue
+                patched = jsonpatch.apply_patch(patched, [operation], in_place=True)
                 if operation["op"] == "copy" and len(orjson.dumps(patched)) > budget:
                     raise ValidationFailedError.of(str(index), "the copies make the state too large", "max_length")
             except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
                 raise _does_not_apply(index, operation, error) from None
+            except RecursionError:
+                raise MalformedJsonError(f"the JSON is nested more than {MAX_DEPTH} deep") from None
             except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
                 # The library lets these through where a path runs into a value that has no members.
                 raise _does_not_apply(index, operation, error) from None
@@ -209,18 +215,30 @@ class JsonPatch:
 
 def _operation_errors(index: int, item: Any) -> list[FieldError]:
     try:
-        operation = validate(Operation, dict(item) if isinstance(item, dict) else item)
+        operation = validate(Operation, dict(item) if isinstance(item, dict) else item, path=str(index))
     except ValidationFailedError as error:
-        return [
-            FieldError(f"{index}.{detail['field']}".rstrip("."), detail["message"], detail["constraint"])
-            for detail in error.extra["errors"]
-        ]
+        return [FieldError(**detail) for detail in error.extra["errors"]]
     missing = []
     if operation.op in ("add", "replace", "test") and "value" not in item:
         missing.append(FieldError(f"{index}.value", "required by this operation", "missing"))
     if operation.op in ("move", "copy") and operation.source is None:
         missing.append(FieldError(f"{index}.from", "required by this operation", "missing"))
     return missing
+
+
+def _test(document: Any, operation: Mapping[str, Any]) -> None:
+    """Compare as RFC 6902, section 4.6 has it: numbers by value, and no number equals a boolean."""
+    found = jsonpointer.resolve_pointer(document, operation["path"])
+    if not _equal(found, operation["value"]):
+        raise jsonpatch.JsonPatchTestFailed("the value is another one")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def _does_not_apply(index: int, operation: Mapping[str, Any], error: Exception) -> PatchConflictError:

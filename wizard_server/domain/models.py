@@ -13,11 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from wizard_server.domain.clock import to_utc, to_wire
 
 MAX_ENTITIES = 10
-MAX_TOOLS = 100
+MAX_TOOLS = 1000
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
 Timestamp = Annotated[datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=str, when_used="json")]
 Percentage = Annotated[float, Field(ge=0, le=100)]
+LogsDropped = Annotated[
+    int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
+]
 
 
 def _not_blank(value: str) -> str:
@@ -58,7 +61,7 @@ class AuditSource(StrEnum):
 class Schema(BaseModel):
     """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing."""
 
-    model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True, allow_inf_nan=False)
 
 
 class Entity(Schema):
@@ -119,7 +122,7 @@ class AgentStatus(Schema):
     status: str = Field(description="Agent status")
     progress: Percentage = Field(0.0, description="Progress percentage")
     logs: list[str] = Field(default_factory=list, description="Agent logs")
-    logs_dropped: int = Field(0, description="How many older lines are in the audit trail only", ge=0)
+    logs_dropped: LogsDropped = 0
 
 
 class InvestigationProgress(Schema):
@@ -130,7 +133,7 @@ class InvestigationProgress(Schema):
     phases: list[PhaseStatus] = Field(default_factory=list, description="Phase statuses")
     agents: list[AgentStatus] = Field(default_factory=list, description="Agent statuses")
     logs: list[str] = Field(default_factory=list, description="Investigation logs")
-    logs_dropped: int = Field(0, description="How many older lines are in the audit trail only", ge=0)
+    logs_dropped: LogsDropped = 0
     started_at: Timestamp | None = Field(None, description="Investigation start time")
 
 

@@ -83,7 +83,10 @@ def _appended(item: dict[str, Any], lines: Sequence[str], max_log_lines: int) ->
         return item
     logs = [*item["logs"], *lines]
     excess = min(max(len(logs) - max_log_lines, 0), len(item["logs"]))
-    return {**item, "logs": logs[excess:], "logs_dropped": item.get("logs_dropped", 0) + excess}
+    appended = {**item, "logs": logs[excess:]}
+    if excess:
+        appended["logs_dropped"] = item.get("logs_dropped", 0) + excess
+    return appended
 
 
 def _blank(kind: type[Schema], **values: Any) -> dict[str, Any]:

@@ -42,6 +42,14 @@ class Rules:
         """Whether a running investigation has heard nothing of its agents for too long."""
         return _is_running(wizard_step, status) and updated_at <= to_wire(now - self.stalled_after)
 
+    def marks(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> dict[str, bool]:
+        """Return ``stale`` and ``stalled`` of a state, those that are true: marks of its age, not parts of it."""
+        marks = {
+            "stale": self.is_stale(updated_at, now),
+            "stalled": self.is_stalled(wizard_step, status, updated_at, now),
+        }
+        return {name: True for name, marked in marks.items() if marked}
+
     def quiet_in(self, updated_at: str, now: datetime) -> float:
         """Return the seconds until a running investigation that last changed at `updated_at` counts as stalled."""
         return max((datetime.fromisoformat(updated_at) + self.stalled_after - now).total_seconds(), 0.001)

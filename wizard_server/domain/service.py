@@ -272,13 +272,9 @@ class WizardService:
     def _conflict(self, record: StateRecord, base: int, fields: Iterable[str], now: datetime) -> dict[str, Any]:
         """Return what the caller needs to decide whether to merge (contract 4, "Preconditions")."""
         changed = record.changed_since(base)
-        read = {
-            "last_accessed": record.last_accessed,
-            "stale": self._rules.is_stale(record.updated_at, now),
-            "stalled": self._rules.is_stalled(record.wizard_step, record.status, record.updated_at, now),
-        }
+        marks = self._rules.marks(record.wizard_step, record.status, record.updated_at, now)
         return {
-            "current": {**record.document(), **read},
+            "current": {**record.document(), "last_accessed": record.last_accessed, **marks},
             "version": record.version,
             "changed_fields": changed,
             "changed_by": record.updated_by,

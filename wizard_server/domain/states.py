@@ -102,7 +102,7 @@ def _check_step(origin: Step, target: Step, status: Status, to_status: Status) -
     reason = ""
     if target is not origin and target not in allowed:
         reason = f"step {origin} does not lead to {target}"
-    elif target is Step.RESULTS and to_status not in FINISHED:
+    elif target is Step.RESULTS and to_status not in FINISHED and (origin, status) != (target, to_status):
         reason = f"step RESULTS needs status COMPLETED or ERROR, not {to_status}"
     elif origin is Step.SETTINGS and target is Step.PROGRESS and status in TERMINAL:
         reason = f"status {status} is terminal but for a reset"

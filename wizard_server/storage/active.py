@@ -10,6 +10,13 @@ from wizard_server.storage.sqlite import Connection
 
 # More changes than one commit can make, so that cutting an answer short never cuts through one place in the order.
 _MOST = 2000
+_STATEMENTS = {
+    "page": ("active.page_user", "active.page_all"),
+    "count": ("active.count_user", "active.count_all"),
+    "changed": ("active.changed_user", "active.changed_all"),
+    "removed": ("active.removed_user", "active.removed_all"),
+    "quiet": ("active.quiet_user", "active.quiet_all"),
+}
 
 
 class ActiveRepository:
@@ -19,7 +26,8 @@ class ActiveRepository:
         self._queries = load_queries(engine)
 
     async def _ask(self, connection: Connection, name: str, wanted: ActiveFilter, **more: Any) -> list[sqlite3.Row]:
-        query = self._queries[f"active.{name}_{'all' if wanted.user_id is None else 'user'}"]
+        of_user, of_all = _STATEMENTS[name]
+        query = self._queries[of_all if wanted.user_id is None else of_user]
         known = {**asdict(wanted), **more}
         return await connection.fetch_all(query, {parameter: known[parameter] for parameter in query.parameters})
 

@@ -26,6 +26,8 @@ class StateCache:
     def put(self, record: StateRecord) -> None:
         """Keep `record` as the newest version; others leave until it fits."""
         self.drop(record.investigation_id)
+        if _weight(record) > self._max_bytes:
+            return
         self._records[record.investigation_id] = record
         self.size_bytes += _weight(record)
         while self.size_bytes > self._max_bytes and self._records:

@@ -214,6 +214,8 @@ class _Commit:
                 raise StorageUnavailableError(f"the commit failed: {failure}") from failure
             return
         await self._connection.rollback()
+        if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.DataError):
+            return  # what cannot be bound belongs to the one use case that brought it
         if isinstance(error, sqlite3.IntegrityError):
             raise StaleBaseError(str(error)) from error
         if isinstance(error, sqlite3.Error):

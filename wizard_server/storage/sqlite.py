@@ -61,7 +61,7 @@ class Connection:
     async def rollback(self) -> None:
         """Give up the open transaction, if there is one."""
         if self._raw.in_transaction:
-            await self._raw.rollback()
+            await self.execute(load_queries("sqlite")["connection.rollback"])
 
     async def close(self) -> None:
         """Close the connection after the statements that are under way."""
@@ -125,6 +125,7 @@ class ReaderPool:
         self._echo = echo
         self._slots = asyncio.Semaphore(size + overflow)
         self._idle: list[Connection] = []
+        self._closed = False
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -141,7 +142,7 @@ class ReaderPool:
             except sqlite3.Error as error:
                 raise StorageUnavailableError(f"the database cannot answer: {error}") from error
             finally:
-                if len(self._idle) < self._size:
+                if len(self._idle) < self._size and not self._closed:
                     self._idle.append(reader)
                 else:
                     await reader.close()
@@ -162,6 +163,7 @@ class ReaderPool:
             self._idle.append(opening.result())
 
     async def close(self) -> None:
-        """Close the readers that are not lent."""
+        """Close the readers that are not lent now, and the others when they come back."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().close()

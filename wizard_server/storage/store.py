@@ -79,6 +79,7 @@ class StateStore:
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
         self._touched: dict[str, str] = {}
         self._data_version: int | None = None
+        self._read_since_notice: set[str] = set()
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
             begin=lambda: Batch(self),
@@ -105,6 +106,7 @@ class StateStore:
         try:
             await self._commits.close()
             await self.flush_touched()
+            await asyncio.gather(*self._loads.values(), return_exceptions=True)
         finally:
             try:
                 await self._readers.close()
@@ -136,6 +138,7 @@ class StateStore:
             del self._loads[investigation_id]
             if record is not None:
                 self._cache.put(record)
+                self._read_since_notice.add(investigation_id)
 
     async def _read(self, ask: Callable[[Connection], Awaitable[Result]]) -> Result:
         async with self._readers.acquire() as reader:
@@ -247,12 +250,14 @@ class StateStore:
         """Look whether another process has committed; if so, forget what is in memory and wake who is concerned."""
         seen = await self._repository.data_version(self._writer)
         changed = self._data_version is not None and seen != self._data_version
-        self._data_version = seen
         if changed:
             logger.info("another process has written to the database")
-            known = self._cache.versions()
+            # A version that came in by a read has been told to nobody.
+            known = {key: seen for key, seen in self._cache.versions().items() if key not in self._read_since_notice}
             self._forget()
             await self._publish_changed(known)
+        self._data_version = seen
+        self._read_since_notice.clear()
 
     async def _publish_changed(self, known: dict[str, int]) -> None:
         for keys in chunks(list(self._watched()), _CHUNK):

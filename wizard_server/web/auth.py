@@ -71,12 +71,13 @@ class TokenAuthenticator:
                 leeway=self._leeway,
                 options={"require": ["exp", "sub"], "verify_aud": False},
             )
-        except (jwt.PyJWTError, UnicodeError) as error:
+            expires = float(claims["exp"]) + self._leeway
+        except (jwt.PyJWTError, UnicodeError, OverflowError) as error:
             raise InvalidTokenError(f"the token does not verify: {error}") from None
         scope = claims.get("scope", "")
         if not IDENTIFIER.fullmatch(claims["sub"]) or not isinstance(scope, str):
             raise InvalidTokenError("the token's sub must match [A-Za-z0-9_-]{1,255} and its scope must be a text")
-        return float(claims["exp"]) + self._leeway, Caller(claims["sub"], frozenset(scope.split()))
+        return expires, Caller(claims["sub"], frozenset(scope.split()))
 
 
 def _token(request: web.Request) -> str:

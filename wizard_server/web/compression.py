@@ -1,6 +1,7 @@
 """Bodies compressed with gzip, for clients that ask (contract 4): the state within a body once per version."""
 
 import gzip
+import re
 import struct
 import zlib
 
@@ -10,6 +11,7 @@ COMPRESS_OVER = 1024
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _STORED_MAX = 0xFFFF
 _LEVEL = 6
+_ZERO = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 
 def accepts_gzip(request: web.Request) -> bool:
@@ -17,7 +19,7 @@ def accepts_gzip(request: web.Request) -> bool:
     codings: dict[str, bool] = {}
     for coding in request.headers.get("Accept-Encoding", "").lower().split(","):
         name, _, quality = coding.partition(";")
-        codings[name.strip()] = quality.replace(" ", "").rstrip("0.") != "q="
+        codings[name.strip()] = _ZERO.fullmatch(quality) is None
     return codings.get("gzip", codings.get("*", False))
 
 

@@ -78,8 +78,11 @@ class IdempotencyStore:
             return
         entry.size += len(task.result().body)
         self._size += len(task.result().body)
-        while self._size > MAX_BYTES and self._entries:
-            self._remove(next(iter(self._entries)))
+        for oldest in list(self._entries):
+            if self._size <= MAX_BYTES:
+                return
+            if self._entries[oldest].answer.done():  # one that still runs would run twice
+                self._remove(oldest)
 
     def _expire(self) -> None:
         now = _now()

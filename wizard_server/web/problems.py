@@ -68,7 +68,7 @@ def problem(
     request: web.Request, status: int, code: str, detail: str, *, extra: Mapping[str, Any], headers: Mapping[str, str]
 ) -> web.Response:
     """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`."""
-    detail = detail.encode(errors="replace").decode()  # a header may hold bytes that are no text
+    detail = detail.encode(errors="backslashreplace").decode()  # a header may hold bytes that are no text
     body = {
         "type": f"urn:wizard-server:problem:{code}",
         "title": HTTPStatus(status).phrase,

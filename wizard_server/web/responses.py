@@ -39,14 +39,9 @@ def state_response(
 def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
     """Return the end of a state's body: what depends on when it is read, not on its version; None: just created."""
     if now is None:
-        return b'"last_accessed":null,"stale":false,"stalled":false}'
-    rules = request.app[RULES]
-    members = {
-        "last_accessed": to_wire(now),
-        "stale": rules.is_stale(record.updated_at, now),
-        "stalled": rules.is_stalled(record.wizard_step, record.status, record.updated_at, now),
-    }
-    return orjson.dumps(members)[1:]
+        return b'"last_accessed":null}'
+    marks = request.app[RULES].marks(record.wizard_step, record.status, record.updated_at, now)
+    return orjson.dumps({"last_accessed": to_wire(now), **marks})[1:]
 
 
 def state_headers(version: int) -> dict[str, str]:

@@ -90,7 +90,7 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
         return web.Response(status=304, headers=state_headers(shown))
     if document is None:
         return state_response(request, record, now)
-    body = {**document, "last_accessed": None, "stale": False, "stalled": False}
+    body = {**document, "last_accessed": None}
     return json_response(request, body, headers=state_headers(shown))
 
 
@@ -115,14 +115,7 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
     )
     rows, total = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
-    items = [
-        {
-            **row,
-            "stale": rules.is_stale(row["updated_at"], now),
-            "stalled": rules.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now),
-        }
-        for row in rows
-    ]
+    items = [{**row, **rules.marks(row["wizard_step"], row["status"], row["updated_at"], now)} for row in rows]
     return json_response(request, paginated(items, total, asked))
 
 

@@ -482,7 +482,15 @@ END;
 CREATE TRIGGER trg_states_moved
 AFTER UPDATE OF user_id, wizard_step, settings_json, progress_json, results_json, status, version
 ON investigation_states
-WHEN NEW.change_seq = OLD.change_seq
+WHEN NEW.change_seq = OLD.change_seq AND (
+    NEW.version IS NOT OLD.version
+    OR NEW.user_id IS NOT OLD.user_id
+    OR NEW.wizard_step IS NOT OLD.wizard_step
+    OR NEW.status IS NOT OLD.status
+    OR NEW.settings_json IS NOT OLD.settings_json
+    OR NEW.progress_json IS NOT OLD.progress_json
+    OR NEW.results_json IS NOT OLD.results_json
+)
 BEGIN
     UPDATE change_sequence SET value = value + 1;
 
