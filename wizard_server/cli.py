@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wizard_server import __version__
+from wizard_server.commands import backup as backup_command
 from wizard_server.commands import config as config_command
+from wizard_server.commands import export as export_command
+from wizard_server.commands import import_ as import_command
+from wizard_server.commands import purge as purge_command
 from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
 from wizard_server.config import ServerConfig, load_wizard_config
+from wizard_server.domain.clock import utc_now
 from wizard_server.errors import ConfigError, WizardError
 
 EXIT_CONFIG = 78
@@ -49,15 +54,34 @@ def _parser() -> argparse.ArgumentParser:
     schema = _command(commands, "schema", _schema, "what operators do with the schema")
     schema.add_argument("action", choices=["status", "apply", "check", "show"])
     schema.add_argument("name", nargs="?", help="show: one table, index or trigger")
+    schema.add_argument("--json", action="store_true", help="status, check, show: print one JSON object")
 
     token = _command(commands, "token", _token, "print a development token")
     token.add_argument("--user", required=True, help="the user that the token speaks for")
     token.add_argument("--scope", default="wizard:read wizard:write", help="scopes, separated by spaces")
     token.add_argument("--ttl", type=int, default=3600, help="seconds until the token expires")
 
+    _add_data_commands(commands)
+
     config = _command(commands, "config", _config, "what the configuration says")
     config.add_argument("action", choices=["check"])
+    config.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    purge = _command(commands, "purge", _purge, "remove what is older than [state] history_max_age_days")
+    purge.add_argument("--dry-run", action="store_true", help="print what would go, and remove nothing")
+
+    backup = _command(commands, "backup", _backup, "copy the database, while the server may run, and verify the copy")
+    backup.add_argument("file", metavar="FILE", help="the copy; an existing file is refused")
+
+    export = _command(commands, "export", _export, "write the database as JSON lines")
+    export.add_argument("file", metavar="FILE", help="the new file, or - for standard output")
+
+    import_ = _command(commands, "import", _import, "add what export wrote to the database")
+    import_.add_argument("file", metavar="FILE", help="the export, or - for standard input")
+    import_.add_argument("--keep-going", action="store_true", help="add the good lines when there are bad ones")
 
 
 def _command(
@@ -88,16 +112,46 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    path = _load(arguments).database.sqlite_path
-    config = arguments.config or DEFAULT_CONFIG
+    path, config = _database(arguments)
     if arguments.action == "show":
-        return asyncio.run(schema_command.show(path, config, arguments.name))
-    action = {
-        "status": schema_command.status,
-        "apply": schema_command.apply,
-        "check": schema_command.check,
-    }[arguments.action]
-    return asyncio.run(action(path, config))
+        return asyncio.run(schema_command.show(path, config, arguments.name, as_json=arguments.json))
+    if arguments.action == "apply" and arguments.json:
+        print("wizard-server: --json goes with status, check and show", file=sys.stderr)
+        return 2
+    if arguments.action == "apply":
+        return asyncio.run(schema_command.apply(path, config))
+    action = {"status": schema_command.status, "check": schema_command.check}[arguments.action]
+    return asyncio.run(action(path, config, as_json=arguments.json))
+
+
+def _database(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the database file and the configuration file that names it."""
+    return _load(arguments).database.sqlite_path, arguments.config or DEFAULT_CONFIG
+
+
+def _purge(arguments: argparse.Namespace) -> int:
+    config = _load(arguments)
+    command = purge_command.purge(
+        config.database.sqlite_path,
+        max_age_days=config.state.history_max_age_days,
+        dry_run=arguments.dry_run,
+        now=utc_now(),
+        config=arguments.config or DEFAULT_CONFIG,
+    )
+    return asyncio.run(command)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    return asyncio.run(backup_command.backup(*_database(arguments), arguments.file))
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    return asyncio.run(export_command.export(*_database(arguments), arguments.file))
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    command = import_command.import_file(*_database(arguments), arguments.file, keep_going=arguments.keep_going)
+    return asyncio.run(command)
 
 
 def _token(arguments: argparse.Namespace) -> int:
@@ -105,4 +159,4 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    return config_command.check(arguments.config)
+    return config_command.check(arguments.config, as_json=arguments.json)

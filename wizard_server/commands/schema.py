@@ -1,24 +1,21 @@
 """``wizard-server schema status|apply|check|show``: each returns the exit status, 0, or 1 for differences and errors.
 
 `path` is the database file; `config` is the configuration file as the operator named it, for the commands that the
-output tells him to run. Results go to standard output, errors to standard error.
+output tells him to run. Results go to standard output, errors to standard error. With `as_json` the result is one JSON
+object, whose members are the command's; more may come, none will go.
 """
 
 import re
-import shlex
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
-from functools import wraps
-from pathlib import Path
-from typing import Any, ParamSpec
+from collections.abc import Iterator
 
-from wizard_server.errors import SchemaError, WizardError
+from wizard_server.commands.console import print_json, print_source, tell
+from wizard_server.commands.databases import closing, exists, opened, reported
+from wizard_server.errors import SchemaError
 from wizard_server.storage import schema
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.schema import Difference, Script
+from wizard_server.storage.sqlite import connect
 
-P = ParamSpec("P")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _DEFINES = re.compile(
     r"\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|trigger)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
@@ -27,55 +24,28 @@ _DEFINES = re.compile(
 _BELONGS_TO = re.compile(r"\son\s+(\w+)", re.IGNORECASE)
 
 
-def _reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any, Any, int]]:
-    @wraps(command)
-    async def reporting(*args: P.args, **kwargs: P.kwargs) -> int:
-        try:
-            return await command(*args, **kwargs)
-        except (WizardError, sqlite3.Error) as error:
-            print(f"wizard-server: {error}", file=sys.stderr)
-            return 1
+@reported
+async def status(path: str, config: str, *, as_json: bool = False) -> int:
+    """Print every script and when it ran; a missing one is no error.
 
-    return reporting
-
-
-@asynccontextmanager
-async def _opened(path: str, config: str) -> AsyncIterator[Connection]:
-    """Open the database for reading; `SchemaError` when the file does not exist, and it is not made."""
-    if not _exists(path):
-        command = f"wizard-server schema apply --config {shlex.quote(config)}"
-        raise SchemaError(f"database {path} does not exist; to create it: {command}")
-    async with _closing(await connect(path, read_only=True)) as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def _closing(connection: Connection) -> AsyncIterator[Connection]:
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _exists(path: str) -> bool:
-    return Path(path).exists()
-
-
-@_reported
-async def status(path: str, config: str) -> int:
-    """Print every script and when it ran; a missing one is no error."""
-    async with _opened(path, config) as connection:
+    JSON: ``{database, scripts: [{version, name, applied_at}]}``, `applied_at` null for one that is not in.
+    """
+    async with opened(path, config) as connection:
         rows = await schema.status(connection)
+    if as_json:
+        scripts = [{"version": s.version, "name": s.name, "applied_at": applied_at} for s, applied_at in rows]
+        print_json({"database": path, "scripts": scripts})
+        return 0
     width = max(len(script.name) for script, _ in rows)
     for script, applied_at in rows:
         print(f"{script.name:<{width}}  {applied_at or 'not applied'}")
     return 0
 
 
-@_reported
+@reported
 async def apply(path: str, config: str) -> int:
     """Run the missing scripts, making the file when there is none."""
-    async with _closing(await connect(path, create=True)) as connection:
+    async with closing(await connect(path, create=True)) as connection:
         ran = await schema.apply(connection)
     for script in ran:
         print(f"applied {script.name}")
@@ -84,11 +54,18 @@ async def apply(path: str, config: str) -> int:
     return 0
 
 
-@_reported
-async def check(path: str, config: str) -> int:
-    """Print every difference from the manifest with the command that mends it; none is 0."""
-    async with _opened(path, config) as connection:
+@reported
+async def check(path: str, config: str, *, as_json: bool = False) -> int:
+    """Print every difference from the manifest with the command that mends it; none is 0.
+
+    JSON: ``{database, matches, differences: [{kind, object, message, mend}]}``.
+    """
+    async with opened(path, config) as connection:
         differences = await schema.check(connection)
+    if as_json:
+        found = [_difference(each, path, config) for each in differences]
+        print_json({"database": path, "matches": not found, "differences": found})
+        return 1 if differences else 0
     width = max((len(difference.message) for difference in differences), default=0)
     for difference in differences:
         print(f"{difference.message:<{width}}  mend: {difference.mend_with(config=config, file=path)}")
@@ -97,24 +74,41 @@ async def check(path: str, config: str) -> int:
     return 1 if differences else 0
 
 
-@_reported
-async def show(path: str, config: str, name: str | None = None) -> int:
+def _difference(found: Difference, path: str, config: str) -> dict[str, str]:
+    mend = found.mend_with(config=config, file=path)
+    return {"kind": found.kind, "object": found.object, "message": found.message, "mend": mend}
+
+
+@reported
+async def show(path: str, config: str, name: str | None = None, *, as_json: bool = False) -> int:
     """Print the text that `apply` would run, or the statements that define the table, index or trigger `name`.
 
     Without `name`, a file that does not exist lacks every script. The output is SQL and nothing else.
+    JSON: ``{database, scripts: [{version, name, sql}]}``, or with `name` ``{name, statements: [sql]}``.
     """
     if name is not None:
-        print("\n\n".join(definition(name)))
+        statements = definition(name)
+        if as_json:
+            print_json({"name": name, "statements": statements})
+        else:
+            print_source("\n\n".join(statements), "sql")
         return 0
-    if _exists(path):
-        async with _opened(path, config) as connection:
-            missing = [script for script, applied_at in await schema.status(connection) if applied_at is None]
-    else:
-        missing = schema.scripts("sqlite")
+    missing = await _missing(path, config)
+    if as_json:
+        scripts = [{"version": script.version, "name": script.name, "sql": script.text} for script in missing]
+        print_json({"database": path, "scripts": scripts})
+        return 0
     if not missing:
-        print(f"nothing to apply: every script is in {path}", file=sys.stderr)
-    print("\n".join(script.text for script in missing), end="")
+        tell(f"nothing to apply: every script is in {path}")
+    print_source("\n".join(script.text for script in missing), "sql", end="")
     return 0
+
+
+async def _missing(path: str, config: str) -> list[Script]:
+    if not exists(path):
+        return schema.scripts("sqlite")
+    async with opened(path, config) as connection:
+        return [script for script, applied_at in await schema.status(connection) if applied_at is None]
 
 
 def definition(name: str) -> list[str]:

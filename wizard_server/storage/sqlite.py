@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,18 @@ class Connection:
         self._log(query)
         return list(await self._raw.execute_fetchall(query.sql, parameters or {}))
 
+    async def stream(
+        self, query: Query, parameters: Parameters | None = None, chunk: int = 100
+    ) -> AsyncIterator[list[sqlite3.Row]]:
+        """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
+        self._log(query)
+        cursor = await self._raw.execute(query.sql, parameters or {})
+        try:
+            while rows := list(await cursor.fetchmany(chunk)):
+                yield rows
+        finally:
+            await cursor.close()
+
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
         """Run `query` once and return how many rows it changed."""
         self._log(query)
@@ -58,6 +70,21 @@ class Connection:
             await self.rollback()
             raise
 
+    async def backup_to(self, path: str) -> None:
+        """Copy the database, as it is at this moment, into the empty file `path`: one step, writers go on meanwhile.
+
+        The copy is one file, without companions. Raises `sqlite3.Error`; `path` is then of no use.
+        """
+        await _to_its_end(self._copy_to(path))
+
+    async def _copy_to(self, path: str) -> None:
+        target = await aiosqlite.connect(path, isolation_level=None)
+        try:
+            await self._raw.backup(target, pages=-1)
+            await target.execute_fetchall(load_queries("sqlite")["backup.single_file"].sql)
+        finally:
+            await target.close()
+
     async def rollback(self) -> None:
         """Give up the open transaction, if there is one."""
         if self._raw.in_transaction:
@@ -70,6 +97,15 @@ class Connection:
     def _log(self, query: Query) -> None:
         if self._echo:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`; when cancelled, only after it has ended: its threads use the files until then."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
 
 
 async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:

@@ -1,0 +1,60 @@
+"""What the operators' commands are tested with: rows of every age, and the command line as a process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tests.operators.rows import Rows
+
+CONFIG = """
+[database]
+url = "sqlite:///{path}"
+
+[polling]
+fast_interval_ms = 500
+normal_interval_ms = 2000
+slow_interval_ms = 5000
+
+[auth]
+mode = "none"
+"""
+RunCommand = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def rows(database: str) -> Iterator[Rows]:
+    """Rows in `database`, planted and read past the code under test."""
+    with closing(Rows(database)) as rows:
+        yield rows
+
+
+@pytest.fixture
+def command(database: str, tmp_path: Path) -> RunCommand:
+    """Run ``wizard-server`` on `database` as a process of its own; `limit` is the largest file it may write."""
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(path=database), encoding="utf-8")
+    root = Path(__file__).parents[2]
+    outside = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_", "WIZARD_"))}
+
+    def run(
+        *arguments: str, limit: int | None = None, stdin: bytes = b"", stdout: int | IO[Any] = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[bytes]:
+        bounded = f"ulimit -f {limit // 512}; " if limit else ""
+        return subprocess.run(
+            ["sh", "-c", bounded + 'exec "$@"', "sh", sys.executable, "-m", "wizard_server", *arguments],
+            cwd=tmp_path,
+            env={**outside, "PYTHONPATH": str(root)},
+            input=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,34 @@
+"""``wizard-server backup FILE``: an online backup (contract 10)."""
+
+from wizard_server.commands.console import interruptible, tell
+from wizard_server.commands.databases import opened, reported
+from wizard_server.errors import SchemaError
+from wizard_server.storage import backup as backups
+from wizard_server.storage import schema
+from wizard_server.storage.sqlite import Connection
+
+
+@reported
+@interruptible
+async def backup(path: str, config: str, target: str) -> int:
+    """Copy the database at `path` into the new file `target`, verified; the server may run meanwhile.
+
+    A difference from the manifest that the database itself has is told and no error. Returns 1, with nothing left
+    behind, when the copy cannot be made or is damaged.
+    """
+    async with opened(path, config) as connection:
+        await _refuse_foreign(connection, path, config)
+        made = await backups.backup(connection, target)
+    for difference in made.differences:
+        tell(f"note: {difference.message}, in {path} as in its copy")
+    print(f"backed up {path} to {target}: {made.size_bytes:,} bytes, verified")
+    return 0
+
+
+async def _refuse_foreign(connection: Connection, path: str, config: str) -> None:
+    """Refuse a database in which no script has run: it is the wrong file, or there is nothing to back up."""
+    if not any(applied_at for _, applied_at in await schema.status(connection)):
+        raise SchemaError(
+            f"database {path} has none of wizard-server's tables; is it the right file? To make them: "
+            f"wizard-server schema apply --config {config}"
+        )

@@ -1,0 +1,99 @@
+"""What commands share towards the terminal: colours, progress, and being interrupted.
+
+Standard output carries results only, standard error everything else. Colours and progress appear in terminals only;
+``NO_COLOR`` switches colours off.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from typing import Any, ParamSpec
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.syntax import Syntax
+
+P = ParamSpec("P")
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def tell(text: str) -> None:
+    """Say something to the operator, beside the results."""
+    print(text, file=sys.stderr)
+
+
+def print_source(text: str, language: str, end: str = "\n") -> None:
+    """Print `text` as it is, coloured as `language` in a terminal."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        print(text, end=end)
+        return
+    highlighted = Syntax("", language, background_color="default").highlight(text)
+    highlighted.rstrip()
+    Console().print(highlighted, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print `value` as one JSON document, for machines, indented for people."""
+    print_source(json.dumps(value, indent=2, ensure_ascii=False), "json")
+
+
+@contextmanager
+def progress(
+    description: str, total: int | None, *, in_bytes: bool = False, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """Yield what is called with every step done; in a terminal, a bar on standard error shows it. No total: unknown."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda steps: None
+        return
+    amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set, instead of ending the process."""
+    stop = asyncio.Event()
+    with _signals_call(stop.set):
+        yield stop
+
+
+@contextmanager
+def _signals_call(handler: Callable[[], object]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    installed = []
+    for number in _SIGNALS:
+        with suppress(NotImplementedError, RuntimeError):  # no such signals here, or not the main thread
+            loop.add_signal_handler(number, handler)
+            installed.append(number)
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def interruptible(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any, Any, int]]:
+    """Make SIGINT and SIGTERM undo what `command` is about, and end it with `INTERRUPTED`."""
+
+    @wraps(command)
+    async def undone(*args: P.args, **kwargs: P.kwargs) -> int:
+        task = asyncio.ensure_future(command(*args, **kwargs))
+        with _signals_call(task.cancel):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                if not task.cancelled():
+                    raise
+                tell("wizard-server: interrupted, and undone")
+                return INTERRUPTED
+
+    return undone

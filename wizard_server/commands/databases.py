@@ -1,0 +1,91 @@
+"""What the commands that work on the database share: opening it, and saying clearly why they cannot."""
+
+import shlex
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from wizard_server.commands.console import tell
+from wizard_server.errors import SchemaError, StorageUnavailableError, WizardError
+from wizard_server.storage import schema
+from wizard_server.storage.sqlite import Connection, connect
+
+P = ParamSpec("P")
+CONTENT = ("script", "table", "column")
+EVERYTHING = (*CONTENT, "primary key", "foreign key", "unique key", "index", "trigger")
+_IN_MEMORY = ":memory:"
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "another process keeps writing to it; try again",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk may be full, or fail",
+    sqlite3.SQLITE_READONLY: "it, or its folder, cannot be written",
+    sqlite3.SQLITE_CORRUPT: 'it is damaged; go back to a backup (sql/README.md, "Roll back")',
+    sqlite3.SQLITE_NOTADB: "it is no SQLite database",
+}
+
+
+def reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any, Any, int]]:
+    """Make `command` print an error of the project or of SQLite, and return 1 for it."""
+
+    @wraps(command)
+    async def reporting(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return await command(*args, **kwargs)
+        except (WizardError, sqlite3.Error) as error:
+            tell(f"wizard-server: {error}")
+            return 1
+
+    return reporting
+
+
+@asynccontextmanager
+async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIterator[Connection]:
+    """Open the database, which is never made here.
+
+    Raises `SchemaError` when the file does not exist, `StorageUnavailableError` for every error of SQLite, saying what
+    to do about it.
+    """
+    if path == _IN_MEMORY:
+        raise SchemaError("the configuration keeps the database in memory: there is no file")
+    if not exists(path):
+        command = f"wizard-server schema apply --config {shlex.quote(config)}"
+        raise SchemaError(f"database {path} does not exist; to create it: {command}")
+    async with closing(await connect(path, read_only=read_only)) as connection:
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise StorageUnavailableError(explain(error, path)) from error
+
+
+def exists(path: str) -> bool:
+    """Return whether there is a file at `path`."""
+    return Path(path).exists()
+
+
+@asynccontextmanager
+async def closing(connection: Connection) -> AsyncIterator[Connection]:
+    """Close `connection` at the end."""
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def require_schema(
+    connection: Connection, path: str, config: str, *, kinds: Collection[str] = EVERYTHING
+) -> None:
+    """Raise `SchemaError` naming each difference from the manifest that is of `kinds`, and what mends it."""
+    differences = [each for each in await schema.check(connection) if each.kind in kinds]
+    if differences:
+        lines = [f"{each.message}\n    mend: {each.mend_with(config=config, file=path)}" for each in differences]
+        raise SchemaError(f"database {path} differs from sql/manifest.json:\n" + "\n".join(lines))
+
+
+def explain(error: sqlite3.Error, path: str) -> str:
+    """Return what SQLite says about the database at `path`, and what that means for the operator."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    advice = _ADVICE.get(code & 0xFF) if code is not None else None
+    return f"database {path}: {error}" + (f" - {advice}" if advice else "")

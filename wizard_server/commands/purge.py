@@ -1,0 +1,68 @@
+"""``wizard-server purge``: retention (contract 10)."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+from wizard_server.commands.console import INTERRUPTED, asked_to_stop, progress, tell
+from wizard_server.commands.databases import opened, reported, require_schema
+from wizard_server.domain.clock import to_wire
+from wizard_server.storage import retention
+from wizard_server.storage.retention import Removed
+from wizard_server.storage.sqlite import Connection
+
+_SHORTEST_PAUSE = 0.01
+
+
+@reported
+async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, config: str = "config.toml") -> int:
+    """Remove what is older than `max_age_days` at the instant `now`, and print how much that was.
+
+    SIGINT and SIGTERM end it after the transaction that is under way, with 130; the next run goes on from there.
+    `dry_run` prints the same counts and writes nothing.
+    """
+    cutoff = to_wire(now - timedelta(days=max_age_days))
+    async with opened(path, config, read_only=dry_run) as connection:
+        await require_schema(connection, path, config)
+        expected = await retention.removable(connection, cutoff)
+        if dry_run:
+            print(f"would remove {_counted(expected)} older than {max_age_days} days (before {cutoff})")
+            return 0
+        removed, interrupted = await _remove(connection, expected, cutoff, to_wire(now))
+    print(f"removed {_counted(removed)} older than {max_age_days} days (before {cutoff})")
+    if interrupted:
+        tell("wizard-server: interrupted; run it again to remove the rest")
+        return INTERRUPTED
+    return 0
+
+
+async def _remove(connection: Connection, expected: Removed, cutoff: str, purged_at: str) -> tuple[Removed, bool]:
+    """Return what was removed, and whether somebody asked to stop before the end."""
+    removed = Removed()
+    steps = retention.purge(connection, cutoff=cutoff, purged_at=purged_at)
+    total = expected.investigations + expected.entries
+    async with aclosing(steps):
+        with asked_to_stop() as stop, progress("purging", total) as advance:
+            began = time.monotonic()
+            async for step in steps:
+                removed += step
+                advance(step.investigations + step.entries)
+                if await _pause(stop, time.monotonic() - began):
+                    return removed, True
+                began = time.monotonic()
+    return removed, False
+
+
+async def _pause(stop: asyncio.Event, worked: float) -> bool:
+    """Leave the database to others for as long as was `worked` (seconds); return whether to stop."""
+    try:
+        async with asyncio.timeout(max(worked, _SHORTEST_PAUSE)):
+            await stop.wait()
+    except TimeoutError:
+        pass
+    return stop.is_set()
+
+
+def _counted(removed: Removed) -> str:
+    return f"{removed.investigations:,} investigations and {removed.entries:,} audit entries"

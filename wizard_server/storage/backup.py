@@ -1,0 +1,61 @@
+"""Online backup: a copy of the database as it was at one moment, verified before it gets its name."""
+
+from dataclasses import dataclass
+
+from wizard_server.errors import WizardError
+from wizard_server.storage import schema
+from wizard_server.storage.outfile import new_file
+from wizard_server.storage.queries import load_queries
+from wizard_server.storage.schema import Difference
+from wizard_server.storage.sqlite import Connection, connect
+
+_MOST_FINDINGS = 10
+
+
+class BackupError(WizardError):
+    """The copy is not what a backup has to be; it was not kept."""
+
+    code = "backup-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that is kept: its size, and how the database (and so its copy) differs from the manifest."""
+
+    size_bytes: int
+    differences: list[Difference]
+
+
+async def backup(connection: Connection, target: str) -> Backup:
+    """Copy the database into the new file `target` while others read and write it.
+
+    The copy is kept when it is sound and looks like the database: one that still lacks a script can be backed up before
+    it gets it. Raises `BackupError`, `OutputFileError` or `sqlite3.Error`, and then `target` does not exist.
+    """
+    before = await schema.check(connection)
+    with new_file(target) as partial:
+        await connection.backup_to(str(partial))
+        copy = await connect(str(partial), read_only=True)
+        try:
+            await _refuse_damage(copy)
+            differences = await schema.check(copy)
+        finally:
+            await copy.close()
+        if differences != before:
+            messages = "; ".join(difference.message for difference in differences)
+            raise BackupError(f"the schema changed while the copy was made; try again ({messages})")
+        size = partial.stat().st_size
+    return Backup(size, differences)
+
+
+async def orphans(connection: Connection) -> list[str]:
+    """Return what refers to a row that is not there, as texts; at most a few."""
+    rows = await connection.fetch_all(load_queries("sqlite")["backup.orphans"], {"limit": _MOST_FINDINGS})
+    return [f"{row['child']} row {row['row']} has no parent in {row['parent']}" for row in rows]
+
+
+async def _refuse_damage(copy: Connection) -> None:
+    rows = await copy.fetch_all(load_queries("sqlite")["backup.integrity"], {"limit": _MOST_FINDINGS})
+    findings = [row["finding"] for row in rows if row["finding"] != "ok"] or await orphans(copy)
+    if findings:
+        raise BackupError(f"the copy is damaged, and most likely so is the database: {'; '.join(findings)}")
