@@ -46,11 +46,17 @@ async def run(store: StateStore, write: Callable[[Transaction], None]) -> None:
 
 
 async def save(store: StateStore, *templates: Template) -> None:
+    """Write new templates."""
+
     def write(transaction: Transaction) -> None:
         for each in templates:
             transaction.add_template(each)
 
     await run(store, write)
+
+
+async def change(store: StateStore, template: Template) -> None:
+    await run(store, lambda transaction: transaction.save_template(template))
 
 
 def counting(used: Template) -> Callable[[Transaction], None]:
@@ -75,7 +81,7 @@ async def test_saving_again_keeps_owner_creation_and_uses(store: StateStore) -> 
     await save(store, template())
     await run(store, lambda transaction: transaction.count_use(template()))
     changed = template(name="new", updated_at=LATE, created_at=LATE, user_id="ann", usage_count=9)
-    await save(store, changed)
+    await change(store, changed)
     kept = await store.template("t-1")
     assert kept == replace(changed, created_at=EARLY, user_id="dev", usage_count=1)
 
@@ -103,8 +109,8 @@ async def test_a_transaction_sees_what_it_wrote(store: StateStore) -> None:
     await save(store, template(), template("t-2"), template("t-3", user_id="ann"))
 
     async def use_case(transaction: Transaction) -> None:
-        transaction.save_template(template("t-4"))
-        transaction.save_template(template("t-5", user_id="ann"))
+        transaction.add_template(template("t-4"))
+        transaction.add_template(template("t-5", user_id="ann"))
         transaction.save_template(template(name="renamed"))
         transaction.delete_template(template("t-2"))
         assert (await transaction.template("t-1")) == template(name="renamed")
@@ -129,7 +135,7 @@ async def test_a_transaction_sees_the_uses_that_it_counted(store: StateStore) ->
 
 async def test_a_template_saved_counted_and_deleted_at_once_leaves_nothing(store: StateStore) -> None:
     def write(transaction: Transaction) -> None:
-        transaction.save_template(template())
+        transaction.add_template(template())
         transaction.count_use(template())
         transaction.delete_template(template())
 
@@ -139,7 +145,7 @@ async def test_a_template_saved_counted_and_deleted_at_once_leaves_nothing(store
 
 async def test_a_new_template_counts_uses_of_the_same_transaction(store: StateStore) -> None:
     def write(transaction: Transaction) -> None:
-        transaction.save_template(template())
+        transaction.add_template(template())
         transaction.count_use(template())
 
     await run(store, write)
@@ -152,7 +158,7 @@ async def test_the_name_of_a_deleted_template_is_free_in_the_same_transaction(st
     await save(store, template(name="Ring"))
 
     def write(transaction: Transaction) -> None:
-        transaction.save_template(template("t-2", name="Ring"))
+        transaction.add_template(template("t-2", name="Ring"))
         transaction.delete_template(template())
 
     await run(store, write)

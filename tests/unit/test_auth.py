@@ -13,11 +13,11 @@ from jwt import api_jws
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from wizard_server.domain.callers import AGENT, READ, WRITE, Caller
+from wizard_server.domain.clock import utc_now
 from wizard_server.errors import InvalidTokenError, ValidationFailedError
 from wizard_server.web import auth
-from wizard_server.domain.clock import utc_now
-from wizard_server.web.keys import CLOCK
 from wizard_server.web.auth import TokenAuthenticator, TrustingAuthenticator
+from wizard_server.web.keys import CLOCK
 
 KEY = "0123456789abcdef" * 4
 OTHER_KEY = "fedcba9876543210" * 4

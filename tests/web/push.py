@@ -1,21 +1,35 @@
 """What the tests of server-sent events and WebSocket share: readers that keep what they were told in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import jsonpatch
 import orjson
+import pytest
 from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType
 
 from tests import factories
 from tests.conftest import Client
-from tests.web.helpers import HANGS_AFTER_SECONDS, INV, patch, until
-from wizard_server.web.keys import HUB, STORE
+from tests.web.helpers import (
+    HANGS_AFTER_SECONDS,
+    INV,
+    Answer,
+    Door,
+    create,
+    hold_commits,
+    queued,
+    sending,
+    until,
+    url,
+)
+from wizard_server.storage.repository import Repository
+from wizard_server.web.keys import HUB, SERVICE
 
 WebSocket = ClientWebSocketResponse
+Act = Callable[[], Awaitable[Any]]
 _READ = ("last_accessed", "stale", "stalled")
 
 
@@ -161,11 +175,54 @@ async def waiting(client: Client, count: int = 1) -> None:
     await until(lambda: asleep() == count)
 
 
-async def burst(client: Client, *percents: float, investigation_id: str = INV) -> None:
-    """Let several changes of one state be committed together."""
-    store = client.app[STORE]
-    assert not store._commits._queue
-    await asyncio.gather(*(patch(client, report(percent), investigation_id) for percent in percents))
+def before_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
+    """Let something happen just before the server reads a state for anybody, once."""
+    service = client.app[SERVICE]
+    read = service.read
+
+    async def hooked(*args: Any) -> Any:
+        monkeypatch.setattr(service, "read", read)
+        await act()
+        return await read(*args)
+
+    monkeypatch.setattr(service, "read", hooked)
 
 
-Condition = Callable[[], bool]
+def after_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
+    """Let something happen just after the server has read a state for anybody, once."""
+    service = client.app[SERVICE]
+    read = service.read
+
+    async def hooked(*args: Any) -> Any:
+        monkeypatch.setattr(service, "read", read)
+        record = await read(*args)
+        await act()
+        return record
+
+    monkeypatch.setattr(service, "read", hooked)
+
+
+def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Hold the server between the commit on disk and the moment when it knows of it; readers see what is on disk."""
+    door, write = Door(), Repository.write
+
+    async def held(self: Repository, *args: Any) -> None:
+        await write(self, *args)
+        await door.go_through()
+
+    monkeypatch.setattr(Repository, "write", held)
+    return door
+
+
+async def commit_together(
+    client: Client, monkeypatch: pytest.MonkeyPatch, *percents: float
+) -> list[asyncio.Task[Answer]]:
+    """Have one commit of several changes, of which the hub tells in one event."""
+    await create(client, "aside")
+    door = hold_commits(monkeypatch)
+    aside = sending(client, "PATCH", url("aside"), json={"status": "ERROR"})
+    await door.reached.wait()
+    tasks = [sending(client, "PATCH", url(), json=report(percent)) for percent in percents]
+    await until(lambda: queued(client) == len(percents))
+    door.open()
+    return [aside, *tasks]

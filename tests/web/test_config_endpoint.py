@@ -89,7 +89,7 @@ async def test_every_member_says_what_the_server_does(start_server: StartServer)
         },
         "ui": {
             "maxEntitiesPerInvestigation": 10,
-            "maxToolsPerInvestigation": 100,
+            "maxToolsPerInvestigation": 1000,
             "maxTemplatesPerUser": 11,
             "stateCacheTtlDays": 1,
         },

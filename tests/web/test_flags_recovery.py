@@ -59,7 +59,12 @@ async def told(client: Client) -> set[bool]:
     _, state, _ = await ask(client, "GET", f"{STATE}/inv-1")
     _, same, _ = await ask(client, "GET", f"{STATE}/inv-1?version={state['version']}")
     polls = [await ask(client, "GET", f"{POLL}?{query}") for query in ("", "view=summary", "since_version=1&wait=0")]
-    return {page["items"][0].get("stale", False), state.get("stale", False), same.get("stale", False), *(poll["state"].get("stale", False) for _, poll, _ in polls)}
+    return {
+        page["items"][0].get("stale", False),
+        state.get("stale", False),
+        same.get("stale", False),
+        *(poll["state"].get("stale", False) for _, poll, _ in polls),
+    }
 
 
 async def change(client: Client, body: Any, media_type: str = JSON, **headers: str) -> Answer:

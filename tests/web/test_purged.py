@@ -1,8 +1,7 @@
 """What retention removed: a tombstone answers 410 to its owner, 404 to everybody else, and may be created again."""
 
 import asyncio
-from contextlib import AbstractContextManager
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 

@@ -4,6 +4,7 @@ import json
 from itertools import groupby
 from typing import Any
 
+from wizard_server.catalogue import load_catalogue
 from wizard_server.commands.console import print_json, print_source, tell
 from wizard_server.config import MASK, Setting, describe, load_wizard_config
 from wizard_server.errors import ConfigError
@@ -17,7 +18,9 @@ def check(path: str | None, *, as_json: bool = False) -> int:
     JSON: an object per section, in it each key with its value; null for one that is not set, ``********`` for a secret.
     """
     try:
-        settings = describe(load_wizard_config(path))
+        config = load_wizard_config(path)
+        load_catalogue(config.tools.catalog)
+        settings = describe(config)
     except ConfigError as error:
         tell(error.message)
         return EX_CONFIG

@@ -7,6 +7,9 @@ from wizard_server.storage.queries import load_queries
 from wizard_server.storage.sqlite import Connection
 
 
+_MOVING = 2
+
+
 @asynccontextmanager
 async def quiet_transaction(connection: Connection) -> AsyncIterator[bool]:
     """Begin to write with the trail off, and commit with the trail as it was; an error undoes everything.
@@ -17,8 +20,8 @@ async def quiet_transaction(connection: Connection) -> AsyncIterator[bool]:
     await connection.execute(queries["connection.begin"])
     try:
         rows = await connection.fetch_all(queries["retention.switch_state"])
-        enabled = bool(rows and rows[0]["enabled"])
-        await connection.execute(queries["retention.switch"], {"enabled": 0})
+        enabled = bool(rows and rows[0]["enabled"] == 1)
+        await connection.execute(queries["retention.switch"], {"enabled": _MOVING})
         yield enabled
         await connection.execute(queries["retention.switch"], {"enabled": int(enabled)})
         await connection.execute(queries["connection.commit"])

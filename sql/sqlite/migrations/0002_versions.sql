@@ -87,8 +87,8 @@ INSERT INTO change_sequence (id, value) VALUES (1, 0);
 CREATE TABLE audit_switch (
     -- Always 1: there is one row.
     id INTEGER PRIMARY KEY CONSTRAINT ck_audit_switch_one CHECK (id = 1),
-    -- 1: changes are written to the trail, 0: they are not.
-    enabled INTEGER NOT NULL CONSTRAINT ck_audit_switch_enabled CHECK (enabled IN (0, 1))
+    -- 1: changes are written to the trail, 0: they are not, 2: within a transaction that moves rows as they are.
+    enabled INTEGER NOT NULL CONSTRAINT ck_audit_switch_enabled CHECK (enabled IN (0, 1, 2))
 );
 
 INSERT INTO audit_switch (id, enabled) VALUES (1, 1);
@@ -176,7 +176,7 @@ FROM investigation_states;
 -- a version above all of it, because a version never names two contents.
 CREATE TRIGGER trg_states_inserted
 AFTER INSERT ON investigation_states
-WHEN (SELECT enabled FROM audit_switch) AND NOT EXISTS (
+WHEN (SELECT enabled FROM audit_switch) = 1 AND NOT EXISTS (
     SELECT 1
     FROM (
         SELECT a.version, a.action_type
@@ -249,7 +249,7 @@ END;
 -- The same while nothing goes into the trail: only the version and the parent row are put right.
 CREATE TRIGGER trg_states_inserted_unaudited
 AFTER INSERT ON investigation_states
-WHEN NOT (SELECT enabled FROM audit_switch)
+WHEN (SELECT enabled FROM audit_switch) = 0
 BEGIN
     UPDATE investigation_states
     SET version = max(version, (SELECT i.newest_version + 1 FROM investigations AS i WHERE i.id = NEW.investigation_id))
@@ -314,11 +314,11 @@ BEGIN
         FROM investigation_audit_log AS a
         WHERE a.investigation_id = NEW.investigation_id
     ) AS next
-    WHERE (SELECT enabled FROM audit_switch);
+    WHERE (SELECT enabled FROM audit_switch) = 1;
 
     UPDATE investigation_states
     SET version = max(OLD.version + 1, (
-            SELECT coalesce(max(a.version), 0) + NOT (SELECT enabled FROM audit_switch)
+            SELECT coalesce(max(a.version), 0) + ((SELECT enabled FROM audit_switch) <> 1)
             FROM investigation_audit_log AS a
             WHERE a.investigation_id = NEW.investigation_id
         )),
@@ -343,7 +343,7 @@ END;
 -- its entry: that is the server, or an older version put back.
 CREATE TRIGGER trg_states_versioned
 AFTER UPDATE OF version ON investigation_states
-WHEN NEW.version <> OLD.version AND (SELECT enabled FROM audit_switch) AND NOT EXISTS (
+WHEN NEW.version <> OLD.version AND (SELECT enabled FROM audit_switch) = 1 AND NOT EXISTS (
     SELECT 1
     FROM investigation_audit_log AS a
     WHERE a.investigation_id = NEW.investigation_id AND a.version = NEW.version
@@ -413,7 +413,7 @@ END;
 -- A state deleted by hand. Silent when the investigation itself goes, because its audit trail goes with it.
 CREATE TRIGGER trg_states_deleted
 AFTER DELETE ON investigation_states
-WHEN (SELECT enabled FROM audit_switch)
+WHEN (SELECT enabled FROM audit_switch) = 1
     AND EXISTS (SELECT 1 FROM investigations AS i WHERE i.id = OLD.investigation_id) AND NOT EXISTS (
     SELECT 1
     FROM investigation_audit_log AS a

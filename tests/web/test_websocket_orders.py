@@ -1,0 +1,157 @@
+"""Commits, syncs and deletions forced to every moment of a WebSocket: none is missed, none is told twice."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.conftest import Client
+from tests.web.helpers import Door, patch, read, send, soon, start, until, url
+from tests.web.push import (
+    after_the_next_read,
+    before_the_next_read,
+    canonical,
+    closing,
+    commit_together,
+    everybody_has_gone,
+    rebuilt,
+    report,
+    socket,
+    told,
+    updates,
+    waiting,
+)
+from tests.web.test_purged import bury
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.web import websocket
+from wizard_server.web.keys import STORE
+
+
+def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
+    """Hold the server before it sends messages of a type."""
+    door, send = Door(), websocket._Session.send
+
+    async def held(self: websocket._Session, message: str, members: dict[str, Any]) -> None:
+        if message == kind:
+            await door.go_through()
+        await send(self, message, members)
+
+    monkeypatch.setattr(websocket._Session, "send", held)
+    return door
+
+
+async def test_commits_between_the_first_read_and_the_first_wait_are_updates(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write() -> None:
+        for percent in range(3):
+            await patch(client, report(percent))
+
+    await start(client)
+    after_the_next_read(monkeypatch, client, write)
+    async with socket(client) as opened:
+        assert (await told(opened, of="connection_established"))["version"] == 2
+        assert [message["version"] for message in await updates(opened, 3)] == [3, 4, 5]
+
+
+async def test_several_changes_of_one_commit_are_told_one_by_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(client)
+    async with socket(client) as opened:
+        state = (await told(opened, of="connection_established"))["state"]
+        await waiting(client)
+        writing = await commit_together(client, monkeypatch, 1, 2, 3, 4)
+        messages = await updates(opened, 4)
+        assert [message["version"] for message in messages] == [3, 4, 5, 6]
+        assert [(await soon(task)).status for task in writing] == [200] * 5
+        assert canonical(rebuilt(state, messages)) == canonical(await read(client))
+
+
+async def test_commits_while_a_change_is_being_sent_follow_in_order(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(client)
+    door = hold_sending(monkeypatch, "state_updated")
+    async with socket(client) as opened:
+        await told(opened, of="connection_established")
+        await waiting(client)
+        await patch(client, report(1))
+        await door.reached.wait()
+        for percent in range(2, 6):
+            await patch(client, report(percent))
+        door.open()
+        assert [message["version"] for message in await updates(opened, 5)] == [3, 4, 5, 6, 7]
+
+
+async def test_a_sync_while_changes_are_being_sent_is_never_followed_by_what_it_holds(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(client)
+    door = hold_sending(monkeypatch, "state_updated")
+    async with socket(client) as opened:
+        state = (await told(opened, of="connection_established"))["state"]
+        await waiting(client)
+        await patch(client, report(1))
+        await door.reached.wait()
+        await patch(client, report(2))
+        synced = Door()
+        after_the_next_read(monkeypatch, client, synced.go_through)
+        synced.open()
+        await opened.send_json({"type": "sync"})
+        await until(lambda: synced.passed == 1)
+        door.open()
+        await patch(client, report(3))
+        while state["version"] < 5:
+            message = orjson.loads(await opened.receive_str())
+            assert message["version"] > state["version"] or message["type"] == "state_sync", message
+            state = message.get("state") or rebuilt(state, [message])
+        assert canonical(state) == canonical(await read(client))
+
+
+async def test_a_deletion_just_before_a_sync_is_told_as_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    await start(client)
+    async with socket(client) as opened:
+        await told(opened, of="connection_established")
+        await waiting(client)
+        before_the_next_read(monkeypatch, client, lambda: send(client, "DELETE", url()))
+        await opened.send_json({"type": "sync"})
+        assert await closing(opened) == (4004, "deleted")
+    await everybody_has_gone(client)
+
+
+async def test_what_retention_removes_closes_with_a_code(
+    client: Client, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await start(client)
+    async with socket(client) as opened:
+        await told(opened, of="connection_established")
+        await waiting(client)
+        bury(database)
+        await client.app[STORE].notice_external_commits()
+        assert (await closing(opened))[0] == 4004
+    await everybody_has_gone(client)
+    assert "unforeseen" not in caplog.text
+
+
+async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*args: Any) -> Any:
+        raise StorageUnavailableError("the database is busy")
+
+    await start(client)
+    door = hold_sending(monkeypatch, "state_updated")
+    async with socket(client) as opened:
+        await told(opened, of="connection_established")
+        await waiting(client)
+        await patch(client, report(1))
+        await door.reached.wait()
+        monkeypatch.setattr(client.app[STORE], "entries_after", unavailable)
+        await patch(client, report(2))
+        await patch(client, report(3))
+        door.open()
+        await updates(opened, 1)
+        code, _ = await closing(opened)
+        assert code in (1001, 1011, 1012, 1013)
+    await everybody_has_gone(client)
