@@ -25,8 +25,8 @@ def section(heading: str) -> str:
 
 
 def quick_start() -> list[str]:
-    """Return the contents of the two sh blocks that "Quick start" opens with; what follows them goes further."""
-    return [block.strip() for block in _SH.findall(section("Quick start"))[:2]]
+    """Return the contents of the sh blocks of "Quick start"."""
+    return [block.strip() for block in _SH.findall(section("Quick start"))]
 
 
 def rows(heading: str) -> list[list[str]]:

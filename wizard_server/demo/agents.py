@@ -120,8 +120,7 @@ class Lead:
             "entity_summaries": scenario.ENTITY_SUMMARIES,
             "completed_at": to_wire(utc_now()),
         }
-        body = {"status": "COMPLETED", "wizard_step": "RESULTS", "results": results}
-        return (await self._api.patch(STATE, body)).version
+        return await self._push.complete(self._api, results)
 
 
 def _percent(done: int, total: int) -> float:

@@ -37,12 +37,16 @@ class Api:
         """Return the answer to a POST of JSON; raises `DemoError` unless it is a success."""
         return await self._request("POST", path, {}, body, self._written(JSON))
 
-    async def patch(self, path: str, body: object, *, media_type: str = JSON, based_on: int | None = None) -> Answer:
+    async def report(self, path: str, body: object) -> Answer:
+        """Send progress; the answer has no body. Raises `DemoError` unless it is a success."""
+        return await self._request("POST", path, {}, body, {**self._written(JSON), "Prefer": "return=minimal"})
+
+    async def patch(self, path: str, body: object, *, based_on: int | None = None) -> Answer:
         """Change a state, only while it is at version `based_on` where that is given; the answer has no body.
 
         Raises `DemoError` unless it is a success.
         """
-        headers = {**self._written(media_type), "Prefer": "return=minimal"}
+        headers = {**self._written(JSON), "Prefer": "return=minimal"}
         if based_on is not None:
             headers["If-Match"] = f'"version-{based_on}"'
         return await self._request("PATCH", path, {}, body, headers)

@@ -1,8 +1,4 @@
-"""How progress reaches the server: the one place that knows the document's form and the kind of request.
-
-Many agents write to one document at the same time. Each push is a JSON patch (RFC 6902) that touches only what its
-author owns and appends to the logs, so pushes from different authors commute and none of them needs a version.
-"""
+"""How progress reaches the server: reports that it merges, so that any number of agents may send them at once."""
 
 from typing import Any
 
@@ -10,63 +6,47 @@ from wizard_server.demo import scenario
 from wizard_server.demo.client import Api
 from wizard_server.domain.clock import to_wire, utc_now
 
-JSON_PATCH = "application/json-patch+json"
-_AGENTS = "/progress/agents"
-_PHASES = "/progress/phases"
-
 
 class ProgressPush:
-    """Pushes the progress of one investigation, by phase and by agent; every method raises `DemoError` on a refusal."""
+    """Reports the progress of one investigation, by phase and by agent; every method raises `DemoError` on a refusal."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = f"{path}/progress"
 
     async def begin(self, api: Api) -> None:
-        """Lay out all phases and agents as pending; to be done before any other push."""
-        progress = {
-            "overall_progress": 0.0,
-            "phases": [{"phase_name": phase.name, "status": "pending"} for phase in scenario.PHASES],
-            "agents": [{"agent_name": name, "status": "pending"} for name in scenario.AGENTS],
-            "logs": [f"investigation started with {len(scenario.AGENTS)} agents"],
-            "started_at": to_wire(utc_now()),
-        }
-        await api.patch(self._path, {"progress": progress})
+        """Lay out all phases and agents as pending; to be done before any other report."""
+        await api.report(
+            self._path,
+            {
+                "overall_progress": 0.0,
+                "phases": [{"phase_name": phase.name, "status": "pending"} for phase in scenario.PHASES],
+                "agents": [{"agent_name": name, "status": "pending"} for name in scenario.AGENTS],
+                "logs": [f"investigation started with {len(scenario.AGENTS)} agents"],
+                "started_at": _now(),
+            },
+        )
 
     async def agent(self, api: Api, name: str, *, status: str, percent: float, line: str | None) -> None:
-        """Set what the agent `name` owns, and append `line` to its log and to the investigation's."""
-        place = f"{_AGENTS}/{scenario.AGENTS.index(name)}"
-        operations = [
-            _operation("test", f"{place}/agent_name", name),
-            _operation("replace", f"{place}/status", status),
-            _operation("replace", f"{place}/progress", percent),
-        ]
-        if line is not None:
-            operations.append(_operation("add", f"{place}/logs/-", line))
-            operations.append(_operation("add", "/progress/logs/-", f"{name}: {line}"))
-        await self._send(api, operations)
+        """Report how far the agent `name` is, and append `line` to its log and to the investigation's."""
+        agent = {"agent_name": name, "status": status, "progress": percent, "logs": [line] if line else []}
+        await api.report(self._path, {"agents": [agent], "logs": [f"{name}: {line}"] if line else []})
 
     async def phase(self, api: Api, name: str, *, percent: float, overall: float) -> None:
-        """Set how far the phase `name` and the whole are; 0 starts the phase and 100 completes it."""
-        place = f"{_PHASES}/{[phase.name for phase in scenario.PHASES].index(name)}"
+        """Report how far the phase `name` and the whole are; 0 starts the phase and 100 completes it."""
         completed = percent >= 100
-        operations = [
-            _operation("test", f"{place}/phase_name", name),
-            _operation("replace", f"{place}/status", "completed" if completed else "running"),
-            _operation("replace", f"{place}/progress", percent),
-            _operation("replace", "/progress/overall_progress", overall),
-        ]
-        if not percent:
-            operations.append(_operation("replace", "/progress/current_phase", name))
+        phase: dict[str, Any] = {
+            "phase_name": name,
+            "status": "completed" if completed else "running",
+            "progress": percent,
+        }
         if completed or not percent:
-            operations.append(_operation("add", f"{place}/{'completed' if completed else 'started'}_at", _now()))
-        await self._send(api, operations)
+            phase["completed_at" if completed else "started_at"] = _now()
+        current = {} if percent else {"current_phase": name}
+        await api.report(self._path, {"phases": [phase], "overall_progress": overall, **current})
 
-    async def _send(self, api: Api, operations: list[dict[str, Any]]) -> None:
-        await api.patch(self._path, operations, media_type=JSON_PATCH)
-
-
-def _operation(kind: str, path: str, value: object) -> dict[str, Any]:
-    return {"op": kind, "path": path, "value": value}
+    async def complete(self, api: Api, results: dict[str, Any]) -> int:
+        """Complete the investigation and show its results, in one change; return its version."""
+        return (await api.report(self._path, {"finish": True, "results": results})).version
 
 
 def _now() -> str:
