@@ -11,7 +11,7 @@ from tests import factories
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.models import InvestigationSettings
 from wizard_server.domain.ports import AuditEntry, Transaction
-from wizard_server.domain.service import new_entry_id
+from wizard_server.domain.origin import new_entry_id
 from wizard_server.domain.state import FIELDS, StateRecord, draft
 from wizard_server.errors import NotFoundError, StateExistsError
 

@@ -14,7 +14,8 @@ from wizard_server.domain.changes import apply
 from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.models import WizardStateCreate
-from wizard_server.domain.service import Origin, Precondition, WizardService
+from wizard_server.domain.origin import Origin, Precondition
+from wizard_server.domain.service import WizardService
 from wizard_server.errors import NotFoundError, RequestError
 
 DEV = Caller(factories.USER, frozenset({READ, WRITE}))

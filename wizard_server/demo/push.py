@@ -8,7 +8,7 @@ from wizard_server.domain.clock import to_wire, utc_now
 
 
 class ProgressPush:
-    """Reports the progress of one investigation, by phase and by agent; every method raises `DemoError` on a refusal."""
+    """Reports the progress of one investigation, by phase and by agent; each raises `DemoError` on a refusal."""
 
     def __init__(self, path: str) -> None:
         self._path = f"{path}/progress"

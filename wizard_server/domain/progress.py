@@ -5,20 +5,62 @@ The state keeps the newest lines of each log; older ones stay in the audit trail
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from wizard_server.domain.models import (
     AgentStatus,
     InvestigationProgress,
+    InvestigationResults,
     InvestigationStatus,
+    Percentage,
     PhaseStatus,
-    ProgressReport,
     Schema,
+    Timestamp,
     WizardStep,
 )
 from wizard_server.domain.state import Document
 
 _RUNNING = "running"
+
+
+class PhaseReport(Schema):
+    """What an agent says of one phase; what it leaves out stays."""
+
+    phase_name: str = Field(description="Phase identifier")
+    status: Literal["pending", "running", "completed", "error"] | None = None
+    progress: Percentage | None = None
+    started_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+
+
+class AgentReport(Schema):
+    """What an agent says of itself; `logs` are further lines."""
+
+    agent_name: str = Field(description="Agent identifier")
+    status: str | None = None
+    progress: Percentage | None = None
+    logs: list[str] = Field(default_factory=list, description="Lines to append")
+
+
+class ProgressReport(Schema):
+    """The body of ``POST /wizard-state/{id}/progress``: merged into the progress, never replacing it (contract 4).
+
+    Numbers and texts are set, `phases` merged by `phase_name`, `agents` by `agent_name`, `logs` appended. With
+    `finish` the investigation is COMPLETED (or the `status` given) and goes to RESULTS, in the same change.
+    """
+
+    overall_progress: Percentage | None = None
+    current_phase: str | None = None
+    phases: list[PhaseReport] = Field(default_factory=list)
+    agents: list[AgentReport] = Field(default_factory=list)
+    logs: list[str] = Field(default_factory=list, description="Lines to append")
+    started_at: Timestamp | None = None
+    finish: bool = Field(default=False, description="Complete the investigation and show its results")
+    results: InvestigationResults | None = Field(None, description="The results, with finish")
+    status: InvestigationStatus | None = Field(None, description="New status")
+    wizard_step: WizardStep | None = Field(None, description="New step")
 
 
 @dataclass(frozen=True, slots=True)

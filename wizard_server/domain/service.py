@@ -1,9 +1,7 @@
 """The use cases: one method is one transaction, one audit entry, one wake-up."""
 
-import secrets
-import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +10,7 @@ from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.documents import Update
 from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
+from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
@@ -27,33 +26,6 @@ from wizard_server.errors import (
     ValidationFailedError,
     VersionConflictError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Precondition:
-    """What the caller says of the current version.
-
-    `if_match` are the versions named by the header (None: no header), `any_version` stands for ``If-Match: *``,
-    `version` comes from the body.
-    """
-
-    if_match: frozenset[int] | None = None
-    any_version: bool = False
-    version: int | None = None
-
-    @property
-    def given(self) -> bool:
-        """Whether the caller named anything."""
-        return self.if_match is not None or self.any_version or self.version is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """When and over what a change comes, and the Idempotency-Key under which its author knows it."""
-
-    now: datetime
-    source: str
-    mutation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +72,7 @@ class WizardService:
         self._check_tools(document["settings"])
         created = self._draft(document, caller, dict.fromkeys(FIELDS, version))
         parts = Parts(None, created.record.document())
-        transaction.save(created, self._entry(created.record, caller, "STATE_CREATED", parts, origin))
+        transaction.save(created, origin.entry(caller, request.investigation_id, "STATE_CREATED", parts, version))
         return created.record
 
     async def read(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
@@ -188,7 +160,7 @@ class WizardService:
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
         successor = self._draft({**document, "version": version, "updated_at": now}, caller, versions)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
-        transaction.save(successor, self._entry(successor.record, caller, action, parts, origin))
+        transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
         return successor.record
 
     async def delete(self, caller: Caller, investigation_id: str, precondition: Precondition, origin: Origin) -> None:
@@ -197,17 +169,8 @@ class WizardService:
         async def use_case(transaction: Transaction) -> None:
             record = await self._changeable(transaction, caller, investigation_id)
             self._check(precondition, record, FIELDS, origin.now)
-            entry = AuditEntry(
-                entry_id=new_entry_id(origin.now),
-                investigation_id=investigation_id,
-                user_id=caller.user_id,
-                action_type="STATE_DELETED",
-                parts=Parts(record.document(), None),
-                source=origin.source,
-                timestamp=to_wire(origin.now),
-                version=record.newest_version + 1,
-                mutation_id=origin.mutation_id,
-            )
+            parts = Parts(record.document(), None)
+            entry = origin.entry(caller, investigation_id, "STATE_DELETED", parts, record.newest_version + 1)
             transaction.delete(record, entry)
 
         await self._store.transact(use_case)
@@ -224,17 +187,9 @@ class WizardService:
             parent = await transaction.investigation(investigation_id)
             if parent is None or parent.purged_at or not caller.may_change(parent.user_id):
                 raise _absence(caller, investigation_id, parent)
-            entry = AuditEntry(
-                entry_id=new_entry_id(origin.now),
-                investigation_id=investigation_id,
-                user_id=request.user_id,
-                action_type=request.action_type,
-                parts=Parts(request.previous_state, request.new_state),
-                source=request.source,
-                timestamp=to_wire(origin.now),
-                version=None,
-                mutation_id=origin.mutation_id,
-            )
+            parts = Parts(request.previous_state, request.new_state)
+            written = origin.entry(caller, investigation_id, request.action_type, parts)
+            entry = replace(written, user_id=request.user_id, source=request.source)
             transaction.append(entry)
             return entry
 
@@ -285,27 +240,6 @@ class WizardService:
         successor = draft(document, field_versions=field_versions, updated_by=caller.user_id)
         validate_state_size(len(successor.record.body), self._rules.max_size_kb)
         return successor
-
-    @staticmethod
-    def _entry(record: StateRecord, caller: Caller, action: str, parts: Parts, origin: Origin) -> AuditEntry:
-        return AuditEntry(
-            entry_id=new_entry_id(origin.now),
-            investigation_id=record.investigation_id,
-            user_id=caller.user_id,
-            action_type=action,
-            parts=parts,
-            source=origin.source,
-            timestamp=record.updated_at,
-            version=record.version,
-            mutation_id=origin.mutation_id,
-        )
-
-
-def new_entry_id(now: datetime) -> str:
-    """Return a fresh UUID of version 7 (RFC 9562): ids that grow with time keep their index compact."""
-    milliseconds = int(now.timestamp() * 1000)
-    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=value))
 
 
 def _resets(requested: Mapping[str, Any]) -> bool:

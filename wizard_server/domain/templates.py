@@ -17,9 +17,10 @@ from wizard_server.domain.models import (
     TemplateUpdate,
     WizardStateCreate,
 )
+from wizard_server.domain.origin import Origin
 from wizard_server.domain.ports import AuditEntry, Store, Template, TemplateFilter, Transaction
 from wizard_server.domain.rules import Rules
-from wizard_server.domain.service import Origin, WizardService, new_entry_id
+from wizard_server.domain.service import WizardService
 from wizard_server.domain.state import StateRecord
 from wizard_server.domain.validation import validate
 from wizard_server.errors import (
@@ -167,20 +168,10 @@ class TemplateService:
             errors += self._rules.hindrances(settings)
         return (None if errors else request), errors
 
-    def _entry(
-        self, record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin
-    ) -> AuditEntry:
-        return AuditEntry(
-            entry_id=new_entry_id(origin.now),
-            investigation_id=record.investigation_id,
-            user_id=caller.user_id,
-            action_type=action,
-            parts=Parts(None, {"template_id": template.template_id, "template_name": template.name}),
-            source=origin.source,
-            timestamp=to_wire(origin.now),
-            version=None,
-            mutation_id=origin.mutation_id,
-        )
+    @staticmethod
+    def _entry(record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin) -> AuditEntry:
+        parts = Parts(None, {"template_id": template.template_id, "template_name": template.name})
+        return origin.entry(caller, record.investigation_id, action, parts)
 
 
 def _own(caller: Caller, template_id: str, template: Template | None) -> Template:

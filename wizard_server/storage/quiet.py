@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.sqlite import Connection
 
-
 _MOVING = 2
 
 

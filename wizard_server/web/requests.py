@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update, parse_json
 from wizard_server.domain.models import AuditSource
-from wizard_server.domain.service import Origin, Precondition
+from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.validation import validate
 from wizard_server.errors import UnsupportedMediaTypeError, ValidationFailedError
 from wizard_server.web.etags import parse_tags

@@ -11,15 +11,14 @@ from wizard_server.domain.documents import Update
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.models import (
     InvestigationStatus,
-    ProgressReport,
     Schema,
     Timestamp,
     WizardStateCreate,
     WizardStep,
 )
+from wizard_server.domain.origin import Precondition
 from wizard_server.domain.ports import StateFilter
-from wizard_server.domain.progress import ProgressUpdate
-from wizard_server.domain.service import Precondition
+from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags

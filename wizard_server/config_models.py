@@ -1,0 +1,248 @@
+"""The configuration as frozen models, the specification's under their own names ("Configuration Models").
+
+They never read the environment: only ``config.load_wizard_config`` does. A key that the specification gives an
+environment variable carries its name.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, ValidationError
+
+JWT_SECRET_MIN_BYTES = 32
+IN_MEMORY = "sqlite:///:memory:"
+
+
+def _persistent(features: Any) -> bool:
+    """Whether the flag is on; one that is no flag counts as on, and is refused later under its own name."""
+    try:
+        return TypeAdapter(bool).validate_python(features["sqlite_persistence"])
+    except (KeyError, TypeError, ValidationError):
+        return True
+
+
+def _env(name: str) -> dict[str, Any]:
+    return {"env": name}
+
+
+class Frozen(BaseModel):
+    """What all configuration models share: unknown keys are refused, and errors never repeat what was written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class DatabaseConfig(Frozen):
+    """``[database]``: where the file is and how many connections read it."""
+
+    url: str = Field(json_schema_extra=_env("DATABASE_URL"))
+    pool_size: int = Field(default=5, ge=1, le=20, json_schema_extra=_env("SQLALCHEMY_POOL_SIZE"))
+    max_overflow: int = Field(default=10, ge=0, le=50, json_schema_extra=_env("SQLALCHEMY_MAX_OVERFLOW"))
+    pool_timeout: int = Field(default=30, ge=10, le=60, json_schema_extra=_env("SQLALCHEMY_POOL_TIMEOUT"))
+    echo: bool = Field(default=False, json_schema_extra=_env("SQLALCHEMY_ECHO"))
+
+    @field_validator("url")
+    @classmethod
+    def _url_names_a_sqlite_file(cls, url: str) -> str:
+        if not url or url == "<required>":
+            raise ValueError("Database URL must be configured")
+        if not url.startswith(("sqlite://", "postgresql://", "mysql://")):
+            raise ValueError("Unsupported database URL scheme")
+        if not url.startswith("sqlite://"):
+            raise ValueError("this release serves sqlite:// only")
+        path = url.removeprefix("sqlite:///")
+        if path == url or not path.strip() or path.endswith("/"):
+            raise ValueError("names no file, write sqlite:///relative.db or sqlite:////absolute/path.db")
+        if "?" in path:
+            raise ValueError("must name a plain file, without ?parameters")
+        return url
+
+    @property
+    def sqlite_path(self) -> str:
+        """The database file; a relative one counts from the working directory."""
+        return self.url.removeprefix("sqlite:///")
+
+
+class WizardPollingConfig(Frozen):
+    """``[polling]``: the intervals that clients are told, and the limits of long-polling."""
+
+    fast_interval_ms: int = Field(ge=100, le=1000)
+    normal_interval_ms: int = Field(ge=1000, le=5000)
+    slow_interval_ms: int = Field(ge=3000, le=10000)
+    max_retries: int = Field(default=3, ge=1, le=10)
+    backoff_multiplier: int = Field(default=2, ge=2, le=5)
+    max_backoff_ms: int = Field(default=30000, ge=10000, le=60000)
+    max_wait_seconds: int = Field(default=55, ge=1, le=300)
+    max_waiters: int = Field(default=20000, ge=1)
+    max_waiters_per_user: int = Field(default=10000, ge=1)
+    max_push_per_user: int = Field(default=50, ge=1)
+    heartbeat_seconds: int = Field(default=15, ge=1, le=300)
+    send_timeout_seconds: int = Field(default=10, ge=1, le=300)
+    stall_after_seconds: int = Field(default=120, ge=1)
+
+    @field_validator("normal_interval_ms", "slow_interval_ms")
+    @classmethod
+    def _intervals_are_ordered(cls, interval: int, info: ValidationInfo) -> int:
+        shorter = "fast_interval_ms" if info.field_name == "normal_interval_ms" else "normal_interval_ms"
+        if interval <= info.data.get(shorter, 0):
+            raise ValueError("Polling intervals must be ordered: fast < normal < slow")
+        return interval
+
+
+class WizardStateConfig(Frozen):
+    """``[state]``: size, age and number of what is kept."""
+
+    cache_ttl_seconds: int = Field(default=604800, ge=0)
+    max_size_kb: int = Field(default=500, ge=100, le=5000)
+    template_max_count_per_user: int = Field(
+        default=50, ge=10, le=200, json_schema_extra=_env("WIZARD_TEMPLATE_MAX_COUNT_PER_USER")
+    )
+    history_max_age_days: int = Field(default=90, ge=7, le=365, json_schema_extra=_env("WIZARD_HISTORY_MAX_AGE_DAYS"))
+    require_precondition: bool = False
+    cache_max_mb: int = Field(default=256, ge=1, le=65536)
+    max_log_lines: int = Field(default=1000, ge=10, le=100000)
+
+
+class WizardFeatureFlags(Frozen):
+    """``[features]``: what is switched off answers 404 ``feature-disabled``."""
+
+    sqlite_persistence: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_SQLITE_PERSISTENCE"))
+    polling_enabled: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_POLLING_ENABLED"))
+    templates_enabled: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_TEMPLATES_ENABLED"))
+    state_recovery: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_STATE_RECOVERY"))
+    audit_logging: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_AUDIT_LOGGING"))
+
+
+class WizardConfig(Frozen):
+    """The specification's sections; ``[database] url`` is required unless ``sqlite_persistence`` is off."""
+
+    database: DatabaseConfig
+    polling: WizardPollingConfig
+    state: WizardStateConfig
+    features: WizardFeatureFlags
+
+    @field_validator("features")
+    @classmethod
+    def _persistence_has_a_place(cls, features: WizardFeatureFlags, info: ValidationInfo) -> WizardFeatureFlags:
+        database = info.data.get("database")
+        if features.sqlite_persistence and database is not None and database.url == IN_MEMORY:
+            where = {"section": "database", "key": "url"}
+            raise PydanticCustomError("no_file", "must name a file while sqlite_persistence is on", where)
+        return features
+
+
+class ListenConfig(Frozen):
+    """``[server]``: where to listen; port 0 takes a free one."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1)
+    shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, workers: int) -> int:
+        if workers > 1:
+            raise ValueError("this release runs one worker process only, set 1")
+        return workers
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class AuthConfig(Frozen):
+    """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only."""
+
+    mode: Literal["jwt", "none"] = "jwt"
+    algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"] = "HS256"
+    jwt_secret: SecretStr | None = Field(default=None, validate_default=True)
+    leeway_seconds: int = Field(default=30, ge=0, le=300)
+    token_cache_size: int = Field(default=10000, ge=1)
+
+    @field_validator("algorithm")
+    @classmethod
+    def _algorithm_is_served(cls, algorithm: str) -> str:
+        if algorithm != "HS256":
+            raise ValueError("this release verifies HS256 only")
+        return algorithm
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _secret_is_long_enough(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None:
+            if (info.data.get("mode"), info.data.get("algorithm")) == ("jwt", "HS256"):
+                raise ValueError('required for mode "jwt" with HS256')
+        elif len(secret.get_secret_value().encode()) < JWT_SECRET_MIN_BYTES:
+            raise ValueError(f"must have at least {JWT_SECRET_MIN_BYTES} bytes")
+        return secret
+
+
+class RateLimitConfig(Frozen):
+    """``[rate_limit]``: per caller, a bucket of `burst` requests that refills at `requests_per_second`."""
+
+    requests_per_second: float = Field(default=10.0, gt=0)
+    burst: int = Field(default=20, ge=1)
+
+
+class CorsConfig(Frozen):
+    """``[cors]``: the origins whose pages may call the API."""
+
+    allowed_origins: list[str] = Field(default=[])
+
+
+class LoggingConfig(Frozen):
+    """``[logging]``: how much is said, and whether for people or for machines."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["human", "json"] = "human"
+
+
+class ToolsConfig(Frozen):
+    """``[tools]``: the catalogue, a JSON file that maps each tool_name to the JSON Schema of its parameters."""
+
+    catalog: str | None = None
+
+
+class ServerConfig(WizardConfig):
+    """All sections. One that is left out counts as empty, so that what is missing are its required keys."""
+
+    server: ListenConfig
+    auth: AuthConfig
+    rate_limit: RateLimitConfig
+    cors: CorsConfig
+    tools: ToolsConfig
+    logging: LoggingConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_sections_are_empty(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        sections = {section: {} for section in cls.model_fields} | dict(data)
+        if not _persistent(sections["features"]) and isinstance(sections["database"], Mapping):
+            sections["database"] = {"url": IN_MEMORY, **sections["database"]}
+        return sections
+
+    @field_validator("auth")
+    @classmethod
+    def _mode_none_stays_on_this_machine(cls, auth: AuthConfig, info: ValidationInfo) -> AuthConfig:
+        server = info.data.get("server")
+        if auth.mode == "none" and server is not None and not server.is_loopback:
+            raise PydanticCustomError("exposed", 'mode "none" needs a loopback [server] host', {"key": "mode"})
+        return auth
