@@ -10,7 +10,6 @@ from tests.conftest import Client
 from tests.web.helpers import (
     Answer,
     as_operator,
-    but_access,
     create,
     parked,
     patch,
@@ -22,6 +21,7 @@ from tests.web.helpers import (
     start,
     url,
 )
+from tests.web.test_changes import applied, content
 from wizard_server.storage.repository import Repository
 from wizard_server.web.keys import HUB, STORE
 
@@ -96,7 +96,7 @@ async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: 
 async def test_commits_around_the_read_and_the_park_are_all_told_in_order(
     client: Client, monkeypatch: pytest.MonkeyPatch, commits: int, moment: str
 ) -> None:
-    state = but_access(await start(client))
+    state = content(await start(client))
     store, hub = client.app[STORE], client.app[HUB]
     target: Any = hub if moment == "before the park" else store
     name = "park" if moment == "before the park" else "entries_after"
@@ -128,12 +128,11 @@ async def test_commits_around_the_read_and_the_park_are_all_told_in_order(
     while not told or told[-1] < 2 + commits:
         answer = await soon(task)
         told += versions(answer)
-        for change in answer.body["changes"]:
-            state = jsonpatch.apply_patch(state, change["patch"])
+        state = applied(state, answer.body)
         task = waiting(client, told[-1], wait="0")
     await soon(task)
     assert told == list(range(3, 3 + commits))
-    assert state == but_access(await read(client))
+    assert state == content(await read(client))
 
 
 async def test_several_commits_before_the_woken_runs_are_all_told(
@@ -252,7 +251,7 @@ async def test_a_deletion_and_a_creation_before_the_park_are_told_both(
 
 
 async def test_an_edit_by_hand_is_told_with_its_patch(client: Client, database: str) -> None:
-    state = but_access(await start(client))
+    state = content(await start(client))
     task = waiting(client, 2)
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
@@ -260,7 +259,7 @@ async def test_an_edit_by_hand_is_told_with_its_patch(client: Client, database: 
     answer = await soon(task)
     [change] = answer.body["changes"]
     assert (change["version"], change["source"], change["fields_changed"]) == (3, "SYSTEM", ["status"])
-    assert jsonpatch.apply_patch(state, change["patch"]) == but_access(await read(client))
+    assert jsonpatch.apply_patch(state, change["patch"]) == content(await read(client))
 
 
 async def test_a_row_set_back_by_hand_ends_the_wait_with_a_410(client: Client, database: str) -> None:

@@ -8,8 +8,6 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     COMPLETE,
-    INV,
-    as_operator,
     but_access,
     create,
     fields_named,
@@ -24,7 +22,6 @@ from tests.web.helpers import (
     trail,
     url,
 )
-from wizard_server.web.keys import STORE
 
 PROGRESS = url(suffix="/progress")
 
@@ -282,35 +279,3 @@ async def test_an_absent_and_somebody_elses_investigation_are_404(running: Clien
 async def test_a_body_that_is_no_object_is_a_422(running: Client, body: str) -> None:
     headers = {"Content-Type": "application/json"}
     assert (await send(running, "POST", PROGRESS, data=body, headers=headers)).status == 422
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["{}", '{"overall_progress": 5}', "[]", '"text"', '{"phases": null, "agents": {}, "logs": 3}', '{"agents": [{}]}'],
-)
-async def test_progress_edited_by_hand_into_anything_is_never_a_500(
-    running: Client, database: str, written: str
-) -> None:
-    as_operator(database, "UPDATE investigation_states SET progress_json = ? WHERE investigation_id = ?", written, INV)
-    await running.app[STORE].notice_external_commits()
-    answer = await send(running, "POST", PROGRESS, json={"agents": [{"agent_name": "a", "logs": ["l"]}], "logs": ["x"]})
-    assert answer.status in (200, 409, 422), answer.body
-
-
-async def test_agents_of_one_name_that_an_update_brought_lose_nothing(running: Client) -> None:
-    twins = [{"agent_name": "device", "status": "running", "logs": [line]} for line in ("one", "two")]
-    await patch(running, {"progress": factories.progress(agents=twins)})
-    state = await report(running, {"agents": [{"agent_name": "location", "logs": ["three"]}]})
-    lines = [line for agent in state["progress"]["agents"] for line in agent["logs"]]
-    assert sorted(lines) == ["one", "three", "two"]
-
-
-@pytest.mark.parametrize("moment", ["SETTINGS", "RESULTS"])
-async def test_an_empty_report_is_fine_at_any_moment(client: Client, database: str, moment: str) -> None:
-    await (create(client) if moment == "SETTINGS" else start(client))
-    if moment == "RESULTS":
-        await patch(client, COMPLETE)
-    before = stored(database)
-    answer = await send(client, "POST", PROGRESS, json={})
-    assert answer.status == 200, answer.body
-    assert stored(database) == before

@@ -10,7 +10,6 @@ import pytest
 
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
-    but_access,
     hold_commits,
     parked,
     poll_url,
@@ -25,6 +24,7 @@ from tests.web.helpers import (
     until,
     url,
 )
+from tests.web.test_changes import content
 
 PROGRESS = url(suffix="/progress")
 AGENTS = 16
@@ -160,7 +160,7 @@ async def test_a_burst_wakes_a_poll_once_and_its_changes_are_all_there(
         await soon(task)
     assert (await soon(waiting)).body["version"] >= 3
     body = (await soon(changes)).body
-    state = but_access(before)
+    state = content(before)
     while True:
         for change in body["changes"]:
             state = jsonpatch.apply_patch(state, change["patch"])
@@ -168,4 +168,4 @@ async def test_a_burst_wakes_a_poll_once_and_its_changes_are_all_there(
             break
         params = {"since_version": str(body["to_version"])}
         body = (await send(client, "GET", f"{poll_url()}/changes", params=params)).body
-    assert state == but_access(await read(client))
+    assert state == content(await read(client))

@@ -1,4 +1,4 @@
-"""Who may open a WebSocket in mode jwt: by header, or in a browser by the subprotocol ``bearer.<token>`` (contract 7)."""
+"""Who may open a WebSocket in mode jwt: by header, or by the subprotocol ``bearer.<token>`` (contract 7)."""
 
 from collections.abc import Sequence
 

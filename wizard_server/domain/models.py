@@ -270,6 +270,7 @@ class PollingResponse(Schema):
     next_poll_interval: int = Field(description="Recommended next poll interval (ms)")
     version: int = Field(description="Version of the state", ge=1)
     reset: bool = Field(default=False, description="The client's version is newer than the server's")
+    mutation_id: str | None = Field(None, description="The Idempotency-Key of the request that made the version")
 
 
 class AuditLogCreate(Schema):

@@ -70,7 +70,7 @@ class WizardService:
             "updated_at": now,
         }
         self._check_tools(document["settings"])
-        created = self._draft(document, caller, dict.fromkeys(FIELDS, version))
+        created = self._draft(document, caller, dict.fromkeys(FIELDS, version), origin)
         parts = Parts(None, created.record.document())
         transaction.save(created, origin.entry(caller, request.investigation_id, "STATE_CREATED", parts, version))
         return created.record
@@ -158,7 +158,7 @@ class WizardService:
         parts.previous.update(version=record.version, updated_at=record.updated_at)
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
-        successor = self._draft({**document, "version": version, "updated_at": now}, caller, versions)
+        successor = self._draft({**document, "version": version, "updated_at": now}, caller, versions, origin)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
         transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
         return successor.record
@@ -236,8 +236,13 @@ class WizardService:
             "mergeable": set(changed).isdisjoint(fields),
         }
 
-    def _draft(self, document: Document, caller: Caller, field_versions: dict[str, int]) -> Draft:
-        successor = draft(document, field_versions=field_versions, updated_by=caller.user_id)
+    def _draft(self, document: Document, caller: Caller, field_versions: dict[str, int], origin: Origin) -> Draft:
+        successor = draft(
+            document,
+            field_versions=field_versions,
+            updated_by=caller.user_id,
+            mutation_id=origin.mutation_id,
+        )
         validate_state_size(len(successor.record.body), self._rules.max_size_kb)
         return successor
 

@@ -30,8 +30,9 @@ class StateRecord:
 
     `body` is the JSON object that clients get, without ``last_accessed``; it is encoded once and shared by all readers.
     `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
-    that the trail knows: it lies above `version` only in a row that was set back by hand. `renderings` holds other
-    forms of the body (compressed, summary), each made once.
+    that the trail knows: it lies above `version` only in a row that was set back by hand. `mutation_id` is the
+    Idempotency-Key of the request that made this version. `renderings` holds other forms of the body (compressed,
+    summary), each made once.
     """
 
     investigation_id: str
@@ -46,6 +47,7 @@ class StateRecord:
     updated_by: str
     last_accessed: str | None
     body: bytes
+    mutation_id: str | None = None
     renderings: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
 
     def document(self) -> Document:
@@ -80,7 +82,7 @@ class Draft(NamedTuple):
     parts: Mapping[str, str | None]
 
 
-def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str) -> Draft:
+def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str, mutation_id: str | None) -> Draft:
     """Return `document` as a version to be written; each part is encoded once."""
     parts = {part: None if document[part] is None else orjson.dumps(document[part]).decode() for part in PARTS}
     record = StateRecord(
@@ -96,6 +98,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         updated_by=updated_by,
         last_accessed=None,
         body=encode_body(document, parts),
+        mutation_id=mutation_id,
     )
     return Draft(record, parts)
 

@@ -23,6 +23,7 @@ def state_from_row(row: Values) -> StateRecord:
         updated_at=row["updated_at"],
         updated_by=row["updated_by"] or row["user_id"],
         last_accessed=row["last_accessed"],
+        mutation_id=row["mutation_id"],
         body=encode_body(row, {part: row[f"{part}_json"] for part in PARTS}),
     )
 

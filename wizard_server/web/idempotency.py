@@ -103,6 +103,7 @@ def _replayed(request: web.Request, answer: _Answer) -> web.Response:
         body = gzip.decompress(body)
         del headers["Content-Encoding"]
     headers.pop("Content-Length", None)
+    headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
     return web.Response(status=answer.status, body=body, headers=headers)
 
 

@@ -197,6 +197,8 @@ def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now:
         "next_poll_interval": interval,
         "version": record.version,
     }
+    if record.mutation_id is not None:
+        members["mutation_id"] = record.mutation_id
     if reset:
         members["reset"] = True
     return orjson.dumps(members)[:-1] + b',"state":'

@@ -1,8 +1,10 @@
 -- name: states.get
--- The state of an investigation, with the highest version that its trail knows.
+-- The state of an investigation, with the key of the request that made it and the highest version its trail knows.
 SELECT s.investigation_id, s.user_id, s.wizard_step, s.settings_json, s.progress_json, s.results_json, s.status,
        s.created_at, s.updated_at, s.last_accessed, s.version, s.updated_by,
        s.wizard_step_version, s.status_version, s.settings_version, s.progress_version, s.results_version,
+       (SELECT a.mutation_id FROM investigation_audit_log a
+        WHERE a.investigation_id = s.investigation_id AND a.version = s.version) AS mutation_id,
        max(i.newest_version, coalesce((SELECT max(a.version) FROM investigation_audit_log a
                                        WHERE a.investigation_id = s.investigation_id), 0)) AS newest_version
 FROM investigation_states s JOIN investigations i ON i.id = s.investigation_id

@@ -1,0 +1,144 @@
+"""Readers that do not read: they cost the server no memory without bound and nobody else a wait (contract 6)."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import factories
+from tests.acceptance.client import POLLS, STATES, Connection, connect, eventually, parked
+from tests.acceptance.conftest import Serve
+from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, write_config
+
+BIG = 200_000
+READERS = 20
+CHANGES = 100
+EVENTS = "/api/v1/events/wizard-state/inv-1"
+SOCKET = "/ws/investigation/inv-1"
+_UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@asynccontextmanager
+async def unread(port: int, path: str, count: int = 1) -> AsyncIterator[None]:
+    """Ask for a stream `count` times, and never read a byte of the answers."""
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            connection = socket.socket()
+            opened.append(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\n{_UPGRADE if path.startswith(SOCKET) else ''}\r\n"
+            await asyncio.get_running_loop().sock_sendall(connection, head.encode())
+        yield
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+async def begin(control: Connection) -> None:
+    assert (await control.ask("POST", STATES, factories.creation("inv-1"))).status == 201
+    assert (await control.ask("PATCH", f"{STATES}/inv-1", {"wizard_step": "PROGRESS"})).status == 200
+
+
+async def change_much(control: Connection, number: int) -> None:
+    """Commit one big change, which a poll is told at once."""
+    progress = factories.progress(overall_progress=float(number % 100), logs=[f"{number} " + "x" * BIG])
+    answer = await control.ask("PATCH", f"{STATES}/inv-1", {"progress": progress})
+    assert answer.status == 200, answer.body
+    version: int = answer.json()["version"]
+    polled = await control.ask("GET", f"{POLLS}/inv-1?since_version={version - 1}&wait=50")
+    assert (polled.status, polled.json()["version"]) == (200, version)
+
+
+def resident_bytes(server: ServerProcess) -> int:
+    lines = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii").splitlines()
+    [kilobytes] = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
+    return int(kilobytes) * 1024
+
+
+@pytest.mark.parametrize("path", [EVENTS, SOCKET], ids=["events", "socket"])
+async def test_a_reader_that_never_reads_is_cut_off_while_others_are_served(
+    path: str, config: Path, serve: Serve
+) -> None:
+    write_config(config.parent, polling={"send_timeout_seconds": 1, "heartbeat_seconds": 300})
+    server = serve(config)
+    async with connect(server.port) as [control], asyncio.timeout(PATIENCE_SECONDS):
+        await begin(control)
+        async with unread(server.port, path):
+            await eventually(lambda: _are_following(control, 1))
+            number = 0
+            while await parked(control):
+                number += 1
+                await change_much(control, number)
+        await change_much(control, 0)
+    assert server.terminate() == 0
+    assert "slow reader cut off" in server.stderr
+    assert "unforeseen" not in server.stderr
+
+
+@pytest.mark.parametrize("path", [EVENTS, SOCKET], ids=["events", "socket"])
+async def test_readers_that_do_not_read_are_not_buffered_for(path: str, config: Path, serve: Serve) -> None:
+    write_config(config.parent, polling={"send_timeout_seconds": 300, "heartbeat_seconds": 300})
+    server = serve(config)
+    async with connect(server.port) as [control]:
+        await begin(control)
+        for number in range(20):
+            await change_much(control, number)
+        before = resident_bytes(server)
+        async with unread(server.port, path, READERS):
+            await eventually(lambda: _are_following(control, READERS))
+            for number in range(CHANGES):
+                await change_much(control, number)
+            assert await parked(control) == READERS
+            grown = resident_bytes(server) - before
+        await eventually(lambda: _are_following(control, 0))
+    assert server.terminate() == 0
+    sent = READERS * CHANGES * BIG
+    print(f"\n{READERS} readers owed {sent >> 20} MiB: the server has grown by {grown >> 20} MiB")
+    assert grown < sent / 4
+
+
+async def test_readers_that_resume_far_behind_and_do_not_read_are_not_buffered_for(config: Path, serve: Serve) -> None:
+    write_config(config.parent, polling={"send_timeout_seconds": 300, "heartbeat_seconds": 300})
+    server = serve(config)
+    async with connect(server.port) as [control]:
+        await begin(control)
+        for number in range(CHANGES):
+            await change_much(control, number)
+        before = resident_bytes(server)
+        async with unread(server.port, f"{SOCKET}?since_version=2", READERS):
+            await eventually(lambda: _are_following(control, READERS))
+            for number in range(20):  # meanwhile each reader gets as far as it will
+                await change_much(control, number)
+            grown = resident_bytes(server) - before
+    owed = READERS * CHANGES * BIG
+    print(f"\n{READERS} readers resume with {owed >> 20} MiB to come: the server has grown by {grown >> 20} MiB")
+    assert grown < owed / 4
+
+
+@pytest.mark.parametrize("path", [EVENTS, SOCKET], ids=["events", "socket"])
+async def test_a_reader_that_does_not_read_does_not_keep_the_server_from_going(
+    path: str, config: Path, serve: Serve
+) -> None:
+    write_config(config.parent, polling={"send_timeout_seconds": 300}, server={"shutdown_timeout_seconds": 1})
+    server = serve(config)
+    async with connect(server.port) as [control]:
+        await begin(control)
+        async with unread(server.port, path):
+            await eventually(lambda: _are_following(control, 1))
+            for number in range(60):
+                await change_much(control, number)
+            assert await asyncio.to_thread(server.terminate) == 0
+    assert "unforeseen" not in server.stderr
+
+
+async def _are_following(control: Connection, count: int) -> bool:
+    return await parked(control) == count
