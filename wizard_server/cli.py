@@ -106,6 +106,8 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.config is not None:
+        _load(arguments)  # the demo has a configuration of its own, and yet a wrong file is told
     from wizard_server.demo import command as demo_command  # it draws: the other commands need not wait for that
 
     return asyncio.run(demo_command.demo(once=arguments.once))

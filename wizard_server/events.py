@@ -86,20 +86,28 @@ class ListWaiter(Sleeper):
 
     MOST = 1000
 
-    __slots__ = ("events", "outdated")
+    __slots__ = ("_after", "events", "outdated")
 
     def __init__(self) -> None:
         super().__init__()
+        self._after = 0
         self.events: list[StateEvent] = []
         self.outdated = False
 
     def offer(self, event: StateEvent) -> None:
-        """Keep `event` and end the wait."""
+        """Keep `event` and end the wait, unless it is known already."""
+        if event.sequence <= self._after:
+            return
         if len(self.events) < self.MOST:
             self.events.append(event)
             self.wake()
         else:
             self.look_again()
+
+    def known_up_to(self, sequence: int) -> None:
+        """Say that what has a place up to `sequence` was read: events about it are none."""
+        self._after = sequence
+        self.events = [event for event in self.events if event.sequence > sequence]
 
     def look_again(self) -> None:
         """Say that the events do not tell everything, and end the wait."""
@@ -195,7 +203,8 @@ class Hub:
         """Tell everybody who waits for this investigation; returns at once, whatever they do with it."""
         for waiter in self._topics.get(event.investigation_id, ()):
             waiter.offer(event)
-        for scope in (event.owner, None) if event.owner is not None else ():
+        # What another process changed has no place of its own: whoever shows lists looks again (see `refresh`).
+        for scope in (event.owner, None) if event.owner is not None and event.sequence else ():
             for dashboard in self._lists.get(scope, ()):
                 dashboard.offer(event)
 

@@ -10,8 +10,8 @@ from typing import Any
 from tests import factories
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.models import InvestigationSettings
-from wizard_server.domain.ports import AuditEntry, Transaction
 from wizard_server.domain.origin import new_entry_id
+from wizard_server.domain.ports import AuditEntry, Transaction
 from wizard_server.domain.state import FIELDS, StateRecord, draft
 from wizard_server.errors import NotFoundError, StateExistsError
 
@@ -59,7 +59,9 @@ def creation(investigation_id: str = "inv-1", *, at: str = INSTANT, **fields: An
             **fields,
             "version": version,
         }
-        made = draft(document, field_versions=dict.fromkeys(FIELDS, version), updated_by=document["user_id"])
+        made = draft(
+            document, field_versions=dict.fromkeys(FIELDS, version), mutation_id=None, updated_by=document["user_id"]
+        )
         parts = Parts(None, made.record.document())
         told = entry(investigation_id, version=version, action_type="STATE_CREATED", parts=parts, timestamp=at)
         transaction.save(made, told)
@@ -82,7 +84,7 @@ def change(investigation_id: str = "inv-1", *, at: str = INSTANT, **fields: Any)
         parts = diff(old, document)
         assert parts is not None
         versions = {**record.field_versions, **dict.fromkeys(fields_changed(parts), version)}
-        made = draft(document, field_versions=versions, updated_by=factories.USER)
+        made = draft(document, field_versions=versions, mutation_id=None, updated_by=factories.USER)
         told = entry(investigation_id, version=version, action_type="STATE_CHANGE", parts=parts, timestamp=at)
         transaction.save(made, told)
         return made.record

@@ -43,7 +43,8 @@ SCHEMAS = {
     "TemplateCreate": "name* description settings +from_investigation_id",
     "TemplateUpdate": "name description settings",
     "TemplateResponse": "template_id* user_id* name* description settings* usage_count created_at* updated_at*",
-    "PollingResponse": "investigation_id* timestamp* state* has_changes* next_poll_interval* +version* +reset +mutation_id",
+    "PollingResponse": "investigation_id* timestamp* state* has_changes* next_poll_interval* +version* +reset"
+    " +mutation_id",
     "AuditLogCreate": "investigation_id* user_id* action_type* previous_state new_state source*",
     "AuditLogResponse": "entry_id* investigation_id* user_id* action_type* previous_state new_state source*"
     " timestamp* +version +mutation_id",

@@ -3,6 +3,7 @@
 Each becomes an `Update`: which top-level fields it concerns, and what they become given the current document.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from wizard_server.errors import FieldError, MalformedJsonError, PatchConflictEr
 MAX_DEPTH = 64
 MAX_OPERATIONS = 1000
 MAX_COPIES = 32
+_BIG_NUMBER = re.compile(rb"[0-9]{19}")
+_TOO_LARGE = 2.0**63
 
 
 def parse_json(text: bytes) -> Any:
@@ -35,7 +38,16 @@ def parse_json(text: bytes) -> Any:
         raise MalformedJsonError(f"the body is not JSON: {error}") from None
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
         check_depth(value)
+    if _BIG_NUMBER.search(text) and _has_rounded(value):
+        raise MalformedJsonError("an integer has more than 64 bits and would be rounded")
     return value
+
+
+def _has_rounded(value: Any) -> bool:
+    """Whether `value` holds a number that can only come of an integer too large to be kept as one."""
+    if isinstance(value, dict | list):
+        return any(map(_has_rounded, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and value.is_integer() and abs(value) >= _TOO_LARGE
 
 
 def check_depth(value: Any) -> None:

@@ -53,23 +53,23 @@ class Changes:
 
 
 async def changes_after(store: Store, record: StateRecord, since: int, limit: int) -> Changes:
-    """Return the changes of `record`'s investigation after version `since`, at most `limit`.
+    """Return the changes that lead from version `since` to that of `record`, the oldest `limit` of them.
 
-    Raises `HistoryGoneError` where no kept chain of changes leads from `since` to the current version.
+    What is committed meanwhile comes with the next answer. Raises `HistoryGoneError` where no kept chain of changes
+    leads from `since` to `record`: it is purged, lies ahead, or the row was set back by hand.
     """
-    gone = HistoryGoneError(
-        f"the changes of {record.investigation_id} after version {since} are outside the kept history"
-    )
-    if since > record.version:
+    if since == record.version:
+        return Changes(since, since, (), has_more=False)
+    gone = HistoryGoneError(f"the changes of {record.investigation_id} after version {since} are outside the history")
+    if since > record.version or record.newest_version > record.version:
         raise gone
-    entries = await store.entries_after(record.investigation_id, since, limit + 1)
-    chain = linked(since, entries[:limit])
-    newest = await store.state(record.investigation_id) or record
+    found = await store.entries_after(record.investigation_id, since, limit + 1)
+    entries = [entry for entry in found if (entry.version or 0) <= record.version][:limit]
+    chain = linked(since, entries)
     position = (chain[-1].version or 0) if chain else since
-    has_more = len(entries) > limit and position < newest.version
-    if len(chain) < len(entries[:limit]) or position > newest.version or (position < record.version and not has_more):
+    if len(chain) < len(entries) or (position < record.version and len(entries) < limit):
         raise gone
-    return Changes(since, position, chain, has_more)
+    return Changes(since, position, chain, has_more=position < record.version)
 
 
 def linked(since: int, entries: Sequence[AuditEntry]) -> list[AuditEntry]:

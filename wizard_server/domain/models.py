@@ -8,7 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from wizard_server.domain.clock import to_utc, to_wire
 
@@ -78,11 +87,13 @@ class TimeRange(Schema):
     start: Timestamp = Field(description="Start timestamp")
     end: Timestamp = Field(description="End timestamp")
 
-    @model_validator(mode="after")
-    def _end_after_start(self) -> "TimeRange":
-        if self.end <= self.start:
+    @field_validator("end")
+    @classmethod
+    def _end_after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start = info.data.get("start")
+        if start is not None and end <= start:
             raise ValueError("end time must be after start time")
-        return self
+        return end
 
 
 class ToolSelection(Schema):

@@ -3,11 +3,11 @@
 The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from wizard_server.domain.models import (
     AgentStatus,
@@ -23,6 +23,8 @@ from wizard_server.domain.models import (
 from wizard_server.domain.state import Document
 
 _RUNNING = "running"
+_PARTS = {"phases", "agents", "logs"}
+_REPORTED = ("overall_progress", "current_phase", "started_at", "phases", "agents", "logs")
 
 
 class PhaseReport(Schema):
@@ -78,7 +80,13 @@ class ProgressUpdate:
 
     def requested(self, document: Document) -> dict[str, Any]:
         """See `Update`."""
+        if not self._says_anything():
+            return self._others()
         return {"progress": merge(document["progress"], self.report, self.max_log_lines), **self._others()}
+
+    def _says_anything(self) -> bool:
+        """Whether the report names anything of the progress; one that does not changes nothing."""
+        return any(getattr(self.report, name) not in (None, []) for name in _REPORTED)
 
     def _others(self) -> dict[str, Any]:
         given = self.report.model_dump(mode="json", include={"results", "status", "wizard_step"}, exclude_none=True)
@@ -88,28 +96,47 @@ class ProgressUpdate:
         return given
 
 
-def merge(progress: Mapping[str, Any] | None, report: ProgressReport, max_log_lines: int) -> dict[str, Any]:
-    """Return `progress` with `report` merged in; parts that the report does not touch are the same objects."""
-    merged = {**(progress if progress is not None else _blank(InvestigationProgress))}
+def merge(progress: Any, report: ProgressReport, max_log_lines: int) -> dict[str, Any]:
+    """Return `progress` with `report` merged in; parts that the report does not touch are the same objects.
+
+    Progress that was edited by hand into something else than progress counts as none.
+    """
+    merged = {**(progress if _is_progress(progress) else _blank(InvestigationProgress))}
     merged.update(_given(report, {"overall_progress", "current_phase", "started_at"}))
     merged["phases"] = _merge_by(merged["phases"], report.phases, "phase_name", max_log_lines)
     merged["agents"] = _merge_by(merged["agents"], report.agents, "agent_name", max_log_lines)
     return _appended(merged, report.logs, max_log_lines)
 
 
+def _is_progress(progress: Any) -> bool:
+    try:
+        InvestigationProgress.model_validate(progress)
+    except ValidationError:
+        return False
+    return isinstance(progress, dict) and progress.keys() >= _PARTS
+
+
 def _merge_by(
     known: Sequence[dict[str, Any]], reports: Sequence[Schema], key: str, max_log_lines: int
 ) -> Sequence[dict[str, Any]]:
+    """Return `known` with each report merged into the first item of its name, or as an item of its own."""
     if not reports:
         return known
-    items = {item[key]: item for item in known}
+    items = list(known)
+    places = {item[key]: place for place, item in reversed(list(enumerate(known)))}
+    lines: dict[int, list[str]] = {}
     kind = PhaseStatus if key == "phase_name" else AgentStatus
     for report in reports:
         name = getattr(report, key)
-        item = items.get(name) or _blank(kind, **{key: name, "status": _RUNNING})
-        item = {**item, **_given(report, set(type(report).model_fields) - {"logs"})}
-        items[name] = _appended(item, getattr(report, "logs", ()), max_log_lines)
-    return [*items.values()]
+        if name not in places:
+            places[name] = len(items)
+            items.append(_blank(kind, **{key: name, "status": _RUNNING}))
+        place = places[name]
+        items[place] = {**items[place], **_given(report, set(type(report).model_fields) - {"logs"})}
+        lines.setdefault(place, []).extend(getattr(report, "logs", ()))
+    for place, added in lines.items():
+        items[place] = _appended(items[place], added, max_log_lines)
+    return items
 
 
 def _given(report: Schema, names: set[str]) -> dict[str, Any]:

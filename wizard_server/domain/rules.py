@@ -40,7 +40,11 @@ class Rules:
 
     def is_stalled(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> bool:
         """Whether a running investigation has heard nothing of its agents for too long."""
-        return _is_running(wizard_step, status) and updated_at <= to_wire(now - self.stalled_after)
+        return _runs(wizard_step, status) and updated_at <= to_wire(now - self.stalled_after)
+
+    def has_stalled(self, record: StateRecord, now: datetime) -> bool:
+        """Whether `record` is running and its agents are silent for too long; see `is_stalled`."""
+        return self.is_stalled(record.wizard_step, record.status, record.updated_at, now)
 
     def marks(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> dict[str, bool]:
         """Return ``stale`` and ``stalled`` of a state, those that are true: marks of its age, not parts of it."""
@@ -56,7 +60,7 @@ class Rules:
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:
         """Return the seconds until `record` will count as stalled; infinity when it does already, or is not running."""
-        if not _is_running(record.wizard_step, record.status) or record.updated_at <= to_wire(now - self.stalled_after):
+        if not is_running(record) or record.updated_at <= to_wire(now - self.stalled_after):
             return math.inf
         return self.quiet_in(record.updated_at, now)
 
@@ -69,5 +73,10 @@ class Rules:
             )
 
 
-def _is_running(wizard_step: str, status: str) -> bool:
+def is_running(record: StateRecord) -> bool:
+    """Whether agents are expected to report on `record`."""
+    return _runs(record.wizard_step, record.status)
+
+
+def _runs(wizard_step: str, status: str) -> bool:
     return wizard_step == WizardStep.PROGRESS and status == InvestigationStatus.IN_PROGRESS

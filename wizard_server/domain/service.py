@@ -59,7 +59,7 @@ class WizardService:
         parent = await transaction.investigation(request.investigation_id)
         taken = parent is not None and parent.user_id not in (None, request.user_id)
         if taken or await transaction.state(request.investigation_id) is not None:
-            raise StateExistsError(f"investigation {request.investigation_id} has a state already")
+            raise StateExistsError(f"the identifier {request.investigation_id} is taken")
         now = to_wire(origin.now)
         version = (parent.newest_version if parent else 0) + 1
         document: Document = {

@@ -40,6 +40,7 @@ class Batch:
         self.templates: dict[str, Template | None] = {}
         self.new_templates: set[str] = set()
         self.uses: Counter[str] = Counter()
+        self.sequence_before = 0
         self.sequence = 0
 
     async def state(self, investigation_id: str) -> StateRecord | None:

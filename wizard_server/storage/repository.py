@@ -146,6 +146,8 @@ class Repository:
         changes = list(batch.changes())
         if not changes:
             return
+        sequence = self._queries["active.sequence"]
+        batch.sequence_before = (await connection.fetch_all(sequence))[0]["value"]
         gone = [base for base, head in changes if base is not None and head is None]
         deletes = [{"investigation_id": base.investigation_id, "base_version": base.version} for base in gone]
         await self._run(connection, "states.delete", deletes)

@@ -79,6 +79,7 @@ class StateStore:
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
         self._touched: dict[str, str] = {}
         self._data_version: int | None = None
+        self._sequence: int | None = None
         self._read_since_notice: set[str] = set()
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
@@ -151,9 +152,21 @@ class StateStore:
     async def states(self, wanted: StateFilter) -> tuple[Sequence[dict[str, Any]], int]:
         """See `Store`."""
         rows, total = await self._read(lambda reader: self._repository.states(reader, wanted))
-        for row in rows:
-            row["last_accessed"] = self._touched.get(row["investigation_id"], row["last_accessed"])
+        self._overlay(rows)
         return rows, total
+
+    def _overlay(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Put into `rows` what was touched and is not written yet."""
+        for row in rows:
+            row["last_accessed"] = self.last_accessed(row["investigation_id"]) or row["last_accessed"]
+
+    def _seen(self, page: ActivePage) -> ActivePage:
+        self._overlay(page.rows)
+        return page
+
+    def last_accessed(self, investigation_id: str) -> str | None:
+        """Return when somebody looked at the state, as far as that is not written yet."""
+        return self._touched.get(investigation_id)
 
     async def history(self, wanted: HistoryFilter) -> tuple[Sequence[AuditEntry], int]:
         """See `Store`."""
@@ -183,11 +196,11 @@ class StateStore:
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:
         """See `Store`."""
-        return await self._read(lambda reader: self._active.page(reader, wanted))
+        return self._seen(await self._read(lambda reader: self._active.page(reader, wanted)))
 
     async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """See `Store`."""
-        return await self._read(lambda reader: self._active.since(reader, wanted, cursor))
+        return self._seen(await self._read(lambda reader: self._active.since(reader, wanted, cursor)))
 
     async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
         """See `Store`."""
@@ -220,10 +233,19 @@ class StateStore:
                 self._touched.pop(key, None)
             else:
                 self._cache.put(record)
+        self._check_sequence(batch, written=bool(heads))
         for key, owner, record in heads:
             told = entries[key]
             instant = datetime.fromisoformat(told[-1].timestamp)
             self._publish(StateEvent(key, record, told, owner, batch.sequence, instant))
+
+    def _check_sequence(self, batch: Batch, *, written: bool) -> None:
+        """Have dashboards look again when another process took a place in the order just before this commit."""
+        if not written:
+            return
+        if self._sequence not in (None, batch.sequence_before):
+            self._refresh()
+        self._sequence = batch.sequence
 
     def _forget(self) -> None:
         self._loads.clear()

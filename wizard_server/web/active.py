@@ -21,7 +21,7 @@ from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
 from wizard_server.web.responses import json_response
 
-_FOREVER = "9999"
+_FOREVER = "9999-12-31T23:59:59.999Z"
 _MOST_QUIET = 1000
 _TAG = re.compile(r'(?:W/)?"list-([0-9]{1,18})"')
 
@@ -59,8 +59,11 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         page = await store.active_since(asked.wanted, asked.cursor)
         if page.cursor < asked.cursor:
             return _answer(request, asked, await store.active(asked.wanted), reset=True)
-        if page.rows or page.removed or not asked.seconds or not hub.may_park(caller.user_id):
+        if page.rows or page.removed or not asked.seconds:
             return _answer(request, asked, page)
+        if not hub.may_park(caller.user_id):
+            return _answer(request, asked, page, crowded=True)
+        waiter.known_up_to(page.cursor)
         seconds = min(with_jitter(asked.seconds), await _until_quiet(request, asked.wanted, now))
         end = await hub.park_list(waiter, caller.user_id, seconds)
         page = await _woken(request, asked, waiter, page.cursor, now)
@@ -71,7 +74,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
 
 def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     parameters = query(request, ActiveQuery)
-    tag = _TAG.fullmatch(request.headers.get("If-None-Match", "")) if parameters.cursor is None else None
+    tag = _TAG.search(request.headers.get("If-None-Match", "")) if parameters.cursor is None else None
     wanted = ActiveFilter(
         user_id=None if caller.may_see(None) else caller.user_id,
         status=parameters.status,
@@ -116,13 +119,16 @@ def _told(events: Iterable[StateEvent], cursor: int) -> ActivePage:
     return ActivePage(rows, [key for key, record in newest.items() if record is None], len(rows), cursor)
 
 
-def _answer(request: web.Request, asked: _Dashboard, page: ActivePage, *, reset: bool = False) -> web.Response:
+def _answer(
+    request: web.Request, asked: _Dashboard, page: ActivePage, *, reset: bool = False, crowded: bool = False
+) -> web.Response:
     now = request.app[CLOCK]() if asked.seconds else instant(request)
+    load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
     headers = {
-        **asked.headers,
         "ETag": f'"list-{page.cursor}"',
         "Cache-Control": "no-store",
-        "X-Recommended-Interval": str(intervals(request).under(request.app[HUB].load).normal_ms),
+        "X-Recommended-Interval": str(intervals(request).under(load).normal_ms),
+        **({} if crowded else asked.headers),
     }
     if asked.by_header and not page.rows and not page.removed and not reset:
         return web.Response(status=304, headers=headers)

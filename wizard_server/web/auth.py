@@ -85,7 +85,8 @@ def _token(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token
-    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+    upgrades = request.headers.get("Upgrade", "").lower() == "websocket"
+    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if upgrades else ():
         if protocol.strip().startswith(TOKEN_PROTOCOL):
             return protocol.strip().removeprefix(TOKEN_PROTOCOL)
     raise InvalidTokenError("send a token: Authorization: Bearer <token>")

@@ -15,11 +15,12 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import changes_after, linked
 from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import TooManyConnectionsError
+from wizard_server.errors import HistoryGoneError, TooManyConnectionsError
 from wizard_server.events import WaitEnd, Waiter
 from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
 
-_CHUNK = 100
+# How many changes are read ahead for one reader: what it does not take stays in memory.
+_CHUNK = 4
 
 
 class End(Enum):
@@ -29,6 +30,8 @@ class End(Enum):
     STALLED = auto()
     DELETED = auto()
     DRAINING = auto()
+    UNAVAILABLE = auto()
+    SYNC = auto()
 
 
 class Follower:
@@ -42,6 +45,16 @@ class Follower:
         self.investigation_id = investigation_id
         self.version = 0
         self._stalls_in = math.inf
+        self._sync_asked = False
+
+    def sync(self) -> None:
+        """Have `next` return `End.SYNC`, in its turn: the reader wants the whole state."""
+        self._sync_asked = True
+        self._waiter.wake()
+
+    def _take_sync(self) -> bool:
+        asked, self._sync_asked = self._sync_asked, False
+        return asked
 
     async def state(self) -> StateRecord:
         """Return the current state and go on from its version; raises as `WizardService.read`."""
@@ -60,11 +73,13 @@ class Follower:
     async def next(self) -> Sequence[AuditEntry] | End:
         """Return the next changes in their order, as soon as there are any.
 
-        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have just gone quiet.
-
-        Raises `HistoryGoneError` when no kept chain of changes leads on from the reader's version.
+        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have just gone quiet, `End.SYNC` that
+        the reader needs the whole state: it asked for it, or no kept chain of changes leads on from its version.
+        Raises as `WizardService.read`.
         """
         record = await self._read()
+        if self._take_sync():
+            return End.SYNC
         if record.version != self.version:
             return await self._missed(record)
         end = await self._app[HUB].next_event(
@@ -72,6 +87,8 @@ class Follower:
         )
         if end is WaitEnd.DRAINING:
             return End.DRAINING
+        if end is WaitEnd.TIMEOUT and self._take_sync():
+            return End.SYNC
         if end is WaitEnd.TIMEOUT:
             return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
         if end.record is None or not self._caller.may_see(end.record.user_id):
@@ -82,8 +99,11 @@ class Follower:
         self.version = chain[-1].version or 0
         return chain
 
-    async def _missed(self, record: StateRecord) -> Sequence[AuditEntry]:
-        found = await changes_after(self._app[STORE], record, self.version, _CHUNK)
+    async def _missed(self, record: StateRecord) -> Sequence[AuditEntry] | End:
+        try:
+            found = await changes_after(self._app[STORE], record, self.version, _CHUNK)
+        except HistoryGoneError:
+            return End.SYNC
         self.version = found.to_version
         return found.entries
 
@@ -95,5 +115,7 @@ async def following(request: web.Request, caller: Caller, investigation_id: str)
     limit = request.app[CONFIG].polling.max_push_per_user
     with hub.subscribe(investigation_id) as waiter, hub.pushing(caller.user_id, limit) as admitted:
         if not admitted:
-            raise TooManyConnectionsError(f"a user has at most {limit} open event streams and WebSockets")
+            raise TooManyConnectionsError(
+                f"no room for another open connection; a user has at most {limit} event streams and WebSockets"
+            )
         yield Follower(request, caller, investigation_id, waiter)

@@ -11,14 +11,14 @@ from http import HTTPStatus
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError, ValidationFailedError
+from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError
 from wizard_server.web import problems
 from wizard_server.web.compression import accepts_gzip
+from wizard_server.web.requests import idempotency_key
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
 _OVERHEAD_BYTES = 1024
-_MAX_KEY = 255
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 
@@ -51,9 +51,7 @@ class IdempotencyStore:
         Raises `IdempotencyMismatchError` when the key came with another request. The handler runs to its end even when
         the client goes away meanwhile: that is when the client will ask again.
         """
-        key = request.headers["Idempotency-Key"]
-        if not 0 < len(key) <= _MAX_KEY or not key.isascii() or not key.isprintable():
-            raise ValidationFailedError.of("Idempotency-Key", "must be 1 to 255 printable ASCII characters", "pattern")
+        key = idempotency_key(request) or ""
         fingerprint = await _fingerprint(request)
         self._expire()
         entry = self._entries.get((caller.user_id, key))

@@ -1,7 +1,8 @@
 """``/api/v1/polling``: the long-poll, and how the server fares (contract 5)."""
 
+import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.polling import Intervals, Until, Wait
 from wizard_server.domain.ports import StateEvent
+from wizard_server.domain.rules import is_running
 from wizard_server.domain.state import FIELDS, StateRecord
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.events import Hub, WaitEnd, Waiter
@@ -89,35 +91,61 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         with request.app[HUB].subscribe(investigation_id) as waiter:
             outcome = await _park(request, caller, investigation_id, asked, waiter)
     else:
-        now = instant(request)
-        record = await request.app[SERVICE].read(caller, investigation_id, now)
-        outcome = _Outcome(record, now, asked.wait.arriving_at(record))
+        outcome = await _read(request, caller, investigation_id, asked)
     return _answer(request, asked, outcome)
+
+
+async def _read(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll) -> _Outcome:
+    """Return the state as it is; that the client is wrong about its agents' silence is news."""
+    now = instant(request)
+    record = await request.app[SERVICE].read(caller, investigation_id, now)
+    quiet = request.app[RULES].has_stalled(record, now)
+    return _Outcome(record, now, asked.wait.arriving_at(record), news=asked.stalled not in (None, quiet))
 
 
 async def _park(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll, waiter: Waiter) -> _Outcome:
     """Read, and wait where what was read is no news; the subscription stands already, so nothing falls in between."""
-    service, hub, rules, now = request.app[SERVICE], request.app[HUB], request.app[RULES], instant(request)
-    record = await service.read(caller, investigation_id, now)
-    wait = asked.wait.arriving_at(record)
-    quiet = rules.is_stalled(record.wizard_step, record.status, record.updated_at, now)
-    if asked.stalled not in (None, quiet):
-        return _Outcome(record, now, wait, news=True)
-    if wait.satisfied(record):
-        return _Outcome(record, now, wait)
-    if not hub.may_park(caller.user_id):
-        return _Outcome(record, now, wait, crowded=True)
-    stalls_in = rules.stalls_in(record, now)
-    seconds = min(with_jitter(asked.seconds), stalls_in)
-    end = await hub.park(waiter, caller.user_id, wait.satisfied, seconds)
+    first = await _read(request, caller, investigation_id, asked)
+    if first.news or first.wait.satisfied(first.record):
+        return first
+    if not request.app[HUB].may_park(caller.user_id):
+        return replace(first, crowded=True)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + with_jitter(asked.seconds)
+    outcome: _Outcome | None = None
+    record, now = first.record, first.now
+    while outcome is None:
+        left = max(deadline - loop.time(), 0)
+        outcome, record, now = await _wait_once(request, caller, waiter, first.wait, record, now, left)
+    return outcome
+
+
+async def _wait_once(
+    request: web.Request, caller: Caller, waiter: Waiter, wait: Wait, record: StateRecord, now: datetime, left: float
+) -> tuple[_Outcome | None, StateRecord, datetime]:
+    """Wait `left` seconds at most; return the outcome, or None and the record and instant from which to wait on.
+
+    Going quiet is no version, and yet all who watch are told; so the wait is cut where `record` would go quiet, and
+    goes on when the agents were heard of meanwhile by a change that is none for this client.
+    """
+    service, rules = request.app[SERVICE], request.app[RULES]
+    quiet, stalls_in = rules.has_stalled(record, now), rules.stalls_in(record, now)
+
+    def wants(newer: StateRecord) -> bool:
+        return wait.satisfied(newer) or quiet or is_running(newer) != is_running(record)
+
+    end = await request.app[HUB].park(waiter, caller.user_id, wants, min(left, stalls_in))
     if isinstance(end, StateEvent):
         if end.record is None or not caller.may_see(end.record.user_id):
-            raise await service.absence(caller, investigation_id)
-        return _Outcome(end.record, end.instant, wait)
+            raise await service.absence(caller, record.investigation_id)
+        heard = quiet and not rules.has_stalled(end.record, end.instant)
+        told = _Outcome(end.record, end.instant, wait, news=heard)
+        return told if heard or wait.satisfied(end.record) else None, end.record, end.instant
     later = request.app[CLOCK]()
-    record = await service.read(caller, investigation_id, later)
-    went_quiet = end is WaitEnd.TIMEOUT and seconds == stalls_in
-    return _Outcome(record, later, wait, news=went_quiet, draining=end is WaitEnd.DRAINING)
+    record = await service.read(caller, record.investigation_id, later)
+    news = not quiet and end is WaitEnd.TIMEOUT and rules.has_stalled(record, later)
+    told = _Outcome(record, later, wait, news=news, draining=end is WaitEnd.DRAINING)
+    return told if news or told.draining or left <= stalls_in else None, record, later
 
 
 def _asked(request: web.Request) -> _Poll:

@@ -96,6 +96,8 @@ def from_error(request: web.Request, error: RequestError) -> web.Response:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = retry_after()
+    if status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+        headers["Accept-Patch"] = ", ".join(error.extra.get("accepted", ()))
     if "current" in error.extra:
         headers["ETag"] = f'"version-{error.extra["version"]}"'
     return problem(request, status, error.code, error.message, extra=error.extra, headers=headers)

@@ -20,6 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
 JSON = "application/json"
+_MAX_KEY = 255
 PATCH_TYPES: Mapping[str, Callable[[Any], Update]] = {
     JSON: FieldUpdate.of,
     "application/merge-patch+json": MergePatch.of,
@@ -47,7 +48,8 @@ async def read_body(request: web.Request, *accepted: str) -> Any:
     """
     if request.content_type not in accepted:
         raise UnsupportedMediaTypeError(
-            f"Content-Type {request.headers.get('Content-Type', '(none)')} is not one of {', '.join(accepted)}"
+            f"Content-Type {request.headers.get('Content-Type', '(none)')} is not one of {', '.join(accepted)}",
+            accepted=list(accepted),
         )
     return parse_json(await request.read())
 
@@ -72,13 +74,24 @@ def precondition(request: web.Request, version: int | None = None) -> Preconditi
     return Precondition(None if tags.anything else tags.versions, tags.anything, version)
 
 
-def origin(request: web.Request, caller: Caller) -> Origin:
-    """Return over what a change comes: ``X-Audit-Source``, else SYSTEM for agents and USER for everybody else."""
+def origin(request: web.Request, caller: Caller, *, from_agent: bool = False) -> Origin:
+    """Return over what a change comes: ``X-Audit-Source``, else SYSTEM for agents and USER for everybody else.
+
+    `from_agent` says that only agents make such a request, whatever scopes the caller has.
+    """
     named = request.headers.get("X-Audit-Source")
     if named is not None and named not in AuditSource.__members__:
         raise ValidationFailedError.of("X-Audit-Source", f"must be one of {', '.join(AuditSource)}", "enum")
-    default = AuditSource.SYSTEM if caller.is_agent else AuditSource.USER
-    return Origin(instant(request), named or default.value, request.headers.get("Idempotency-Key"))
+    default = AuditSource.SYSTEM if caller.is_agent or from_agent else AuditSource.USER
+    return Origin(instant(request), named or default.value, idempotency_key(request))
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the ``Idempotency-Key``, None without one; raise `ValidationFailedError` for one that is none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and (not 0 < len(key) <= _MAX_KEY or not key.isascii() or not key.isprintable()):
+        raise ValidationFailedError.of("Idempotency-Key", "must be 1 to 255 printable ASCII characters", "pattern")
+    return key
 
 
 def preferences(request: web.Request) -> dict[str, str]:

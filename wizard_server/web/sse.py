@@ -9,7 +9,7 @@ from aiohttp import web
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import change
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import HistoryGoneError, RequestError, ValidationFailedError
+from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
@@ -32,6 +32,8 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     async with following(request, caller, investigation_id) as follower:
         record = await follower.state()
         response = web.StreamResponse(headers=_HEADERS)
+        if request.method == "HEAD":
+            return web.Response(headers=_HEADERS)
         response.enable_chunked_encoding()
         await response.prepare(request)
         sender = _Sender(response, request)
@@ -42,6 +44,8 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             else:
                 follower.version = last
             await _follow(request, follower, sender)
+        except ConnectionError:
+            logger.debug("client went away", extra={"investigation_id": investigation_id})
         except TimeoutError:
             logger.info("slow reader cut off", extra={"investigation_id": investigation_id, "transport": "sse"})
             if request.transport is not None:
@@ -53,15 +57,15 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
     while True:
         try:
             found = await follower.next()
-        except HistoryGoneError:
-            await sender.send(_state(request, await follower.state()))
-            continue
+            if found in (End.STALLED, End.SYNC):
+                await sender.send(_state(request, await follower.state()))
+                continue
+        except StorageUnavailableError:
+            found = End.UNAVAILABLE
         except RequestError:
             found = End.DELETED
         if found is End.IDLE:
             await sender.send(b": heartbeat\n\n")
-        elif found is End.STALLED:
-            await sender.send(_state(request, await follower.state()))
         elif isinstance(found, End):
             await sender.send(_event("closed", None, orjson.dumps({"reason": found.name.lower()})))
             return

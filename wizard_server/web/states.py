@@ -16,7 +16,7 @@ from wizard_server.domain.models import (
     WizardStateCreate,
     WizardStep,
 )
-from wizard_server.domain.origin import Precondition
+from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.ports import StateFilter
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
@@ -133,14 +133,20 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     """Change a wizard state."""
     investigation_id = path_identifier(request)
     change = await read_update(request)
-    return await _changed(request, caller, investigation_id, change, precondition(request, change.version))
+    based_on = precondition(request, change.version)
+    return await _changed(request, caller, investigation_id, change, based_on, origin(request, caller))
 
 
 async def _changed(
-    request: web.Request, caller: Caller, investigation_id: str, change: Update, based_on: Precondition | None
+    request: web.Request,
+    caller: Caller,
+    investigation_id: str,
+    change: Update,
+    based_on: Precondition | None,
+    author: Origin,
 ) -> web.Response:
     service = request.app[SERVICE]
-    outcome = await service.update(caller, investigation_id, change, based_on, origin(request, caller))
+    outcome = await service.update(caller, investigation_id, change, based_on, author)
     if preferences(request).get("return") == "minimal":
         return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
     now = instant(request)
@@ -153,7 +159,7 @@ async def report_progress(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     report = await read_model(request, ProgressReport)
     change = ProgressUpdate(report, request.app[CONFIG].state.max_log_lines)
-    return await _changed(request, caller, investigation_id, change, None)
+    return await _changed(request, caller, investigation_id, change, None, origin(request, caller, from_agent=True))
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:

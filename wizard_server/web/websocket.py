@@ -1,6 +1,7 @@
 """``/ws/investigation/{id}``: the same changes over a WebSocket (contract 6)."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -13,7 +14,7 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.history import change
 from wizard_server.domain.models import Schema
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import HistoryGoneError, RequestError
+from wizard_server.errors import RequestError, StorageUnavailableError
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
@@ -25,7 +26,11 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 64 * 1024
 CLOSE_SECONDS = 1.0
 SLOW_READER = 4008
-_CLOSES = {End.DELETED: (4004, "deleted"), End.DRAINING: (WSCloseCode.GOING_AWAY, "going away")}
+_CLOSES = {
+    End.DELETED: (4004, "deleted"),
+    End.DRAINING: (WSCloseCode.GOING_AWAY, "going away"),
+    End.UNAVAILABLE: (WSCloseCode.TRY_AGAIN_LATER, "try again later"),
+}
 
 
 class SocketQuery(Schema):
@@ -76,6 +81,7 @@ class _Session:
         self._socket = socket
         self._follower = follower
         self._sending = asyncio.Lock()
+        self._ending: tuple[int, str] | None = None
 
     async def run(self) -> None:
         """Follow and listen until either ends; raises `TimeoutError` for a reader that does not read."""
@@ -90,23 +96,25 @@ class _Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if self._ending is not None:  # nobody reads any more, so `close` waits for the client's close frame
+            with contextlib.suppress(ConnectionError):
+                await self._close(*self._ending)
 
     async def _follow(self) -> None:
         while True:
             try:
                 found = await self._follower.next()
-            except HistoryGoneError:
-                await self.send_state("state_sync", await self._follower.state())
-                continue
+                if found in (End.STALLED, End.SYNC):
+                    await self.send_state("state_sync", await self._follower.state())
+                    continue
+            except StorageUnavailableError:
+                found = End.UNAVAILABLE
             except RequestError:
                 found = End.DELETED
             if found is End.IDLE:
                 await self.send("heartbeat", {})
-            elif found is End.STALLED:
-                await self.send_state("state_sync", await self._follower.state())
             elif isinstance(found, End):
-                code, reason = _CLOSES[found]
-                await self._close(code, reason)
+                self._ending = _CLOSES[found]
                 return
             else:
                 for entry in found:
@@ -118,7 +126,7 @@ class _Session:
             if kind == "heartbeat":
                 await self.send("heartbeat", {})
             elif kind == "sync":
-                await self.send_state("state_sync", await self._follower.state())
+                self._follower.sync()
             elif kind != "acknowledgment":
                 await self._close(WSCloseCode.POLICY_VIOLATION, "expected heartbeat, acknowledgment or sync")
                 return
