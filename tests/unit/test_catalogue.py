@@ -59,7 +59,7 @@ def test_a_catalogue_keeps_the_schemas_as_they_are_written(tmp_path: Path) -> No
     assert list(catalogue.schemas.items()) == list(schemas.items())
 
 
-@pytest.mark.parametrize("number", ["99999999999999999999", "1e300", "-0.0"])
+@pytest.mark.parametrize("number", ["1e300", "-0.0"])
 def test_what_is_taken_can_be_sent_to_clients(tmp_path: Path, number: str) -> None:
     catalogue = load_catalogue(written(tmp_path, b'{"device_graph": {"maximum": %s}}' % number.encode()))
     assert catalogue is not None

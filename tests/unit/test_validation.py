@@ -93,7 +93,7 @@ def test_a_rule_of_ours_is_told_without_the_library_s_prefix() -> None:
     errors = refused(WizardStateUpdate, {"settings": factories.settings(time_range=span, name=" ")})
     assert {error["field"]: error["message"] for error in errors} == {
         "settings.name": "must not be blank",
-        "settings.time_range": "end time must be after start time",
+        "settings.time_range.end": "end time must be after start time",
     }
 
 

@@ -145,7 +145,7 @@ async def test_a_creation_for_another_user_needs_the_agents_scope(client: Client
                     time_range={"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}
                 )
             },
-            "settings.time_range",
+            "settings.time_range.end",
         ),
     ],
 )

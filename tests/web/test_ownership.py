@@ -62,7 +62,7 @@ async def ask(client: Client, request: str, investigation_id: str) -> Answer:
 
 
 def comparable(answer: Answer, investigation_id: str) -> tuple[int, dict[str, str], Any]:
-    headers = {name: value for name, value in answer.headers.items() if name != "Date"}
+    headers = {name: value.replace(investigation_id, "ID") for name, value in answer.headers.items() if name != "Date"}
     body = json.loads(answer.text.replace(investigation_id.encode(), b"ID"))
     del body["timestamp"]
     return answer.status, headers, body

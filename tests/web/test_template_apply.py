@@ -108,7 +108,7 @@ async def test_overrides_are_merged_over_the_settings(client: Client, overrides:
     [
         ({"entities": []}, {"overrides.entities"}),
         ({"name": None}, {"overrides.name"}),
-        ({"time_range": {"end": "2025-01-01T00:00:00Z"}}, {"overrides.time_range"}),
+        ({"time_range": {"end": "2025-01-01T00:00:00Z"}}, {"overrides.time_range.end"}),
         ({"colour": "red", "tools": [{"enabled": True}]}, {"overrides.colour", "overrides.tools.0.tool_name"}),
         ({"entities": {"0": None}}, {"overrides.entities"}),
     ],

@@ -157,7 +157,8 @@ def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
             yield {"op": "remove", "path": f"{pointer}/{_escaped(key)}"}
     for key, value in current.items():
         if key not in inside:
-            operation = "replace" if key in previous else "add"
+            # "-" is a key like any other, but libraries take it for the end of an array; adding replaces as well.
+            operation = "replace" if key in previous and key != "-" else "add"
             yield {"op": operation, "path": f"{pointer}/{_escaped(key)}", "value": value}
 
 

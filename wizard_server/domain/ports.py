@@ -97,13 +97,15 @@ class ActiveFilter:
 class ActivePage:
     """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
 
-    `total` counts what matches the filter; in an answer about changes, what it holds.
+    `total` counts what matches the filter; in an answer about changes, what it holds. Who has a cursor below `floor`
+    needs the whole list: something was done by hand that no change tells.
     """
 
     rows: Sequence[dict[str, Any]]
     removed: Sequence[str]
     total: int
     cursor: int
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,8 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
     return Draft(record, parts)
 
 
-def summary(record: StateRecord) -> dict[str, Any]:
-    """Return `record` as one row of a dashboard."""
+def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
+    """Return `record` as one row of a dashboard; `last_accessed` is newer than what the record knows, or None."""
     document = record.document()
     settings, progress = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS[:2]))
     return {
@@ -116,7 +116,7 @@ def summary(record: StateRecord) -> dict[str, Any]:
         "version": record.version,
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "last_accessed": record.last_accessed,
+        "last_accessed": last_accessed or record.last_accessed,
         "overall_progress": progress.get("overall_progress"),
         "current_phase": progress.get("current_phase"),
     }

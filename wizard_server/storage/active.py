@@ -33,14 +33,19 @@ class ActiveRepository:
 
     async def page(self, connection: Connection, wanted: ActiveFilter) -> ActivePage:
         """Return one page, and a place up to which it is complete: read first, so that nothing falls in between."""
-        cursor = await connection.fetch_all(self._queries["active.sequence"])
+        cursor, floor = await self._sequence(connection)
         rows = await self._ask(connection, "page", wanted)
         total = await self._ask(connection, "count", wanted)
-        return ActivePage([_summary(row) for row in rows], [], total[0]["total"], cursor[0]["value"])
+        return ActivePage([_summary(row) for row in rows], [], total[0]["total"], cursor, floor)
+
+    async def _sequence(self, connection: Connection) -> tuple[int, int]:
+        """Return the place of the newest change in the order of all, and the one below which lists are outdated."""
+        row = (await connection.fetch_all(self._queries["active.sequence"]))[0]
+        return row["value"], row["floor"]
 
     async def since(self, connection: Connection, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """Return what changed and what was removed after `cursor`, up to a place that the answer names."""
-        newest = (await connection.fetch_all(self._queries["active.sequence"]))[0]["value"]
+        newest, floor = await self._sequence(connection)
         changed = await self._ask(connection, "changed", wanted, cursor=cursor, limit=_MOST)
         removed = await self._ask(connection, "removed", wanted, cursor=cursor, limit=_MOST)
         for rows in (changed, removed):
@@ -48,7 +53,7 @@ class ActiveRepository:
                 newest = min(newest, rows[-1]["change_seq"] - 1)
         summaries = [_summary(row) for row in changed if row["change_seq"] <= newest]
         gone = [row["investigation_id"] for row in removed if row["change_seq"] <= newest]
-        return ActivePage(summaries, gone, len(summaries), newest)
+        return ActivePage(summaries, gone, len(summaries), newest, floor)
 
     async def quiet(
         self, connection: Connection, wanted: ActiveFilter, *, after: str, until: str, limit: int

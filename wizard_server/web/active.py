@@ -15,6 +15,7 @@ from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
 from wizard_server.domain.state import summary
 from wizard_server.events import ListWaiter, WaitEnd
+from wizard_server.storage.store import StateStore
 from wizard_server.web.keys import CLOCK, HUB, RULES, STORE, instant
 from wizard_server.web.polling import asked_seconds, intervals, with_jitter
 from wizard_server.web.problems import retry_after
@@ -57,7 +58,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     with hub.subscribe_list(asked.wanted.user_id) as waiter:
         now = instant(request)
         page = await store.active_since(asked.wanted, asked.cursor)
-        if page.cursor < asked.cursor:
+        if _is_outdated(asked.cursor, page):
             return _answer(request, asked, await store.active(asked.wanted), reset=True)
         if page.rows or page.removed or not asked.seconds:
             return _answer(request, asked, page)
@@ -67,9 +68,16 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         seconds = min(with_jitter(asked.seconds), await _until_quiet(request, asked.wanted, now))
         end = await hub.park_list(waiter, caller.user_id, seconds)
         page = await _woken(request, asked, waiter, page.cursor, now)
+    if _is_outdated(asked.cursor, page):
+        return _answer(request, asked, await store.active(asked.wanted), reset=True)
     if end is WaitEnd.DRAINING:
         asked.headers["Retry-After"] = retry_after()
     return _answer(request, asked, page)
+
+
+def _is_outdated(cursor: int, page: ActivePage) -> bool:
+    """Whether what changed does not lead on from the client's list: a restored backup, or what no change tells."""
+    return page.cursor < cursor or cursor < page.floor
 
 
 def _asked(request: web.Request, caller: Caller) -> _Dashboard:
@@ -106,16 +114,16 @@ async def _woken(
     if waiter.outdated:
         return await store.active_since(asked.wanted, cursor)
     if waiter.events:
-        return _told(waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
+        return _told(store, waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
     quiet = request.app[RULES].stalled_after
     after, until = to_wire(arrived - quiet), to_wire(request.app[CLOCK]() - quiet)
     rows = await store.quiet(asked.wanted, after=after, until=until, limit=_MOST_QUIET)
     return ActivePage(rows, [], len(rows), cursor)
 
 
-def _told(events: Iterable[StateEvent], cursor: int) -> ActivePage:
+def _told(store: StateStore, events: Iterable[StateEvent], cursor: int) -> ActivePage:
     newest = {event.investigation_id: event.record for event in events}
-    rows = [summary(record) for record in newest.values() if record is not None]
+    rows = [summary(record, store.last_accessed(key)) for key, record in newest.items() if record is not None]
     return ActivePage(rows, [key for key, record in newest.items() if record is None], len(rows), cursor)
 
 
@@ -138,12 +146,7 @@ def _answer(
     left = [row["investigation_id"] for row in page.rows if delta and not _matches(row, asked.wanted)]
     body: dict[str, Any] = {
         "investigations": [
-            {
-                **row,
-                "stale": rules.is_stale(row["updated_at"], now),
-                "stalled": rules.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now),
-            }
-            for row in shown
+            {**row, **rules.marks(row["wizard_step"], row["status"], row["updated_at"], now)} for row in shown
         ],
         "total": len(shown) if delta else page.total,
         "limit": asked.wanted.limit,
@@ -151,7 +154,7 @@ def _answer(
         "timestamp": to_wire(now),
         "cursor": page.cursor,
     }
-    if delta:
+    if asked.cursor is not None:
         body["removed"] = [*page.removed, *left]
     if reset:
         body["reset"] = True

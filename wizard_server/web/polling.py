@@ -111,13 +111,14 @@ async def _park(request: web.Request, caller: Caller, investigation_id: str, ask
     if not request.app[HUB].may_park(caller.user_id):
         return replace(first, crowded=True)
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + with_jitter(asked.seconds)
-    outcome: _Outcome | None = None
+    left = with_jitter(asked.seconds)
+    deadline = loop.time() + left
     record, now = first.record, first.now
-    while outcome is None:
-        left = max(deadline - loop.time(), 0)
+    while True:
         outcome, record, now = await _wait_once(request, caller, waiter, first.wait, record, now, left)
-    return outcome
+        if outcome is not None:
+            return outcome
+        left = max(deadline - loop.time(), 0)
 
 
 async def _wait_once(

@@ -76,7 +76,10 @@ CREATE TABLE change_sequence (
     -- Always 1: there is one row.
     id INTEGER PRIMARY KEY CONSTRAINT ck_change_sequence_one CHECK (id = 1),
     -- The place of the newest change.
-    value INTEGER NOT NULL CONSTRAINT ck_change_sequence_value CHECK (value >= 0)
+    value INTEGER NOT NULL CONSTRAINT ck_change_sequence_value CHECK (value >= 0),
+    -- The place up to which something was done by hand that no change tells: an investigation was removed, or handed
+    -- over to another user. Whoever shows a list from before reads the whole of it again.
+    floor INTEGER DEFAULT 0 NOT NULL
 );
 
 INSERT INTO change_sequence (id, value) VALUES (1, 0);
@@ -465,6 +468,19 @@ BEGIN
         WHERE a.investigation_id = OLD.investigation_id
     ))
     WHERE id = OLD.investigation_id;
+END;
+
+CREATE TRIGGER trg_investigations_deleted
+AFTER DELETE ON investigations
+BEGIN
+    UPDATE change_sequence SET value = value + 1, floor = value + 1;
+END;
+
+CREATE TRIGGER trg_states_handed_over
+AFTER UPDATE OF user_id ON investigation_states
+WHEN NEW.user_id IS NOT OLD.user_id
+BEGIN
+    UPDATE change_sequence SET value = value + 1, floor = value + 1;
 END;
 
 -- A row written by hand takes the next place in the order of changes; the server names the place itself.

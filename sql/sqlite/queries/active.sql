@@ -1,6 +1,6 @@
 -- name: active.sequence
--- The place of the newest change in the order of all.
-SELECT value FROM change_sequence;
+-- The place of the newest change in the order of all, and the one below which lists are outdated.
+SELECT value, floor FROM change_sequence;
 
 -- name: active.next
 -- Takes the next place in the order of all changes.
