@@ -63,11 +63,11 @@ async def changes_after(store: Store, record: StateRecord, since: int, limit: in
     gone = HistoryGoneError(f"the changes of {record.investigation_id} after version {since} are outside the history")
     if since > record.version or record.newest_version > record.version:
         raise gone
-    found = await store.entries_after(record.investigation_id, since, limit + 1)
-    entries = [entry for entry in found if (entry.version or 0) <= record.version][:limit]
+    found = await store.entries_after(record.investigation_id, since, limit)
+    entries = [entry for entry in found if (entry.version or 0) <= record.version]
     chain = linked(since, entries)
     position = (chain[-1].version or 0) if chain else since
-    if len(chain) < len(entries) or (position < record.version and len(entries) < limit):
+    if len(chain) < len(entries) or (position < record.version and len(found) < limit):
         raise gone
     return Changes(since, position, chain, has_more=position < record.version)
 

@@ -20,7 +20,7 @@ from wizard_server.events import WaitEnd, Waiter
 from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
 
 # How many changes are read ahead for one reader: what it does not take stays in memory.
-_CHUNK = 4
+_CHUNK = 1
 
 
 class End(Enum):
