@@ -220,3 +220,15 @@ async def test_a_stall_that_a_report_put_off_does_not_wake_a_dashboard_early(bri
     task = asyncio.create_task(ask(brisk, cursor=body["cursor"], wait=30))
     answer = await soon(task)
     assert [stalled(row) for row in answer.body["investigations"]] == [True]
+
+
+async def test_a_report_that_says_nothing_new_clears_it_without_a_version(timed: Client, clock: StoppedClock) -> None:
+    before = await report(timed, 10.0)
+    clock.move(seconds=121)
+    assert stalled(await read(timed))
+    waiting = asyncio.create_task(poll(timed, since_version=before["version"], wait=30))
+    await parked(timed)
+    assert (await report(timed, 10.0))["version"] == before["version"]
+    answer = await soon(waiting)
+    assert (answer.body["version"], stalled(answer.body["state"])) == (before["version"], False)
+    assert not stalled(await read(timed))

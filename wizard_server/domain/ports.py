@@ -233,5 +233,8 @@ class Store(Protocol):
     async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
         """Return at most `limit` running investigations that last changed after `after` and not after `until`."""
 
+    def heard(self, investigation_id: str, instant: str) -> None:
+        """Note that the agents of a state said that nothing is new: no version, and yet they are not silent."""
+
     def touch(self, investigation_id: str, instant: str) -> None:
         """Note that somebody looked at the state; written later, together with others (never a wake-up)."""

@@ -44,15 +44,16 @@ class Rules:
 
     def has_stalled(self, record: StateRecord, now: datetime) -> bool:
         """Whether `record` is running and its agents are silent for too long; see `is_stalled`."""
-        return self.is_stalled(record.wizard_step, record.status, record.updated_at, now)
+        return self.is_stalled(record.wizard_step, record.status, record.last_heard, now)
 
-    def marks(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> dict[str, bool]:
+    def marks(self, record: StateRecord, now: datetime) -> dict[str, bool]:
         """Return ``stale`` and ``stalled`` of a state, those that are true: marks of its age, not parts of it."""
-        marks = {
-            "stale": self.is_stale(updated_at, now),
-            "stalled": self.is_stalled(wizard_step, status, updated_at, now),
-        }
-        return {name: True for name, marked in marks.items() if marked}
+        return _true(stale=self.is_stale(record.updated_at, now), stalled=self.has_stalled(record, now))
+
+    def row_marks(self, row: Mapping[str, Any], now: datetime) -> dict[str, bool]:
+        """Return the same of a row of a list."""
+        stalled = self.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now)
+        return _true(stale=self.is_stale(row["updated_at"], now), stalled=stalled)
 
     def quiet_in(self, updated_at: str, now: datetime) -> float:
         """Return the seconds until a running investigation that last changed at `updated_at` counts as stalled."""
@@ -60,9 +61,9 @@ class Rules:
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:
         """Return the seconds until `record` will count as stalled; infinity when it does already, or is not running."""
-        if not is_running(record) or record.updated_at <= to_wire(now - self.stalled_after):
+        if not is_running(record) or record.last_heard <= to_wire(now - self.stalled_after):
             return math.inf
-        return self.quiet_in(record.updated_at, now)
+        return self.quiet_in(record.last_heard, now)
 
     def check_recoverable(self, record: StateRecord, now: datetime) -> None:
         """Raise `StateExpiredError` for a stale state while stale states are not recovered."""
@@ -71,6 +72,10 @@ class Rules:
                 f"{record.investigation_id} has not changed since {record.updated_at};"
                 f" state recovery is off, so reset it: wizard_step SETTINGS"
             )
+
+
+def _true(**marks: bool) -> dict[str, bool]:
+    return {name: True for name, marked in marks.items() if marked}
 
 
 def is_running(record: StateRecord) -> bool:

@@ -12,6 +12,7 @@ from wizard_server.domain.documents import Update
 from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
+from wizard_server.domain.progress import ProgressUpdate
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.states import advance
@@ -137,7 +138,10 @@ class WizardService:
                 self._check_tools(successor["settings"])
             return Outcome(self._commit(transaction, caller, record, successor, parts, origin), changed=True)
 
-        return await self._store.transact(use_case)
+        outcome = await self._store.transact(use_case)
+        if isinstance(update, ProgressUpdate) and not outcome.changed:
+            self._store.heard(investigation_id, to_wire(origin.now))
+        return outcome
 
     def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
         errors = self._rules.tool_errors(settings)
@@ -227,7 +231,7 @@ class WizardService:
     def _conflict(self, record: StateRecord, base: int, fields: Iterable[str], now: datetime) -> dict[str, Any]:
         """Return what the caller needs to decide whether to merge (contract 4, "Preconditions")."""
         changed = record.changed_since(base)
-        marks = self._rules.marks(record.wizard_step, record.status, record.updated_at, now)
+        marks = self._rules.marks(record, now)
         return {
             "current": {**record.document(), "last_accessed": record.last_accessed, **marks},
             "version": record.version,

@@ -31,7 +31,8 @@ class StateRecord:
     `body` is the JSON object that clients get, without ``last_accessed``; it is encoded once and shared by all readers.
     `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
     that the trail knows: it lies above `version` only in a row that was set back by hand. `mutation_id` is the
-    Idempotency-Key of the request that made this version. `renderings` holds other forms of the body (compressed,
+    Idempotency-Key of the request that made this version, `heard_at` when its agents last said that nothing is new
+    (kept in memory only). `renderings` holds other forms of the body (compressed,
     summary), each made once.
     """
 
@@ -48,12 +49,18 @@ class StateRecord:
     last_accessed: str | None
     body: bytes
     mutation_id: str | None = None
+    heard_at: str | None = None
     renderings: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
 
     def document(self) -> Document:
         """Return the body as a fresh JSON object."""
         document: Document = orjson.loads(self.body)
         return document
+
+    @property
+    def last_heard(self) -> str:
+        """When the state last changed or its agents last said anything."""
+        return max(self.updated_at, self.heard_at or "")
 
     def changed_since(self, version: int) -> list[str]:
         """Return the top-level fields that a version above `version` changed."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -252,6 +252,14 @@ class StateStore:
         self._cache.clear()
 
     # --- what happens beside the requests
+
+    def heard(self, investigation_id: str, instant: str) -> None:
+        """See `Store`; tells those who watch."""
+        record = self._cache.get(investigation_id)
+        if record is not None:
+            record = replace(record, heard_at=instant)
+            self._cache.put(record)
+            self._publish(StateEvent(investigation_id, record, (), record.user_id, 0, self._clock()))
 
     def touch(self, investigation_id: str, instant: str) -> None:
         """See `Store`."""

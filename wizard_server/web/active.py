@@ -145,9 +145,7 @@ def _answer(
     shown = [row for row in page.rows if not delta or _matches(row, asked.wanted)]
     left = [row["investigation_id"] for row in page.rows if delta and not _matches(row, asked.wanted)]
     body: dict[str, Any] = {
-        "investigations": [
-            {**row, **rules.marks(row["wizard_step"], row["status"], row["updated_at"], now)} for row in shown
-        ],
+        "investigations": [{**row, **rules.row_marks(row, now)} for row in shown],
         "total": len(shown) if delta else page.total,
         "limit": asked.wanted.limit,
         "offset": asked.wanted.offset,

@@ -65,6 +65,9 @@ class Follower:
     async def _read(self) -> StateRecord:
         return await self._app[SERVICE].read(self._caller, self.investigation_id, self._app[CLOCK]())
 
+    def _is_quiet(self, record: StateRecord) -> bool:
+        return self._app[RULES].has_stalled(record, self._app[CLOCK]())
+
     def _seconds(self, record: StateRecord) -> float:
         """Return how long to wait: until the next sign of life is due, or the investigation counts as stalled."""
         self._stalls_in = self._app[RULES].stalls_in(record, self._app[CLOCK]())
@@ -82,9 +85,12 @@ class Follower:
             return End.SYNC
         if record.version != self.version:
             return await self._missed(record)
-        end = await self._app[HUB].next_event(
-            self._waiter, lambda record: record.version != self.version, self._seconds(record)
-        )
+        quiet = self._is_quiet(record)
+
+        def wants(newer: StateRecord) -> bool:
+            return newer.version != self.version or (quiet and not self._is_quiet(newer))
+
+        end = await self._app[HUB].next_event(self._waiter, wants, self._seconds(record))
         if end is WaitEnd.DRAINING:
             return End.DRAINING
         if end is WaitEnd.TIMEOUT and self._take_sync():
@@ -93,6 +99,8 @@ class Follower:
             return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
         if end.record is None or not self._caller.may_see(end.record.user_id):
             return End.DELETED
+        if end.record.version == self.version:
+            return End.SYNC
         chain = linked(self.version, end.entries)
         if not chain:
             return await self._missed(end.record)

@@ -40,7 +40,7 @@ def seen(request: web.Request, record: StateRecord, now: datetime | None) -> byt
     """Return the end of a state's body: what depends on when it is read, not on its version; None: just created."""
     if now is None:
         return b'"last_accessed":null}'
-    marks = request.app[RULES].marks(record.wizard_step, record.status, record.updated_at, now)
+    marks = request.app[RULES].marks(record, now)
     return orjson.dumps({"last_accessed": to_wire(now), **marks})[1:]
 
 

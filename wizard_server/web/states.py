@@ -114,7 +114,7 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
     )
     rows, total = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
-    items = [{**row, **rules.marks(row["wizard_step"], row["status"], row["updated_at"], now)} for row in rows]
+    items = [{**row, **rules.row_marks(row, now)} for row in rows]
     return json_response(request, paginated(items, total, asked))
 
 
