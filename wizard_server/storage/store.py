@@ -283,7 +283,8 @@ class StateStore:
         if changed:
             logger.info("another process has written to the database")
             # A version that came in by a read has been told to nobody.
-            known = {key: seen for key, seen in self._cache.versions().items() if key not in self._read_since_notice}
+            versions = self._cache.versions()
+            known = {key: versions[key] for key in versions.keys() - self._read_since_notice}
             self._forget()
             await self._publish_changed(known)
         self._data_version = seen
