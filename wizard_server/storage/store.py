@@ -122,7 +122,7 @@ class StateStore:
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """See `Store`."""
-        return self._cache.get(investigation_id) or await self._load(investigation_id)
+        return self.cached(investigation_id) or await self._load(investigation_id)
 
     async def _load(self, investigation_id: str) -> StateRecord | None:
         """Read a state, once for all who ask at the same time; what a commit overtakes is not kept."""
