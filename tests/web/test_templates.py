@@ -259,3 +259,10 @@ async def test_what_belongs_to_another_answers_exactly_as_what_is_absent(
 
 async def test_an_id_that_cannot_be_one_is_a_422(client: Client) -> None:
     assert (await ask(client, "GET", f"{TEMPLATES}/a.b"))[0] == 422
+
+
+async def test_a_rule_of_the_settings_is_told_beside_what_the_schema_refuses(client: Client) -> None:
+    settings = factories.settings(name="", tools=[{"tool_name": "device_graph", "enabled": False}])
+    status, problem, _ = await ask(client, "POST", TEMPLATES, {"name": "", "settings": settings})
+    assert status == 422
+    assert {error["field"] for error in problem["errors"]} == {"name", "settings.name", "settings.tools"}

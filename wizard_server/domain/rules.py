@@ -27,12 +27,12 @@ class Rules:
     catalogue: ToolCatalogue | None
 
     def tool_errors(self, settings: Mapping[str, Any] | None, path: str = "settings") -> Sequence[FieldError]:
-        """Return what the catalogue has against the tools of valid `settings`, which stand at `path` in the request."""
+        """Return what the catalogue has against the tools of `settings`, which stand at `path` in the request."""
         return self.catalogue.errors(settings, path) if self.catalogue and settings else []
 
     def hindrances(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
         """Return what keeps an investigation with `settings` from starting."""
-        return validate_investigation_settings(settings) or self.tool_errors(settings)
+        return [*validate_investigation_settings(settings), *self.tool_errors(settings)]
 
     def is_stale(self, updated_at: str, now: datetime) -> bool:
         """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""

@@ -158,14 +158,14 @@ class TemplateService:
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
         """Return `body` as `model`, or None and everything that is wrong with it, the settings' own rules included."""
         errors = _source_errors(body) if model is TemplateCreate else []
-        request = None
+        request, cleaned = None, deepcopy(body)  # nulls go from the copy: the use case may run again
         try:
-            request = validate(model, deepcopy(body))
+            request = validate(model, cleaned)
         except ValidationFailedError as error:
             errors += [FieldError(**detail) for detail in error.extra["errors"]]
-        settings = body.get("settings") if isinstance(body, dict) else None
-        if settings is not None and not any(error.field.startswith("settings") for error in errors):
-            errors += self._rules.hindrances(settings)
+        settings = cleaned.get("settings") if isinstance(cleaned, dict) else None
+        if settings is not None:
+            errors += [error for error in self._rules.hindrances(settings) if error not in errors]
         return (None if errors else request), errors
 
     @staticmethod

@@ -9,7 +9,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from wizard_server.domain.models import InvestigationSettings
+from wizard_server.domain.validation import tools_of
 from wizard_server.errors import FieldError
 
 
@@ -28,9 +28,9 @@ class ToolCatalogue:
         return cls(value)
 
     def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
-        """Return what is wrong with the tools of valid `settings`: unknown ones, and parameters of enabled ones."""
+        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of enabled ones."""
         found: list[FieldError] = []
-        for index, tool in enumerate(InvestigationSettings.model_validate(settings).tools):
+        for index, tool in enumerate(tools_of(settings)):
             place = f"{path}.tools.{index}"
             validator = self._validators.get(tool.tool_name)
             if validator is None:

@@ -3,28 +3,41 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from wizard_server.domain.models import InvestigationSettings
+from wizard_server.domain.models import InvestigationSettings, ToolSelection
 from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
+_TOOLS = TypeAdapter(list[ToolSelection])
+
+
 def validate_investigation_settings(settings: Mapping[str, Any] | None) -> list[FieldError]:
-    """Return what keeps an investigation with these settings from starting; empty when nothing does.
+    """Return everything that keeps an investigation with these settings from starting; empty when nothing does.
 
     They may come from a row that was edited by hand, so nothing is taken for granted.
     """
     if settings is None:
         return [FieldError("settings", "settings are required to start", "required")]
+    errors: list[FieldError] = []
     try:
-        checked = InvestigationSettings.model_validate(settings)
+        InvestigationSettings.model_validate(settings)
     except ValidationError as error:
-        return field_errors(error, "settings")
-    if not any(tool.enabled for tool in checked.tools):
-        return [FieldError("settings.tools", "at least one tool must be enabled", "enabled")]
-    return []
+        errors = field_errors(error, "settings")
+    tools = tools_of(settings)
+    if tools and not any(tool.enabled for tool in tools):
+        errors.append(FieldError("settings.tools", "at least one tool must be enabled", "enabled"))
+    return errors
+
+
+def tools_of(settings: Any) -> list[ToolSelection]:
+    """Return the tools of `settings`, whatever else is wrong with them; none when the tools themselves are wrong."""
+    try:
+        return _TOOLS.validate_python(settings.get("tools") if isinstance(settings, Mapping) else None)
+    except ValidationError:
+        return []
 
 
 def validate_state_size(size_bytes: int, max_size_kb: int) -> None:
