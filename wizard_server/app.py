@@ -23,6 +23,7 @@ from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web import problems
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
+from wizard_server.web.cors import allow_origins
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.keys import (
     AUTHENTICATOR,
@@ -70,6 +71,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[AUTHENTICATOR] = _authenticator(config)
     app[IDEMPOTENCY] = IdempotencyStore()
     add_routes(app, config)
+    allow_origins(app, config.cors.allowed_origins)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_drain)

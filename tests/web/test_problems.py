@@ -235,3 +235,10 @@ async def test_no_json_patch_is_answered_with_a_500(client: Client, operations: 
     await create(client)
     headers = {"Content-Type": "application/json-patch+json"}
     assert (await send(client, "PATCH", url(), json=operations, headers=headers)).status in (200, 400, 409, 413, 422)
+
+
+async def test_the_id_of_a_request_comes_back_with_every_answer_to_it(client: Client) -> None:
+    async with client.get("/healthz", headers={"X-Request-Id": "trace-7"}) as answer:
+        assert answer.headers["X-Request-Id"] == "trace-7"
+    async with client.get("/api/v1/wizard-state/absent") as answer:
+        assert answer.headers["X-Request-Id"] == (await answer.json())["request_id"]

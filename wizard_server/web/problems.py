@@ -117,6 +117,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         response = await _answered(request, handler)
     if request.app[HUB].draining and not response.prepared:
         response.force_close()
+    if not response.prepared and ("X-Request-Id" in request.headers or _REQUEST_ID in request):
+        response.headers["X-Request-Id"] = request_id(request)
     return response
 
 
