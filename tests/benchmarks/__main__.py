@@ -4,9 +4,9 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tests.benchmarks import wire
+from tests.benchmarks import operators, wire
 
-BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {"wire": wire.run}
+BENCHMARKS: dict[str, Callable[[], Awaitable[None]]] = {"wire": wire.run, "operators": operators.run}
 
 
 async def main() -> None:
