@@ -148,6 +148,7 @@ class ListenConfig(Frozen):
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
+    receive_timeout_seconds: int = Field(default=30, ge=1, le=300)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
 
     @field_validator("workers")
@@ -194,10 +195,15 @@ class AuthConfig(Frozen):
 
 
 class RateLimitConfig(Frozen):
-    """``[rate_limit]``: per caller, a bucket of `burst` requests that refills at `requests_per_second`."""
+    """``[rate_limit]``: of one user `burst` requests at once and `requests_per_second` in the long run.
+
+    Agents have a limit of their own: one of them reports on many investigations.
+    """
 
     requests_per_second: float = Field(default=10.0, gt=0)
     burst: int = Field(default=20, ge=1)
+    agent_requests_per_second: float = Field(default=200.0, gt=0)
+    agent_burst: int = Field(default=400, ge=1)
 
 
 class CorsConfig(Frozen):
