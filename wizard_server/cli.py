@@ -11,6 +11,7 @@ from wizard_server.commands import backup as backup_command
 from wizard_server.commands import config as config_command
 from wizard_server.commands import export as export_command
 from wizard_server.commands import import_ as import_command
+from wizard_server.commands import openapi as openapi_command
 from wizard_server.commands import purge as purge_command
 from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--ttl", type=int, default=3600, help="seconds until the token expires")
 
     _add_data_commands(commands)
+
+    _command(commands, "openapi", _openapi, "print the description of the API, OpenAPI 3.1")
 
     config = _command(commands, "config", _config, "what the configuration says")
     config.add_argument("action", choices=["check"])
@@ -162,3 +165,7 @@ def _token(arguments: argparse.Namespace) -> int:
 
 def _config(arguments: argparse.Namespace) -> int:
     return config_command.check(arguments.config, as_json=arguments.json)
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    return openapi_command.write(_load(arguments))

@@ -16,6 +16,7 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -25,7 +26,10 @@ MAX_ENTITIES = 10
 MAX_TOOLS = 1000
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
-Timestamp = Annotated[datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=str, when_used="json")]
+_Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Timestamp = Annotated[
+    datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=_Written, when_used="json")
+]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 LogsDropped = Annotated[
     int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")

@@ -1,91 +1,384 @@
-"""The whole URL table: which route, who may use it, which feature it belongs to."""
+"""The whole URL table: which route, who may use it, which feature it belongs to, what it takes and answers.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+The description of the API is made from this table. What follows from the rest of a route (a body may be malformed, an
+identifier unknown, a caller without scope) is not said again: ``web.openapi.problems`` has it.
+"""
 
+from typing import Any
+
+import orjson
 from aiohttp import web
 
 from wizard_server.config import ServerConfig
-from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
-from wizard_server.errors import FeatureDisabledError
-from wizard_server.web import active, changes, frontend, history, operations, polling, sse, states, templates, websocket
+from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE
+from wizard_server.domain.models import (
+    AuditLogCreate,
+    AuditLogResponse,
+    PaginatedResponse,
+    PollingResponse,
+    TemplateApply,
+    TemplateCreate,
+    TemplateResponse,
+    TemplateUpdate,
+    WizardStateCreate,
+    WizardStateResponse,
+    WizardStateSummary,
+    WizardStateUpdate,
+)
+from wizard_server.domain.progress import ProgressReport
+from wizard_server.errors import (
+    FeatureDisabledError,
+    HistoryGoneError,
+    InvalidTransitionError,
+    MissingScopeError,
+    NotFoundError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    StateExistsError,
+    StateExpiredError,
+    StateTooLargeError,
+    TemplateExistsError,
+    TemplateLimitError,
+    TooManyConnectionsError,
+    ValidationFailedError,
+    VersionConflictError,
+)
+from wizard_server.web import (
+    active,
+    changes,
+    docs,
+    frontend,
+    history,
+    operations,
+    polling,
+    sse,
+    states,
+    templates,
+    websocket,
+)
 from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
+from wizard_server.web.openapi.answers import (
+    ActiveInvestigationsResponse,
+    Alive,
+    ChangesResponse,
+    FrontEndConfig,
+    PollingHealth,
+    Readiness,
+    ToolList,
+)
+from wizard_server.web.openapi.bodies import StateJsonPatch, StateMergePatch
+from wizard_server.web.openapi.declare import (
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    Answer,
+    AnyRoute,
+    OpenHandler,
+    OpenRoute,
+    Route,
+)
+from wizard_server.web.openapi.document import describe
+from wizard_server.web.openapi.problems import KEYED_METHODS
 
-Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
-OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+__all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
 
 READERS = (READ, AGENT, ADMIN)
 WRITERS = (WRITE, AGENT)
-_KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on."""
-
-    method: str
-    path: str
-    handler: Handler
-    scopes: tuple[str, ...]
-    features: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRoute:
-    """A route that needs no token."""
-
-    method: str
-    path: str
-    handler: OpenHandler
-    features: tuple[str, ...] = ()
-
 
 _STATE = "/api/v1/wizard-state/{investigation_id}"
 _TEMPLATE = "/api/v1/templates/{template_id}"
-ROUTES: tuple[Route | OpenRoute, ...] = (
-    Route("POST", "/api/v1/wizard-state", states.create, WRITERS),
-    Route("GET", "/api/v1/wizard-state", states.list_states, READERS),
-    Route("GET", _STATE, states.read, READERS),
-    Route("PATCH", _STATE, states.update, WRITERS),
-    Route("PUT", _STATE, states.update, WRITERS),
-    Route("DELETE", _STATE, states.delete, WRITERS),
-    Route("POST", f"{_STATE}/progress", states.report_progress, WRITERS),
-    Route("GET", f"{_STATE}/history", history.read, READERS, features=("audit_logging",)),
-    Route("POST", f"{_STATE}/history", history.append, WRITERS, features=("audit_logging",)),
-    Route("GET", "/api/v1/templates", templates.list_templates, READERS, features=("templates_enabled",)),
-    Route("POST", "/api/v1/templates", templates.create, WRITERS, features=("templates_enabled",)),
-    Route("GET", _TEMPLATE, templates.read, READERS, features=("templates_enabled",)),
-    Route("PUT", _TEMPLATE, templates.update, WRITERS, features=("templates_enabled",)),
-    Route("PATCH", _TEMPLATE, templates.update, WRITERS, features=("templates_enabled",)),
-    Route("DELETE", _TEMPLATE, templates.delete, WRITERS, features=("templates_enabled",)),
-    Route("POST", f"{_TEMPLATE}/apply", templates.apply, WRITERS, features=("templates_enabled",)),
-    Route("GET", "/api/v1/tools", frontend.tools, READERS),
-    Route("GET", "/api/v1/config", frontend.config, READERS),
-    OpenRoute("GET", "/api/v1/polling/health", polling.health, features=("polling_enabled",)),
+_POLLING = "/api/v1/polling"
+
+_TRAIL = ("audit_logging",)
+_TEMPLATES = ("templates_enabled",)
+_POLLED = ("polling_enabled",)
+
+_VERSIONED = ("ETag", "Cache-Control")
+_POLL = (*_VERSIONED, "X-Recommended-Interval", "Preference-Applied", "Retry-After")
+_STATE_ANSWER = Answer(200, "The state.", WizardStateResponse, _VERSIONED)
+_CREATED = Answer(
+    201,
+    "The new state; without a body when so preferred.",
+    WizardStateResponse,
+    (*_VERSIONED, "Location", "Preference-Applied"),
+    creates="investigation_id",
+)
+_MINIMAL = Answer(204, "Done, and no body was preferred.", headers=(*_VERSIONED, "Preference-Applied"))
+_UNCHANGED = Answer(304, "The client has it already.", headers=_VERSIONED)
+_NO_NEWS = Answer(304, "Nothing new, and the client named what it has in the header.", headers=_POLL)
+_DELETED = Answer(204, "Deleted.")
+_TEMPLATE_ANSWER = Answer(200, "The template.", TemplateResponse)
+
+_WRITES = ("X-Audit-Source", "Prefer")
+_CHANGES_STATE = (InvalidTransitionError, StateExpiredError, StateTooLargeError)
+_BASED_ON_VERSION = (PreconditionFailedError, PreconditionRequiredError)
+_FILE_HEADERS = ("ETag", "Cache-Control")
+
+
+def _change(method: str, **bodies: Any) -> Route:
+    """Return a route that changes a state."""
+    return Route(
+        method,
+        _STATE,
+        states.update,
+        WRITERS,
+        headers=("If-Match", *_WRITES),
+        bodies={JSON: WizardStateUpdate, **bodies},
+        answers=(_STATE_ANSWER, _MINIMAL),
+        errors=(*_CHANGES_STATE, *_BASED_ON_VERSION, VersionConflictError),
+    )
+
+
+def _change_template(method: str) -> Route:
+    """Return a route that changes a template."""
+    return Route(
+        method,
+        _TEMPLATE,
+        templates.update,
+        WRITERS,
+        _TEMPLATES,
+        bodies={JSON: TemplateUpdate},
+        answers=(_TEMPLATE_ANSWER,),
+        errors=(TemplateExistsError,),
+    )
+
+
+def _described_below(prefix: str) -> tuple[OpenRoute, ...]:
+    """Return the routes of the description and its page."""
+    kept = Answer(304, "The client has it already.", headers=_FILE_HEADERS)
+    page_headers = (*_FILE_HEADERS, "Content-Security-Policy")
+    of_file = Answer(200, "The file.", headers=_FILE_HEADERS, media=("text/javascript", "text/css", "image/png"))
+    return (
+        OpenRoute(
+            "GET",
+            f"{prefix}/openapi.json",
+            docs.description,
+            headers=("If-None-Match",),
+            answers=(Answer(200, "The description.", headers=_FILE_HEADERS, media=(JSON,)), kept),
+        ),
+        OpenRoute(
+            "GET",
+            f"{prefix}/docs",
+            docs.page,
+            headers=("If-None-Match",),
+            answers=(
+                Answer(200, "The page.", headers=page_headers, media=("text/html",)),
+                Answer(304, kept.says, headers=page_headers),
+            ),
+        ),
+        OpenRoute(
+            "GET",
+            f"{prefix}/docs/{{file}}",
+            docs.file,
+            headers=("If-None-Match",),
+            answers=(of_file, kept),
+        ),
+    )
+
+
+ROUTES: tuple[AnyRoute, ...] = (
+    Route(
+        "POST",
+        "/api/v1/wizard-state",
+        states.create,
+        WRITERS,
+        headers=_WRITES,
+        bodies={JSON: WizardStateCreate},
+        answers=(_CREATED,),
+        errors=(MissingScopeError, StateExistsError, StateTooLargeError),
+    ),
     Route(
         "GET",
-        "/api/v1/polling/wizard-state/{investigation_id}",
+        "/api/v1/wizard-state",
+        states.list_states,
+        READERS,
+        query=states.StatesQuery,
+        answers=(Answer(200, "One page.", PaginatedResponse[WizardStateSummary]),),
+    ),
+    Route(
+        "GET",
+        _STATE,
+        states.read,
+        READERS,
+        query=states.VersionQuery,
+        headers=("If-None-Match",),
+        answers=(_STATE_ANSWER, _UNCHANGED),
+        errors=(StateExpiredError, FeatureDisabledError),
+    ),
+    _change("PATCH", **{MERGE_PATCH: StateMergePatch, JSON_PATCH: StateJsonPatch}),
+    _change("PUT"),
+    Route(
+        "DELETE",
+        _STATE,
+        states.delete,
+        WRITERS,
+        headers=("If-Match", "X-Audit-Source", "Idempotency-Key"),
+        answers=(_DELETED,),
+        errors=_BASED_ON_VERSION,
+    ),
+    Route(
+        "POST",
+        f"{_STATE}/progress",
+        states.report_progress,
+        WRITERS,
+        headers=_WRITES,
+        bodies={JSON: ProgressReport},
+        answers=(_STATE_ANSWER, _MINIMAL),
+        errors=_CHANGES_STATE,
+    ),
+    Route(
+        "GET",
+        f"{_STATE}/history",
+        history.read,
+        READERS,
+        _TRAIL,
+        query=history.HistoryQuery,
+        answers=(Answer(200, "One page, newest first.", PaginatedResponse[AuditLogResponse]),),
+    ),
+    Route(
+        "POST",
+        f"{_STATE}/history",
+        history.append,
+        WRITERS,
+        _TRAIL,
+        headers=("X-Audit-Source",),
+        bodies={JSON: AuditLogCreate},
+        answers=(Answer(201, "The new entry.", AuditLogResponse),),
+        errors=(MissingScopeError,),
+    ),
+    Route(
+        "GET",
+        "/api/v1/templates",
+        templates.list_templates,
+        READERS,
+        _TEMPLATES,
+        query=templates.TemplatesQuery,
+        answers=(Answer(200, "One page.", PaginatedResponse[TemplateResponse]),),
+    ),
+    Route(
+        "POST",
+        "/api/v1/templates",
+        templates.create,
+        WRITERS,
+        _TEMPLATES,
+        headers=("X-Audit-Source",),
+        bodies={JSON: TemplateCreate},
+        answers=(Answer(201, "The new template.", TemplateResponse, ("Location",), creates="template_id"),),
+        errors=(TemplateExistsError, TemplateLimitError, NotFoundError, HistoryGoneError, StateExpiredError),
+    ),
+    Route("GET", _TEMPLATE, templates.read, READERS, _TEMPLATES, answers=(_TEMPLATE_ANSWER,)),
+    _change_template("PUT"),
+    _change_template("PATCH"),
+    Route("DELETE", _TEMPLATE, templates.delete, WRITERS, _TEMPLATES, answers=(_DELETED,)),
+    Route(
+        "POST",
+        f"{_TEMPLATE}/apply",
+        templates.apply,
+        WRITERS,
+        _TEMPLATES,
+        headers=_WRITES,
+        bodies={JSON: TemplateApply},
+        answers=(_CREATED,),
+        errors=(StateExistsError, StateTooLargeError),
+    ),
+    Route(
+        "GET",
+        "/api/v1/tools",
+        frontend.tools,
+        READERS,
+        answers=(Answer(200, "The catalogue.", ToolList),),
+        errors=(FeatureDisabledError,),
+        stored=False,
+    ),
+    Route(
+        "GET",
+        "/api/v1/config",
+        frontend.config,
+        READERS,
+        answers=(Answer(200, "The configuration.", FrontEndConfig),),
+        errors=(ValidationFailedError,),
+        stored=False,
+    ),
+    OpenRoute(
+        "GET",
+        f"{_POLLING}/health",
+        polling.health,
+        _POLLED,
+        answers=(
+            Answer(200, "Healthy or degraded.", PollingHealth, ("Cache-Control",)),
+            Answer(503, "Unavailable.", PollingHealth, ("Cache-Control", "Retry-After")),
+        ),
+    ),
+    Route(
+        "GET",
+        f"{_POLLING}/wizard-state/{{investigation_id}}",
         polling.poll,
         READERS,
-        features=("polling_enabled",),
+        _POLLED,
+        query=polling.PollQuery,
+        headers=("If-None-Match", "Prefer"),
+        answers=(Answer(200, "The state, and whether it is news.", PollingResponse, _POLL), _NO_NEWS),
+        errors=(StateExpiredError,),
     ),
     Route(
         "GET",
-        "/api/v1/polling/wizard-state/{investigation_id}/changes",
+        f"{_POLLING}/wizard-state/{{investigation_id}}/changes",
         changes.poll,
         READERS,
-        features=("polling_enabled", "audit_logging"),
+        _POLLED + _TRAIL,
+        query=changes.ChangesQuery,
+        headers=("If-None-Match", "Prefer"),
+        answers=(Answer(200, "The changes.", ChangesResponse, _POLL), Answer(304, "None.", headers=_POLL)),
+        errors=(StateExpiredError,),
     ),
-    Route("GET", "/api/v1/polling/active-investigations", active.poll, READERS, features=("polling_enabled",)),
-    Route("GET", "/api/v1/events/wizard-state/{investigation_id}", sse.stream, READERS, features=("audit_logging",)),
-    Route("GET", "/ws/investigation/{investigation_id}", websocket.stream, READERS, features=("audit_logging",)),
-    OpenRoute("GET", "/healthz", operations.healthz),
-    OpenRoute("GET", "/readyz", operations.readyz),
+    Route(
+        "GET",
+        f"{_POLLING}/active-investigations",
+        active.poll,
+        READERS,
+        _POLLED,
+        query=active.ActiveQuery,
+        headers=("If-None-Match", "Prefer"),
+        answers=(Answer(200, "The list, or what changed.", ActiveInvestigationsResponse, _POLL), _NO_NEWS),
+    ),
+    Route(
+        "GET",
+        "/api/v1/events/wizard-state/{investigation_id}",
+        sse.stream,
+        READERS,
+        _TRAIL,
+        headers=("Last-Event-ID",),
+        answers=(Answer(200, "Events.", headers=("Cache-Control", "X-Accel-Buffering"), media=("text/event-stream",)),),
+        errors=(StateExpiredError, TooManyConnectionsError),
+    ),
+    Route(
+        "GET",
+        "/ws/investigation/{investigation_id}",
+        websocket.stream,
+        READERS,
+        _TRAIL,
+        query=websocket.SocketQuery,
+        answers=(Answer(101, "The connection is a WebSocket from here on."),),
+        errors=(StateExpiredError, TooManyConnectionsError),
+    ),
+    OpenRoute("GET", "/healthz", operations.healthz, answers=(Answer(200, "It answers.", Alive),)),
+    OpenRoute(
+        "GET",
+        "/readyz",
+        operations.readyz,
+        answers=(
+            Answer(200, "Ready.", Readiness),
+            Answer(503, "Not ready.", Readiness, ("Retry-After",)),
+        ),
+    ),
+    *_described_below("/api/v1"),
+    *_described_below(""),
 )
 
 
 def add_routes(app: web.Application, config: ServerConfig) -> None:
     """Put the table into `app`, each route behind its rules."""
+    app[docs.DESCRIPTION] = docs.Description(lambda: describe_api(config))
     for route in ROUTES:
         disabled = [feature for feature in route.features if not getattr(config.features, feature)]
         if disabled:
@@ -100,6 +393,12 @@ def add_routes(app: web.Application, config: ServerConfig) -> None:
             app.router.add_route(route.method, route.path, handler)
 
 
+def describe_api(config: ServerConfig) -> bytes:
+    """Return the description of the API as JSON; it differs only in how callers are told apart and where it is."""
+    document = describe(ROUTES, config.auth.mode, config.server.public_url)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
 def _disabled(feature: str) -> OpenHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
         raise FeatureDisabledError(f"the feature {feature} is switched off")
@@ -108,7 +407,7 @@ def _disabled(feature: str) -> OpenHandler:
 
 
 def _guarded(route: Route) -> OpenHandler:
-    keyed = route.method in _KEYED_METHODS
+    keyed = route.method in KEYED_METHODS
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = request.app[AUTHENTICATOR].authenticate(request)

@@ -1,0 +1,13 @@
+"""``wizard-server openapi``: the description of the API, as the running server gives it."""
+
+import sys
+
+from wizard_server.config import ServerConfig
+from wizard_server.web.routes import describe_api
+
+
+def write(config: ServerConfig) -> int:
+    """Write the document to standard output and return the exit status; it needs no database and no server."""
+    sys.stdout.buffer.write(describe_api(config) + b"\n")
+    sys.stdout.buffer.flush()
+    return 0

@@ -1,0 +1,25 @@
+"""The schemas of patches: in the code they are documents, checked against the state that they change."""
+
+from typing import Any
+
+from pydantic import Field, RootModel
+
+from wizard_server.domain.documents import MAX_OPERATIONS, Operation
+from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
+
+
+class StateMergePatch(Schema):
+    """A merge patch of the state (RFC 7396): objects are merged, a null removes."""
+
+    wizard_step: WizardStep | None = None
+    settings: dict[str, Any] | None = None
+    progress: dict[str, Any] | None = None
+    results: dict[str, Any] | None = None
+    status: InvestigationStatus | None = None
+    version: int | None = Field(None, description="The version that the patch is based on", ge=1)
+
+
+class StateJsonPatch(RootModel[list[Operation]]):
+    """A JSON patch of the state (RFC 6902): all operations apply, or none."""
+
+    root: list[Operation] = Field(max_length=MAX_OPERATIONS)

@@ -1,0 +1,120 @@
+"""What a route declares beside its handler, so that the description of the API is made from the table of routes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from wizard_server.domain.callers import Caller
+from wizard_server.errors import RequestError
+
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is no problem: its status and what it says.
+
+    `model` is the schema of a JSON body, None where there is no body or one of another `media` type. `headers` are
+    those of `ANSWER_HEADERS` that it may carry. `creates` names the identifier that leads on to other routes.
+    """
+
+    status: int
+    says: str
+    model: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    creates: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """What a route takes and answers.
+
+    `query` is the model of its parameters, `headers` those of `REQUEST_HEADERS` that it honours, `bodies` the model for
+    each media type. `errors` are those that follow from nothing else (see ``problems.codes``); `stored` says that it
+    needs the database.
+    """
+
+    query: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    bodies: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    answers: tuple[Answer, ...]
+    errors: tuple[type[RequestError], ...] = ()
+    stored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Route(_Declared):
+    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on."""
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: tuple[str, ...]
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoute(_Declared):
+    """A route that needs no token."""
+
+    scopes: ClassVar[tuple[str, ...]] = ()
+
+    method: str
+    path: str
+    handler: OpenHandler
+    features: tuple[str, ...] = ()
+
+
+AnyRoute = Route | OpenRoute
+
+_TAGS = {"type": "string", "examples": ['"version-7"']}
+_SECONDS = {"type": "string", "pattern": "^[0-9]+$", "examples": ["2"]}
+_TEXT = {"type": "string"}
+
+REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "If-Match": ("The version that this is based on; 412 when the state is at another.", _TAGS),
+    "If-None-Match": ("What the client has; unchanged is a 304.", _TAGS),
+    "Prefer": (
+        "RFC 7240: `return=minimal` for no body, `wait=S` to wait up to S seconds; what is granted comes back in"
+        " `Preference-Applied`.",
+        {"type": "string", "examples": ["return=minimal"]},
+    ),
+    "Last-Event-ID": ("The version that the client saw last; the stream resumes after it.", {"type": "string"}),
+    "Idempotency-Key": (
+        "Makes it safe to send this again: same key and request, same answer. It is the change's `mutation_id`.",
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$", "examples": ["save-1"]},
+    ),
+    "X-Audit-Source": (
+        "Over what the change comes, for the audit trail.",
+        {"type": "string", "enum": ["POLLING", "WEBSOCKET", "USER", "SYSTEM"]},
+    ),
+    "X-Request-Id": (
+        "The id under which the request is logged and answered; one of another form is replaced.",
+        {"type": "string", "examples": ["web-42"]},
+    ),
+}
+
+ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "Accept-Patch": ("The media types that this resource takes (RFC 5789).", _TEXT),
+    "Cache-Control": ("`no-store` for polls, else how long the answer may be kept.", _TEXT),
+    "Content-Security-Policy": ("What the answer may load when a browser shows it.", _TEXT),
+    "ETag": ("Names the content: of a state its version, of a dashboard the cursor.", _TAGS),
+    "Idempotency-Key": ("The key of the request, when it sent one.", _TEXT),
+    "Location": ("Where the new resource is.", {"type": "string", "format": "uri-reference"}),
+    "Preference-Applied": ("The preference that was granted (RFC 7240).", _TEXT),
+    "Retry-After": ("Seconds to wait before asking again, with jitter.", _SECONDS),
+    "WWW-Authenticate": ("How to authenticate (RFC 6750).", _TEXT),
+    "X-Accel-Buffering": ("`no`: a proxy must not hold events back.", _TEXT),
+    "X-Recommended-Interval": ("Milliseconds until the next poll is due.", _SECONDS),
+    "X-Request-Id": ("The id under which the request was logged.", _TEXT),
+}

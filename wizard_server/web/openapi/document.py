@@ -1,0 +1,270 @@
+"""The description of the API in OpenAPI 3.1, made from the table of routes."""
+
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+
+from pydantic import BaseModel
+
+from wizard_server import __version__
+from wizard_server.web.docs import FILES
+from wizard_server.web.openapi import examples, problems
+from wizard_server.web.openapi.declare import ANSWER_HEADERS, JSON, PROBLEM, REQUEST_HEADERS, Answer, AnyRoute
+from wizard_server.web.openapi.schemas import Mode, Schema, components, reference, without_null
+from wizard_server.web.problems import STATUS
+
+_IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "Template identifier"}
+_IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
+_SOURCES = {"investigation_id": "$request.body#/investigation_id", "template_id": "$response.body#/template_id"}
+_PARAMETER = re.compile(r"{(\w+)}")
+_DESCRIPTION = """\
+Keeps the state of a multi-step investigation wizard and tells everybody who watches it the moment it changes.
+
+Every GET also answers HEAD, in the same way and without a body. Bodies over 1 KiB are compressed with gzip when the
+client asks. Unknown parameters and unknown fields are refused with 422, so that a typo loses nothing; in
+`application/json` a null counts as absent. What belongs to somebody else answers 404, exactly as what does not exist.
+
+Every error is `application/problem+json` (RFC 9457) with a stable `code`. Outside of the operations below a request is
+answered 404 `not-found` (no such path), 405 `method-not-allowed` (with `Allow`), or is refused as no well-formed HTTP:
+400, 414, 431. A 500 `internal-error` is a mistake of the server.
+"""
+
+
+def describe(routes: Sequence[AnyRoute], mode: str, url: str | None = None) -> Schema:
+    """Return the whole document for the authentication `mode`; `url` is how clients reach the server, if not here."""
+    return _Document(routes, mode).whole(url or "/")
+
+
+class _Document:
+    def __init__(self, routes: Sequence[AnyRoute], mode: str) -> None:
+        self._routes = routes
+        self._mode = mode
+        self._references, self._schemas = components(_models(routes))
+        self._meanings = problems.meanings()
+
+    def whole(self, url: str) -> Schema:
+        paths: dict[str, Schema] = {}
+        for route in self._routes:
+            paths.setdefault(route.path, {})[route.method.lower()] = self._operation(route)
+        used = {code for route in self._routes for code in problems.codes(route, self._mode)}
+        queries = {self._name(route.query, "validation") for route in self._routes if route.query}
+        schemas = {name: schema for name, schema in self._schemas.items() if name not in queries}
+        schemas |= {_problem_name(code): self._problem(code) for code in sorted(used)}
+        return {
+            "openapi": "3.1.1",
+            "info": {"title": "wizard-server", "version": __version__, "description": _DESCRIPTION},
+            "servers": [{"url": url}],
+            "tags": _tags(self._routes),
+            "paths": paths,
+            "components": {
+                "schemas": dict(sorted(schemas.items())),
+                "parameters": {name: _header_parameter(name) for name in REQUEST_HEADERS},
+                "headers": {name: _header(name) for name in ANSWER_HEADERS},
+                "securitySchemes": _security_schemes(self._mode),
+            },
+        }
+
+    def _operation(self, route: AnyRoute) -> Schema:
+        text = inspect.getdoc(route.handler) or ""
+        operation: Schema = {
+            "operationId": operation_id(route),
+            "tags": [_tag(route)],
+            "summary": _summary(text),
+            "description": _described(route, text),
+            "security": _security(route, self._mode),
+            "parameters": [*self._parameters(route), *(_parameter_reference(name) for name in _headers(route))],
+            "responses": dict(self._responses(route)),
+        }
+        if route.bodies:
+            content = {media: self._content(model, "validation") for media, model in route.bodies.items()}
+            operation["requestBody"] = {"required": True, "content": content}
+        return operation
+
+    def _parameters(self, route: AnyRoute) -> Iterator[Schema]:
+        for name in _PARAMETER.findall(route.path):
+            schema = _IDENTIFIER if name in _IDENTIFIERS else {"type": "string", "enum": [*FILES]}
+            yield {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": _IDENTIFIERS.get(name, "Name of a file"),
+                "schema": schema,
+            }
+        if route.query:
+            model = self._schemas[self._name(route.query, "validation")]
+            for name, schema in model["properties"].items():
+                given = {key: value for key, value in schema.items() if key not in ("description", "title")}
+                yield {
+                    "name": name,
+                    "in": "query",
+                    "required": name in model.get("required", ()),
+                    "description": schema.get("description", name.replace("_", " ")),
+                    "schema": without_null(given),
+                }
+
+    def _name(self, model: type[BaseModel], mode: Mode) -> str:
+        return str(self._references[model, mode]["$ref"]).rpartition("/")[2]
+
+    def _content(self, model: type[BaseModel], mode: Mode) -> Schema:
+        return {"schema": self._references[model, mode], "example": examples.of(model)}
+
+    def _responses(self, route: AnyRoute) -> Iterator[tuple[str, Schema]]:
+        by_status: dict[int, list[str]] = {}
+        for code in problems.codes(route, self._mode):
+            by_status.setdefault(STATUS.get(code, HTTPStatus.BAD_REQUEST), []).append(code)
+        answers = {answer.status: answer for answer in route.answers}
+        for status in sorted({*answers, *by_status}):
+            response = self._answer(route, answers[status]) if status in answers else {"description": "", "headers": {}}
+            if status in by_status:
+                response = self._with_problems(route, response, status, by_status[status])
+            yield str(int(status)), response
+
+    def _answer(self, route: AnyRoute, answer: Answer) -> Schema:
+        names = [*answer.headers, "X-Request-Id"]
+        if route.scopes and route.method in problems.KEYED_METHODS:
+            names.append("Idempotency-Key")
+        response: Schema = {"description": answer.says, "headers": _header_references(names)}
+        if answer.model is not None:
+            response["content"] = {JSON: self._content(answer.model, "serialization")}
+        elif answer.media:
+            response["content"] = {media: {"schema": {"type": "string"}} for media in answer.media}
+        if answer.creates:
+            response["links"] = dict(self._links(answer.creates))
+        return response
+
+    def _links(self, identifier: str) -> Iterator[tuple[str, Schema]]:
+        for route in self._routes:
+            if f"{{{identifier}}}" in route.path:
+                name = operation_id(route)
+                yield name, {"operationId": name, "parameters": {f"path.{identifier}": _SOURCES[identifier]}}
+
+    def _with_problems(self, route: AnyRoute, response: Schema, status: int, codes: Sequence[str]) -> Schema:
+        said = "\n".join(f"- `{code}`: {self._meanings[code]}" for code in codes)
+        references = [reference(_problem_name(code)) for code in codes]
+        schema = references[0] if len(references) == 1 else {"anyOf": references}
+        headers = {**response["headers"], **_header_references(_problem_headers(route, status, codes))}
+        content = {**response.get("content", {}), PROBLEM: {"schema": schema}}
+        description = "\n\n".join(filter(None, [response["description"], said]))
+        return {**response, "description": description, "headers": headers, "content": content}
+
+    def _problem(self, code: str) -> Schema:
+        model = problems.MODELS.get(code, problems.Problem)
+        narrowed = {
+            "type": {"const": f"urn:wizard-server:problem:{code}"},
+            "code": {"const": code},
+            "status": {"const": int(STATUS.get(code, HTTPStatus.BAD_REQUEST))},
+        }
+        return {
+            "title": _problem_name(code),
+            "description": self._meanings[code],
+            "allOf": [self._references[model, "serialization"], {"properties": narrowed}],
+        }
+
+
+def _models(routes: Sequence[AnyRoute]) -> Iterator[tuple[type[BaseModel], Mode]]:
+    yield problems.Problem, "serialization"
+    for model in problems.MODELS.values():
+        yield model, "serialization"
+    for route in routes:
+        if route.query:
+            yield route.query, "validation"
+        for body in route.bodies.values():
+            yield body, "validation"
+        for answer in route.answers:
+            if answer.model is not None:
+                yield answer.model, "serialization"
+
+
+def operation_id(route: AnyRoute) -> str:
+    """Return the name of an operation, made from its method and path: there is one of each."""
+    words = re.findall(r"[a-z0-9]+", route.path.removeprefix("/api"))
+    return "_".join([route.method.lower(), *words])
+
+
+def _tag(route: AnyRoute) -> str:
+    return str(route.handler.__module__).rpartition(".")[2]
+
+
+def _tags(routes: Sequence[AnyRoute]) -> list[Schema]:
+    found: dict[str, Schema] = {}
+    for route in routes:
+        module = inspect.getmodule(route.handler)
+        text = (inspect.getdoc(module) or "").partition("\n")[0].replace("``", "`")
+        found.setdefault(_tag(route), {"name": _tag(route), "description": text})
+    return list(found.values())
+
+
+def _summary(text: str) -> str:
+    """Return the first sentence, up to what explains it."""
+    return re.split(r"[.;:,](?:\s|$)", " ".join(text.split()), maxsplit=1)[0].replace("``", "`")
+
+
+def _described(route: AnyRoute, text: str) -> str:
+    """Return the whole text of the handler, and which flags have to be on."""
+    flags = ", ".join(f"`{feature}`" for feature in route.features)
+    needs = f"Belongs to {flags}: switched off it answers 404 `feature-disabled`." if flags else ""
+    return "\n\n".join(filter(None, [text.replace("``", "`"), needs]))
+
+
+def _headers(route: AnyRoute) -> list[str]:
+    keyed = ["Idempotency-Key"] if route.scopes and route.method in problems.KEYED_METHODS else []
+    return [*dict.fromkeys([*route.headers, *keyed, "X-Request-Id"])]
+
+
+def _parameter_reference(name: str) -> Schema:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _header_parameter(name: str) -> Schema:
+    description, schema = REQUEST_HEADERS[name]
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def _header(name: str) -> Schema:
+    description, schema = ANSWER_HEADERS[name]
+    return {"description": description, "schema": schema}
+
+
+def _header_references(names: Sequence[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list[str]:
+    names = ["X-Request-Id"]
+    if status == HTTPStatus.UNAUTHORIZED:
+        names.append("WWW-Authenticate")
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        names.append("Retry-After")
+    if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and route.method == "PATCH":
+        names.append("Accept-Patch")
+    if any(problems.MODELS.get(code) is problems.ConflictProblem for code in codes):
+        names.append("ETag")
+    if route.scopes and route.method in problems.KEYED_METHODS:
+        names.append("Idempotency-Key")
+    return names
+
+
+def _problem_name(code: str) -> str:
+    return "Problem-" + code
+
+
+def _security(route: AnyRoute, mode: str) -> list[Schema]:
+    """Return what lets a caller in: any of the scopes is enough."""
+    if not route.scopes:
+        return []
+    if mode == "none":
+        return [{"user": []}, {}]
+    return [{"bearer": [scope]} for scope in route.scopes]
+
+
+def _security_schemes(mode: str) -> Schema:
+    if mode == "none":
+        text = "Development: the user is whoever this header names, else `dev`."
+        return {"user": {"type": "apiKey", "in": "header", "name": "X-User-Id", "description": text}}
+    text = (
+        "A signed token: `sub` is the user, `scope` holds `wizard:read`, `wizard:write`, `wizard:agent` (any user's"
+        " investigations), `wizard:admin` (reads everything), `exp` is required. Each operation names the scopes,"
+        " of which one is enough. A browser's WebSocket offers it as subprotocol `bearer.<token>`."
+    )
+    return {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}}

@@ -1,0 +1,49 @@
+"""JSON Schema 2020-12 of the models, from pydantic: those of bodies as they are read, those of answers as written."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic_core import core_schema
+
+Schema = dict[str, Any]
+Mode = Literal["validation", "serialization"]
+PREFIX = "#/components/schemas/"
+
+
+class _Generator(GenerateJsonSchema):
+    r"""Writes patterns as JSON Schema has them: its ``$`` is the end of the text, which Python spells ``\z``."""
+
+    def str_schema(self, schema: core_schema.StringSchema) -> Schema:
+        """See `GenerateJsonSchema`."""
+        written = super().str_schema(schema)
+        if "pattern" in written:
+            written["pattern"] = written["pattern"].replace(r"\z", "$")
+        return written
+
+
+def components(
+    wanted: Iterable[tuple[type[BaseModel], Mode]],
+) -> tuple[dict[tuple[type[BaseModel], Mode], Schema], Schema]:
+    """Return a reference for each of the `wanted` models, and the schemas that they lead to by name."""
+    places, definitions = models_json_schema(
+        sorted(set(wanted), key=lambda pair: (pair[0].__name__, pair[1])),
+        ref_template=PREFIX + "{model}",
+        schema_generator=_Generator,
+    )
+    return places, definitions.get("$defs", {})  # type: ignore[return-value]  # pydantic's key has wider types
+
+
+def reference(name: str) -> Schema:
+    """Return a reference to the schema `name`."""
+    return {"$ref": PREFIX + name}
+
+
+def without_null(schema: Schema) -> Schema:
+    """Return the schema of a parameter, which is there or not and never null."""
+    kept = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
+    options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
+    if len(options) == 1:
+        return {**options[0], **kept}
+    return {**kept, "anyOf": options} if options else kept
