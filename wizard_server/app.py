@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from wizard_server import __version__
 from wizard_server.catalogue import load_catalogue
 from wizard_server.config import ServerConfig
 from wizard_server.domain.clock import utc_now
@@ -21,24 +22,32 @@ from wizard_server.events import Hub
 from wizard_server.storage import schema
 from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
-from wizard_server.web import problems
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
-from wizard_server.web.cors import allow_origins
+from wizard_server.web.cors import Origins, answer_preflights
+from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.keys import (
     AUTHENTICATOR,
     CLOCK,
     CONFIG,
     CONFIG_PATH,
+    HEADERS,
     HUB,
     IDEMPOTENCY,
+    RATE_LIMITER,
+    REGISTRY,
+    REQUESTS,
     RULES,
     SERVICE,
     STORE,
     TEMPLATES,
     UNDER_WAY,
 )
+from wizard_server.web.limits import RateLimiter
+from wizard_server.web.metrics import registry
+from wizard_server.web.middleware import answering
 from wizard_server.web.routes import add_routes
+from wizard_server.web.tally import Requests
 from wizard_server.web.underway import UnderWay
 
 logger = logging.getLogger(__name__)
@@ -58,10 +67,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     Run it with ``handler_cancellation=True``, so that a client that goes away frees its waiter. Starting it raises
     `SchemaError` or `StorageUnavailableError` when the database is not as the manifest has it.
     """
-    app = web.Application(
-        middlewares=[problems.middleware],
-        client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK,
-    )
+    app = web.Application(client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK)
     app[CONFIG] = config
     app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
@@ -70,8 +76,16 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[RULES] = _rules(config)
     app[AUTHENTICATOR] = _authenticator(config)
     app[IDEMPOTENCY] = IdempotencyStore()
+    app[RATE_LIMITER] = RateLimiter(config.rate_limit)
     add_routes(app, config)
-    allow_origins(app, config.cors.allowed_origins)
+    origins = Origins(config.cors.allowed_origins)
+    answer_preflights(app, origins)
+    app[REQUESTS] = Requests(app.router)
+    app[REGISTRY] = registry(app)
+    app.middlewares.append(answering(app[HUB], app[UNDER_WAY], app[REQUESTS]))
+    app.on_response_prepare.append(app[REQUESTS].opened)
+    app[HEADERS] = CommonHeaders(origins)
+    app.on_response_prepare.append(app[HEADERS].on_prepare)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_drain)
@@ -106,6 +120,7 @@ def _authenticator(config: ServerConfig) -> Authenticator:
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
+    logger.info("starting", extra={"version": __version__, "auth": config.auth.mode})
     path, keeper = config.database.sqlite_path, None
     if not config.features.sqlite_persistence:
         path, keeper = await _memory_database()
@@ -128,6 +143,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     await store.close()
     if keeper is not None:
         await keeper.close()
+    logger.info("stopped", extra={"requests_cut_off": app[UNDER_WAY].count})
 
 
 async def _memory_database() -> tuple[str, Connection]:
@@ -159,6 +175,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
         asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
     ]
+    logger.info("ready")
     yield
     stop.set()
     await asyncio.gather(*tasks)

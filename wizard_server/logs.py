@@ -1,8 +1,10 @@
 """How log records are written: a line for people, or an object a line for machines.
 
 A record is an event: a short constant message, and its fields as `extra`. Whatever is called a secret is not a field.
+What clients send may be in a field, so nothing in one can end a line or look like another field.
 """
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -13,13 +15,27 @@ from wizard_server.config import LoggingConfig
 from wizard_server.domain.clock import to_wire
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OWN = "wizard_server"
+# Of what others say only this much is heard: at DEBUG the database driver tells every value that it binds.
+_OTHERS = logging.WARNING
 
 
 def configure(config: LoggingConfig) -> None:
-    """Send what is at least as grave as `config.level` to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send what is at least as grave as `config.level` to standard error; of other packages only warnings and worse."""
+    handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else HumanFormatter())
-    logging.basicConfig(level=config.level, handlers=[handler], force=True)
+    level = logging.getLevelNamesMapping()[config.level]
+    logging.basicConfig(level=max(level, _OTHERS), handlers=[handler], force=True)
+    logging.getLogger(_OWN).setLevel(level)
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # at run time the class takes no parameter
+    """Writes to a stream; when nobody reads it any more the event is lost, and whoever logs goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is the base class's
+        """Say nothing about a stream that cannot be written: there is nowhere to say it."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -31,13 +47,27 @@ def _instant(record: logging.LogRecord) -> str:
 
 
 class HumanFormatter(logging.Formatter):
-    """``<instant> LEVEL message key=value ...``, a traceback below."""
+    """``<instant> LEVEL message key=value ...``, a traceback below, set in: only an event begins at the margin."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of one record."""
-        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
-        line = f"{_instant(record)} {record.levelname} {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        fields = "".join(f" {key}={_quoted(str(value))}" for key, value in _fields(record).items())
+        line = f"{_instant(record)} {record.levelname} {_visible(record.getMessage())}{fields}"
+        trace = self.formatException(record.exc_info).splitlines() if record.exc_info else ()
+        return "\n".join([line, *(f"    {_visible(each)}" for each in trace)])
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as one word: quoted where a space, a quote or an equals sign would make several of it."""
+    plain = text.isprintable() and not any(each in text for each in ' ="\\')
+    return text if plain and text else '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _visible(text: str) -> str:
+    """Return `text` with an escape for whatever would not show, the ends of lines above all."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 class JsonFormatter(logging.Formatter):
@@ -54,4 +84,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(event, default=str).decode()
+        try:
+            return orjson.dumps(event, default=str).decode()
+        except TypeError:  # what is no Unicode, or a number beyond 64 bits
+            return json.dumps(event, default=str)

@@ -9,18 +9,30 @@ _OVERHEAD_BYTES = 1536
 
 
 class StateCache:
-    """The newest committed version of the states that are in use. Holds nothing that the database does not hold."""
+    """The newest committed version of the states that are in use. Holds nothing that the database does not hold.
+
+    `hits`, `misses` and `evictions` have been counted since the start; who drops a state does not evict it.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._records: OrderedDict[str, StateRecord] = OrderedDict()
         self.size_bytes = 0
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     def get(self, investigation_id: str) -> StateRecord | None:
         """Return the record and note its use."""
         record = self._records.get(investigation_id)
-        if record is not None:
-            self._records.move_to_end(investigation_id)
+        if record is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._records.move_to_end(investigation_id)
         return record
 
     def put(self, record: StateRecord) -> None:
@@ -33,6 +45,7 @@ class StateCache:
         while self.size_bytes > self._max_bytes and self._records:
             _, oldest = self._records.popitem(last=False)
             self.size_bytes -= _weight(oldest)
+            self.evictions += 1
 
     def drop(self, investigation_id: str) -> None:
         """Forget one state."""

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 
 from wizard_server.domain.ports import (
@@ -28,6 +30,7 @@ from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.cache import StateCache
+from wizard_server.storage.counts import StoreCounts
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect
@@ -81,6 +84,9 @@ class StateStore:
         self._data_version: int | None = None
         self._sequence: int | None = None
         self._read_since_notice: set[str] = set()
+        self._path = options.path
+        self._file = _identity(options.path)
+        self._write_failure: str | None = None
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
             begin=lambda: Batch(self),
@@ -88,6 +94,7 @@ class StateStore:
             committed=self._committed,
             forget=self._forget,
         )
+        self.counts = StoreCounts(self._cache, self._commits.sizes, self._commits.seconds)
 
     @classmethod
     async def open(cls, options: StoreOptions, *, hub: Audience, clock: Clock) -> "StateStore":
@@ -142,8 +149,14 @@ class StateStore:
                 self._read_since_notice.add(investigation_id)
 
     async def _read(self, ask: Callable[[Connection], Awaitable[Result]]) -> Result:
+        asked = perf_counter()
         async with self._readers.acquire() as reader:
-            return await ask(reader)
+            self.counts.reader_waits.observe(perf_counter() - asked)
+            self.counts.readers_in_use += 1
+            try:
+                return await ask(reader)
+            finally:
+                self.counts.readers_in_use -= 1
 
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """See `Store`."""
@@ -209,8 +222,18 @@ class StateStore:
         )
 
     async def ping(self) -> None:
-        """Raise `StorageUnavailableError` unless the database answers."""
+        """Raise `StorageUnavailableError` unless the database answers, from the file that was opened."""
+        if _identity(self._path) != self._file:
+            raise StorageUnavailableError("the database file is not the one that was opened: it was moved or deleted")
         await self._read(self._repository.ping)
+
+    async def try_writing(self) -> None:
+        """Raise `StorageUnavailableError` when the last write failed, and another one fails still.
+
+        What it writes is what was touched, which has to be written anyway; without any, that it may begin has to do.
+        """
+        if self._write_failure is not None:
+            await self._written(self._repository.touch(self._writer, dict(self._touched)))
 
     # --- writing
 
@@ -219,9 +242,19 @@ class StateStore:
         return await self._commits.submit(use_case)
 
     async def _flush(self, batch: Batch) -> None:
-        await self._repository.write(self._writer, batch)
+        await self._written(self._repository.write(self._writer, batch))
+
+    async def _written(self, write: Awaitable[None]) -> None:
+        """Await `write`, and remember whether the database took it."""
+        try:
+            await write
+        except StorageUnavailableError as error:
+            self._write_failure = error.message
+            raise
+        self._write_failure = None
 
     def _committed(self, batch: Batch) -> None:
+        self.counts.versions += sum(entry.version is not None for entry in batch.entries)
         entries: dict[str, list[AuditEntry]] = {}
         for entry in batch.entries:
             entries.setdefault(entry.investigation_id, []).append(entry)
@@ -271,7 +304,7 @@ class StateStore:
         if not touched:
             return
         try:
-            await self._repository.touch(self._writer, touched)
+            await self._written(self._repository.touch(self._writer, touched))
         except (StorageUnavailableError, sqlite3.Error) as error:
             logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
             self._touched = touched | self._touched
@@ -282,6 +315,7 @@ class StateStore:
         changed = self._data_version is not None and seen != self._data_version
         if changed:
             logger.info("another process has written to the database")
+            self.counts.external_commits += 1
             # A version that came in by a read has been told to nobody.
             versions = self._cache.versions()
             known = {key: versions[key] for key in versions.keys() - self._read_since_notice}
@@ -299,3 +333,12 @@ class StateStore:
                     owner = record.user_id if record else None
                     self._publish(StateEvent(key, record, (), owner, 0, self._clock()))
         self._refresh()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return which file is at `path`; None for a database in memory, or when there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from wizard_server.config import ServerConfig
 from wizard_server.domain.ports import Clock
@@ -14,9 +15,12 @@ from wizard_server.events import Hub
 from wizard_server.storage.store import StateStore
 from wizard_server.web.underway import UnderWay
 
-if TYPE_CHECKING:  # both answer with problems, which read the clock
+if TYPE_CHECKING:  # these answer with problems, or name them, which read the clock
     from wizard_server.web.auth import Authenticator
+    from wizard_server.web.headers import CommonHeaders
     from wizard_server.web.idempotency import IdempotencyStore
+    from wizard_server.web.limits import RateLimiter
+    from wizard_server.web.tally import Requests
 
 CONFIG = web.AppKey("config", ServerConfig)
 CONFIG_PATH = web.AppKey("config_path", str)
@@ -26,8 +30,12 @@ STORE = web.AppKey("store", StateStore)
 RULES = web.AppKey("rules", Rules)
 SERVICE = web.AppKey("service", WizardService)
 UNDER_WAY = web.AppKey("under_way", UnderWay)
+REGISTRY = web.AppKey("registry", CollectorRegistry)
+REQUESTS: "web.AppKey[Requests]" = web.AppKey("requests")
 TEMPLATES = web.AppKey("templates", TemplateService)
 AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")
+RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
+HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")
 IDEMPOTENCY: "web.AppKey[IdempotencyStore]" = web.AppKey("idempotency")
 
 _INSTANT = web.RequestKey("instant", datetime)

@@ -16,11 +16,14 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Say whether to send requests here, and which part is not ready: 503 from the moment the server drains.
 
-    The schema was compared before the server began to listen, so it is ready as long as the process lives.
+    The schema was compared before the server began to listen, so it is ready as long as the process lives. A database
+    that answers and takes no writes (disk full, read-only, held by another process) is not ready from the first write
+    that failed until one succeeds.
     """
     parts = {"schema": "ready", "database": "ready", "draining": "no"}
     try:
         await request.app[STORE].ping()
+        await request.app[STORE].try_writing()
     except StorageUnavailableError as error:
         parts["database"] = error.message
     if request.app[HUB].draining:

@@ -1,10 +1,11 @@
 """Errors as ``application/problem+json`` (RFC 9457), and the one table from code to status (contract 4)."""
 
+import itertools
 import logging
 import random
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,11 +16,9 @@ from aiohttp.web_protocol import RequestPayloadError
 from wizard_server.domain.clock import to_wire
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, RequestError
 from wizard_server.web.compression import compressed
-from wizard_server.web.keys import HUB, UNDER_WAY, instant
+from wizard_server.web.keys import instant
 
 logger = logging.getLogger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATUS: Mapping[str, HTTPStatus] = {
     "malformed-json": HTTPStatus.BAD_REQUEST,
@@ -43,20 +42,28 @@ STATUS: Mapping[str, HTTPStatus] = {
     "idempotency-mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "precondition-required": HTTPStatus.PRECONDITION_REQUIRED,
     "too-many-connections": HTTPStatus.TOO_MANY_REQUESTS,
+    "rate-limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _REQUEST_ID = web.RequestKey("request_id", str)
+# Asking the system for randomness costs more than an unchanged poll may: a random beginning and a number do.
+_ID_PREFIX = secrets.token_hex(4)
+_ID_NUMBERS = itertools.count(1)
+CODE = web.ResponseKey("code", str)
 
 
 def request_id(request: web.Request) -> str:
     """Return the id under which this request is logged and answered: the client's ``X-Request-Id``, or a new one."""
-    known = request.get(_REQUEST_ID)
-    if known is None:
+    try:
+        return request[_REQUEST_ID]
+    except KeyError:
         given = request.headers.get("X-Request-Id", "")
-        known = request[_REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
-    return known
+        known = given if _GIVEN_ID.fullmatch(given) else f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
+        request[_REQUEST_ID] = known
+        return known
 
 
 def retry_after() -> str:
@@ -67,7 +74,10 @@ def retry_after() -> str:
 def problem(
     request: web.Request, status: int, code: str, detail: str, *, extra: Mapping[str, Any], headers: Mapping[str, str]
 ) -> web.Response:
-    """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`."""
+    """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`.
+
+    Its `CODE` is there for whoever counts it.
+    """
     detail = detail.encode(errors="backslashreplace").decode()  # a header may hold bytes that are no text
     body = {
         "type": f"urn:wizard-server:problem:{code}",
@@ -85,7 +95,9 @@ def problem(
     }
     sent = {"Vary": "Accept-Encoding", **headers}
     text = compressed(request, orjson.dumps(body, default=str), sent)
-    return web.Response(body=text, status=status, content_type="application/problem+json", headers=sent)
+    response = web.Response(body=text, status=status, content_type="application/problem+json", headers=sent)
+    response[CODE] = code
+    return response
 
 
 def from_error(request: web.Request, error: RequestError) -> web.Response:
@@ -95,7 +107,7 @@ def from_error(request: web.Request, error: RequestError) -> web.Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        headers["Retry-After"] = retry_after()
+        headers["Retry-After"] = str(error.extra.get("retry_after", "")) or retry_after()
     if status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
         headers["Accept-Patch"] = ", ".join(error.extra.get("accepted", ()))
     if "current" in error.extra:
@@ -110,34 +122,19 @@ def _from_framework(request: web.Request, error: web.HTTPException) -> web.Respo
     return problem(request, error.status, code, error.reason, extra={}, headers=kept)
 
 
-@web.middleware
-async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into a problem, and while the server drains let no connection live on after its answer."""
-    with request.app[UNDER_WAY]:
-        response = await _answered(request, handler)
-    if request.app[HUB].draining and not response.prepared:
-        response.force_close()
-    if not response.prepared and ("X-Request-Id" in request.headers or _REQUEST_ID in request):
-        response.headers["X-Request-Id"] = request_id(request)
-    return response
-
-
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return what `handler` answers, or the problem; what nobody foresaw is logged and answered without details."""
-    try:
-        return await handler(request)
-    except RequestError as error:
+def answer(request: web.Request, error: Exception) -> web.StreamResponse:
+    """Return the problem for whatever a handler raised; what nobody foresaw is logged and answered without details."""
+    if isinstance(error, RequestError):
         return from_error(request, error)
-    except web.HTTPRequestEntityTooLarge:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
         limit = request.client_max_size
         return from_error(request, BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit))
-    except RequestPayloadError:
+    if isinstance(error, RequestPayloadError):
         return from_error(request, MalformedJsonError("the body is not as its Content-Encoding says"))
-    except web.HTTPException as error:
+    if isinstance(error, web.HTTPException):
         if error.status < HTTPStatus.BAD_REQUEST:
-            raise
+            raise error
         return _from_framework(request, error)
-    except Exception:
-        logger.exception("unforeseen error", extra={"request_id": request_id(request), "path": request.path})
-        detail = "the server met an error that it did not foresee"
-        return problem(request, 500, "internal-error", detail, extra={}, headers={})
+    logger.error("unforeseen error", exc_info=error, extra={"request_id": request_id(request), "path": request.path})
+    detail = "the server met an error that it did not foresee"
+    return problem(request, 500, "internal-error", detail, extra={}, headers={})

@@ -49,6 +49,7 @@ from wizard_server.web import (
     docs,
     frontend,
     history,
+    metrics,
     operations,
     polling,
     sse,
@@ -56,7 +57,7 @@ from wizard_server.web import (
     templates,
     websocket,
 )
-from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY
+from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY, RATE_LIMITER
 from wizard_server.web.openapi.answers import (
     ActiveInvestigationsResponse,
     Alive,
@@ -361,6 +362,12 @@ ROUTES: tuple[AnyRoute, ...] = (
         answers=(Answer(101, "The connection is a WebSocket from here on."),),
         errors=(StateExpiredError, TooManyConnectionsError),
     ),
+    OpenRoute(
+        "GET",
+        "/metrics",
+        metrics.metrics,
+        answers=(Answer(200, "The metrics.", media=("text/plain", "application/openmetrics-text")),),
+    ),
     OpenRoute("GET", "/healthz", operations.healthz, answers=(Answer(200, "It answers.", Alive),)),
     OpenRoute(
         "GET",
@@ -411,6 +418,7 @@ def _guarded(route: Route) -> OpenHandler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = request.app[AUTHENTICATOR].authenticate(request)
+        request.app[RATE_LIMITER].admit(request, caller)
         caller.require(*route.scopes)
         if keyed and "Idempotency-Key" in request.headers:
             return await request.app[IDEMPOTENCY].answer(request, caller, route.handler)

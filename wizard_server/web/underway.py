@@ -1,28 +1,30 @@
 """Which requests are under way: a server that goes down lets them end."""
 
 import asyncio
-from types import TracebackType
+import logging
+
+logger = logging.getLogger(__name__)
 
 
 class UnderWay:
-    """Counts what is entered and not yet left."""
+    """Counts the requests that have begun and not ended; `count` is raised by hand, it happens for every request."""
+
+    __slots__ = ("_none", "count")
 
     def __init__(self) -> None:
-        self._count = 0
-        self._none = asyncio.Event()
-        self._none.set()
+        self.count = 0
+        self._none: asyncio.Event | None = None
 
-    def __enter__(self) -> None:
-        self._count += 1
-        self._none.clear()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._count -= 1
-        if not self._count:
+    def end(self) -> None:
+        """Count one request less."""
+        self.count -= 1
+        if self._none is not None and not self.count:
             self._none.set()
 
     async def none_left(self) -> None:
-        """Return once nothing is under way."""
-        await self._none.wait()
+        """Return once nothing is under way; the log says what this waited for."""
+        waited_for = self.count
+        while self.count:
+            self._none = asyncio.Event()
+            await self._none.wait()
+        logger.info("drain ends", extra={"requests": waited_for})

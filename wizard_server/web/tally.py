@@ -1,0 +1,164 @@
+"""What is counted and said about each request: a number by route and status, and one log event.
+
+Counting happens for every request, so it costs one addition to a dictionary that exists. A log event is built only
+when somebody listens: changes, refusals and open connections are told at INFO, what only reads at DEBUG, because ten
+thousand pollers would bury everything else.
+"""
+
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from aiohttp import web
+
+from wizard_server.errors import RequestError
+from wizard_server.web.keys import AUTHENTICATOR
+from wizard_server.web.problems import CODE, request_id
+
+logger = logging.getLogger(__name__)
+
+UNMATCHED = "unmatched"
+OTHER_METHOD = "OTHER"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
+_VERSION_TAG = re.compile(r'"version-([0-9]+)"')
+
+
+class RouteTally:
+    """The answers of one route, or of everything that is no route, to one method.
+
+    `opens` says that the route has opened push connections; `cancelled` counts clients that did not wait for an answer.
+    """
+
+    __slots__ = ("by_status", "cancelled", "level", "method", "opens", "route")
+
+    def __init__(self, route: str, method: str) -> None:
+        self.route = route
+        self.method = method
+        self.level = logging.DEBUG if method in _READING else logging.INFO
+        self.by_status: defaultdict[int, int] = defaultdict(int)
+        self.cancelled = 0
+        self.opens = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """An open push connection, and the fields of its events."""
+
+    transport: str
+    status: int
+    begun: float
+    fields: dict[str, Any]
+
+
+_PUSH = web.RequestKey("push", _Push)
+
+
+class Requests:
+    """The tallies of one application; every route is in it before the first request comes."""
+
+    def __init__(self, router: web.UrlDispatcher) -> None:
+        self.by_route: dict[web.AbstractRoute, RouteTally] = {
+            route: RouteTally(route.resource.canonical, route.method)
+            for route in router.routes()
+            if route.resource is not None
+        }
+        # A client may invent paths and methods without end: they share labels.
+        self._unmatched = {method: RouteTally(UNMATCHED, method) for method in (*sorted(_METHODS), OTHER_METHOD)}
+        self.problems: Counter[str] = Counter()
+        self.open = {"sse": 0, "websocket": 0}
+
+    def tallies(self) -> Iterator[RouteTally]:
+        """Yield every tally."""
+        yield from self.by_route.values()
+        yield from self._unmatched.values()
+
+    def unmatched(self, method: str) -> RouteTally:
+        """Return the tally of what no route takes."""
+        return self._unmatched.get(method) or self._unmatched[OTHER_METHOD]
+
+    def tell(self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float) -> None:
+        """Log how a request was answered, or that its push connection has closed."""
+        status, code = response.status, None
+        if status >= 400 and (code := response.get(CODE)) is not None:
+            self.problems[code] += 1
+        if tally.opens and self.closed(request) is not None:
+            return
+        level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else tally.level
+        if logger.isEnabledFor(level):
+            fields = _fields(request, response.headers.get("ETag"), anonymous=status == 401)
+            _log(level, "request answered", fields, tally, begun, status=status, code=code)
+
+    def cancelled(self, request: web.Request, tally: RouteTally, begun: float) -> None:
+        """Count and log a request whose client went away, or that was still under way when the server stopped."""
+        status = self.closed(request) if tally.opens else None
+        if status is not None:
+            tally.by_status[status] += 1
+            return
+        tally.cancelled += 1
+        if logger.isEnabledFor(tally.level):
+            _log(tally.level, "request cancelled", _fields(request, None), tally, begun)
+
+    async def opened(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Count and log a push connection once its head is sent; a signal of aiohttp, passed by every answer."""
+        if response.__class__ is web.Response:
+            return
+        transport = _transport(response)
+        if transport is None:
+            return
+        tally = self.by_route[request.match_info.route]
+        tally.opens = True
+        self.open[transport] += 1
+        fields = {**_fields(request, None), "transport": transport}
+        request[_PUSH] = _Push(transport, response.status, perf_counter(), fields)
+        logger.info("connection opened", extra=fields)
+
+    def closed(self, request: web.Request) -> int | None:
+        """Count and log the end of the request's push connection; return its status, None when it has none open."""
+        push: _Push | None = request.pop(_PUSH, None)
+        if push is None:
+            return None
+        self.open[push.transport] -= 1
+        logger.info("connection closed", extra={**push.fields, "duration_ms": _milliseconds(push.begun)})
+        return push.status
+
+
+def _transport(response: web.StreamResponse) -> str | None:
+    if isinstance(response, web.WebSocketResponse):
+        return "websocket"
+    return "sse" if response.content_type == "text/event-stream" else None
+
+
+def _fields(request: web.Request, etag: str | None, *, anonymous: bool = False) -> dict[str, Any]:
+    """Return who asked for what: never a token, a query or a body."""
+    fields = {"request_id": request_id(request)}
+    user = None if anonymous else _user(request)
+    if user is not None:
+        fields["user"] = user
+    investigation = request.match_info.get("investigation_id")
+    if investigation is not None:
+        fields["investigation"] = investigation
+    version = _VERSION_TAG.search(etag or "")
+    return {**fields, "version": int(version[1])} if version else fields
+
+
+def _user(request: web.Request) -> str | None:
+    """Return who asks. Only what is logged has to know: the token was just verified and is remembered."""
+    with suppress(RequestError):
+        return request.app[AUTHENTICATOR].authenticate(request).user_id
+    return None
+
+
+def _log(level: int, event: str, fields: dict[str, Any], tally: RouteTally, begun: float, **more: object) -> None:
+    told = {key: value for key, value in more.items() if value is not None}
+    where = {"method": tally.method, "route": tally.route}
+    logger.log(level, event, extra={**fields, **where, **told, "duration_ms": _milliseconds(begun)})
+
+
+def _milliseconds(begun: float) -> float:
+    return round((perf_counter() - begun) * 1000, 3)
