@@ -26,6 +26,8 @@
     │   │   └── IdempotencyMismatchError idempotency-mismatch
     │   ├── PreconditionRequiredError    precondition-required
     │   ├── TooManyConnectionsError      too-many-connections
+    │   ├── RateLimitedError             rate-limited
+    │   ├── RequestTimeoutError          request-timeout
     │   └── StorageUnavailableError      storage-unavailable
     ├── ConfigError                      invalid-configuration
     └── SchemaError                      schema-mismatch
@@ -210,6 +212,21 @@ class TooManyConnectionsError(RequestError):
     """The user has as many open push connections as the limits allow."""
 
     code = "too-many-connections"
+
+
+class RateLimitedError(RequestError):
+    """The user has sent more requests than ``[rate_limit]`` lets them; again in ``retry_after`` seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class RequestTimeoutError(RequestError):
+    """The request's body has not arrived within ``[server] receive_timeout_seconds``."""
+
+    code = "request-timeout"
 
 
 class StorageUnavailableError(RequestError):

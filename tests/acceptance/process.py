@@ -28,7 +28,12 @@ def write_config(folder: Path, **sections: dict[str, Any]) -> Path:
         "database": {"url": f"sqlite:///{folder / 'investigations.db'}"},
         "polling": {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000},
         "auth": {"mode": "none"},
-        "rate_limit": {"requests_per_second": 1e6, "burst": 1_000_000},
+        "rate_limit": {
+            "requests_per_second": 1e6,
+            "burst": 1_000_000,
+            "agent_requests_per_second": 1e6,
+            "agent_burst": 1_000_000,
+        },
     }
     for section, keys in sections.items():
         given[section] = {**given.get(section, {}), **keys}

@@ -1,12 +1,22 @@
 """Pages of other origins: those that the configuration names may call the API and read every header they need."""
 
+import pytest
+from aiohttp import ClientResponse
+
 from tests import factories
 from tests.conftest import Client, StartServer
 from wizard_server.web.cors import EXPOSED
+from wizard_server.web.openapi.declare import ANSWER_HEADERS
+from wizard_server.web.routes import ROUTES
 
 PAGE = "https://app.example.com"
 STATE = "/api/v1/wizard-state"
 ALLOWED = {"allowed_origins": [PAGE]}
+ASKING = {
+    "Origin": PAGE,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization,if-match",
+}
 
 
 async def test_a_page_that_is_named_may_read_what_clients_need(start_server: StartServer) -> None:
@@ -14,10 +24,14 @@ async def test_a_page_that_is_named_may_read_what_clients_need(start_server: Sta
     async with client.post(STATE, json=factories.creation(), headers={"Origin": PAGE}) as answer:
         assert answer.status == 201
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
-        exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
-        assert {"ETag", "Retry-After", "X-Recommended-Interval", "Location"} <= exposed == set(EXPOSED)
+        assert listed(answer, "Access-Control-Expose-Headers") == set(EXPOSED)
         assert "Origin" in answer.headers["Vary"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_every_header_that_an_answer_may_have_is_exposed_but_what_only_browsers_read() -> None:
+    # A page may read Cache-Control anyway: the specification of fetch has it on its list.
+    assert set(ANSWER_HEADERS) - {"Cache-Control", "Content-Security-Policy", "X-Accel-Buffering"} <= set(EXPOSED)
 
 
 async def test_an_error_can_be_read_by_the_page_too(start_server: StartServer) -> None:
@@ -26,16 +40,29 @@ async def test_an_error_can_be_read_by_the_page_too(start_server: StartServer) -
         assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (404, PAGE)
 
 
-async def test_a_browser_that_asks_first_is_told_methods_and_headers(start_server: StartServer) -> None:
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
+async def test_a_browser_that_asks_first_is_told_the_methods_of_the_path_and_the_headers(
+    start_server: StartServer, path: str
+) -> None:
     client = await start_server(cors=ALLOWED, auth={"mode": "jwt", "jwt_secret": "k" * 32})
-    asking = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
-    async with client.options(f"{STATE}/inv-1", headers=asking) as answer:
-        assert answer.status == 204
+    concrete = path.format(investigation_id="inv-1", template_id="t-1", file="docs.js")
+    async with client.options(concrete, headers=ASKING) as answer:
+        assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
-        assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
-        assert {"Authorization", "If-Match", "Prefer"} <= set(
-            answer.headers["Access-Control-Allow-Headers"].split(", ")
-        )
+        methods = {route.method for route in ROUTES if route.path == path} | {"OPTIONS"}
+        assert listed(answer, "Access-Control-Allow-Methods") == methods | ({"HEAD"} if "GET" in methods else set())
+        asked = {name for route in ROUTES for name in route.headers}
+        assert asked | {"Authorization", "Content-Type"} <= listed(answer, "Access-Control-Allow-Headers")
+        assert answer.headers["Access-Control-Max-Age"] == "7200"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Origin" in listed(answer, "Vary")
+
+
+async def test_a_plain_options_says_which_methods_there_are(start_server: StartServer) -> None:
+    client = await start_server(cors=ALLOWED)
+    async with client.options("/healthz") as answer:
+        assert (answer.status, listed(answer, "Allow")) == (204, {"GET", "HEAD", "OPTIONS"})
+        assert "Access-Control-Allow-Methods" not in answer.headers
 
 
 async def test_an_event_stream_can_be_read_by_the_page(start_server: StartServer) -> None:
@@ -46,22 +73,44 @@ async def test_an_event_stream_can_be_read_by_the_page(start_server: StartServer
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
 
 
-async def test_a_page_that_is_not_named_may_read_nothing(start_server: StartServer) -> None:
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", f"{PAGE}.evil.example", PAGE.upper(), f"{PAGE}/", "http" + PAGE[5:], "*"]
+)
+async def test_a_page_that_is_not_named_may_read_nothing(start_server: StartServer, origin: str) -> None:
     client = await start_server(cors=ALLOWED)
-    stranger = {"Origin": "https://evil.example", "Access-Control-Request-Method": "PATCH"}
+    stranger = {**ASKING, "Origin": origin}
     async with client.get("/healthz", headers=stranger) as answer:
-        assert "Access-Control-Allow-Origin" not in answer.headers
-        assert "Origin" in answer.headers["Vary"]
+        assert not cors_headers(answer)
+        assert "Origin" in listed(answer, "Vary")
     async with client.options(f"{STATE}/inv-1", headers=stranger) as answer:
-        assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (405, False)
+        assert (answer.status, cors_headers(answer)) == (204, set())
 
 
-async def test_a_star_names_every_page(start_server: StartServer) -> None:
+async def test_an_answer_varies_with_the_origin_also_where_none_is_sent(start_server: StartServer) -> None:
+    client = await start_server(cors=ALLOWED)
+    async with client.get(f"{STATE}/absent") as answer:
+        assert listed(answer, "Vary") == {"Accept-Encoding", "Origin"}
+        assert not cors_headers(answer)
+
+
+async def test_a_star_names_every_page_and_caches_may_share_the_answer(start_server: StartServer) -> None:
     client = await start_server(cors={"allowed_origins": ["*"]})
-    async with client.get("/healthz", headers={"Origin": "https://any.example"}) as answer:
-        assert answer.headers["Access-Control-Allow-Origin"] == "https://any.example"
+    for origin in ({"Origin": "https://any.example"}, {}):
+        async with client.get("/healthz", headers=origin) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert "Origin" not in listed(answer, "Vary")
 
 
 async def test_without_origins_nothing_is_added(client: Client) -> None:
     async with client.get("/healthz", headers={"Origin": PAGE}) as answer:
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert not cors_headers(answer)
+    async with client.options("/healthz", headers=ASKING) as answer:
+        assert (answer.status, cors_headers(answer)) == (405, set())
+
+
+def listed(answer: ClientResponse, name: str) -> set[str]:
+    return set(answer.headers.get(name, "").split(", ")) - {""}
+
+
+def cors_headers(answer: ClientResponse) -> set[str]:
+    return {name for name in answer.headers if name.startswith("Access-Control-")}

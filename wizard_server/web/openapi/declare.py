@@ -112,6 +112,14 @@ ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Idempotency-Key": ("The key of the request, when it sent one.", _TEXT),
     "Location": ("Where the new resource is.", {"type": "string", "format": "uri-reference"}),
     "Preference-Applied": ("The preference that was granted (RFC 7240).", _TEXT),
+    "RateLimit": (
+        "What is left of the caller's quota: `r` requests now, all of them in `t` seconds.",
+        {"type": "string", "examples": ['"user";r=19;t=1']},
+    ),
+    "RateLimit-Policy": (
+        "The caller's quota: `q` requests at once, and as many in each `w` seconds.",
+        {"type": "string", "examples": ['"user";q=20;w=2']},
+    ),
     "Retry-After": ("Seconds to wait before asking again, with jitter.", _SECONDS),
     "WWW-Authenticate": ("How to authenticate (RFC 6750).", _TEXT),
     "X-Accel-Buffering": ("`no`: a proxy must not hold events back.", _TEXT),

@@ -121,7 +121,7 @@ class _Document:
             yield str(int(status)), response
 
     def _answer(self, route: AnyRoute, answer: Answer) -> Schema:
-        names = [*answer.headers, "X-Request-Id"]
+        names = [*answer.headers, *_common_headers(route, answer.status)]
         if route.scopes and route.method in problems.KEYED_METHODS:
             names.append("Idempotency-Key")
         response: Schema = {"description": answer.says, "headers": _header_references(names)}
@@ -230,8 +230,14 @@ def _header_references(names: Sequence[str]) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
+def _common_headers(route: AnyRoute, status: int) -> Sequence[str]:
+    """Return what every answer of a route says; who sends a bad token has no quota."""
+    limited = route.scopes and status != HTTPStatus.UNAUTHORIZED
+    return ("X-Request-Id", "RateLimit-Policy", "RateLimit") if limited else ("X-Request-Id",)
+
+
 def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list[str]:
-    names = ["X-Request-Id"]
+    names = [*_common_headers(route, status)]
     if status == HTTPStatus.UNAUTHORIZED:
         names.append("WWW-Authenticate")
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):

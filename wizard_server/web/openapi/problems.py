@@ -46,6 +46,7 @@ class TransitionProblem(Problem):
     origin: str = Field(alias="from")
     target: str = Field(alias="to")
     allowed: list[str]
+    field: str | None = Field(None, description="The field that may not change in this step")
 
 
 class ConflictProblem(Problem):
@@ -68,6 +69,12 @@ class LimitProblem(Problem):
     """A number of things is reached."""
 
     limit: int
+
+
+class RateProblem(Problem):
+    """The quota is used up."""
+
+    retry_after: int = Field(ge=1, description="Seconds, the same as Retry-After")
 
 
 class BodySizeProblem(Problem):
@@ -94,6 +101,7 @@ MODELS: Mapping[str, type[Problem]] = {
     errors.PreconditionFailedError.code: ConflictProblem,
     errors.PatchConflictError.code: PatchProblem,
     errors.TemplateLimitError.code: LimitProblem,
+    errors.RateLimitedError.code: RateProblem,
     errors.BodyTooLargeError.code: BodySizeProblem,
     errors.StateTooLargeError.code: StateSizeProblem,
     errors.UnsupportedMediaTypeError.code: MediaTypeProblem,
@@ -127,6 +135,7 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
 
 
 def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
+    yield errors.RateLimitedError
     if mode == "none":
         yield errors.ValidationFailedError  # X-User-Id
         return
@@ -137,6 +146,7 @@ def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
 def _of_bodies(route: AnyRoute) -> Iterator[type[errors.RequestError]]:
     yield errors.MalformedJsonError
     yield errors.BodyTooLargeError
+    yield errors.RequestTimeoutError
     yield errors.UnsupportedMediaTypeError
     if route.method in KEYED_METHODS:
         yield errors.IdempotencyMismatchError
