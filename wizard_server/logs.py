@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
 from wizard_server.config import LoggingConfig
 from wizard_server.domain.clock import to_wire
@@ -24,6 +25,7 @@ def configure(config: LoggingConfig) -> None:
     """Send what is at least as grave as `config.level` to standard error; of other packages only warnings and worse."""
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else HumanFormatter())
+    handler.addFilter(_is_ours)
     level = logging.getLevelNamesMapping()[config.level]
     logging.basicConfig(level=max(level, _OTHERS), handlers=[handler], force=True)
     logging.getLogger(_OWN).setLevel(level)
@@ -36,6 +38,11 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # at run time 
         """Say nothing about a stream that cannot be written: there is nowhere to say it."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether what went wrong may be told: what is no HTTP is the client's error, and its text holds whatever it sent."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
