@@ -41,7 +41,7 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # at run time 
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether what went wrong may be told: what is no HTTP is the client's error, and its text holds whatever it sent."""
+    """Whether to tell it: bytes that are no HTTP are the client's error, and the framework's text repeats them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
@@ -92,6 +92,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         try:
-            return orjson.dumps(event, default=str).decode()
+            text = orjson.dumps(event, default=str).decode()
         except TypeError:  # what is no Unicode, or a number beyond 64 bits
             return json.dumps(event, default=str)
+        return text if text.isprintable() else json.dumps(event, default=str)  # which escapes all but ASCII
