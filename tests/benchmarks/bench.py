@@ -1,0 +1,71 @@
+"""What every benchmark gets: how large it may be, a folder, and rounds in which the subjects take turns."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+Measured = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured; the defaults are the sizes that the project promises something about.
+
+    `seconds`: of one run of load. `waiters` and `clients` are counted up for the plots.
+    """
+
+    rounds: int = 5
+    seconds: float = 3.0
+    readers: int = 64
+    clients: int = 32
+    client_counts: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    waiters: int = 10_000
+    waiter_counts: tuple[int, ...] = (100, 1_000, 2_500, 5_000)
+    scattered: int = 5_000
+    changes_per_second: int = 200
+    watchers: int = 1_000
+    watch_seconds: float = 10.0
+    states: int = 100_000
+    entries: int = 2_000_000
+    asked: int = 100
+    known: int = 10_000
+
+
+FULL = Size()
+QUICK = Size(
+    rounds=1,
+    seconds=1.0,
+    client_counts=(1, 32),
+    waiters=500,
+    waiter_counts=(100,),
+    scattered=200,
+    watchers=100,
+    watch_seconds=2.0,
+    states=2_000,
+    entries=40_000,
+    asked=20,
+    known=500,
+)
+
+
+@dataclass
+class Bench:
+    """One run: its size, and a folder in which each process gets one of its own."""
+
+    size: Size
+    root: Path
+    _numbers: "count[int]" = field(default_factory=count)
+
+    def folder(self) -> Path:
+        """Return the path of a folder that does not exist yet."""
+        return self.root / f"{next(self._numbers):03}"
+
+    def alternate(self, subjects: Mapping[str, Callable[[], Measured]]) -> dict[str, dict[str, list[float]]]:
+        """Measure each subject once in every round, in turn; return quantity -> subject -> the rounds' values."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for _ in range(self.size.rounds):
+            for name, measure in subjects.items():
+                for quantity, value in measure().items():
+                    found.setdefault(quantity, {}).setdefault(name, []).append(value)
+        return found

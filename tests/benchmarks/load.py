@@ -1,0 +1,79 @@
+"""Closed loops: each client sends its next request once it has its answer. By ``wrk`` where it is installed."""
+
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from tests.benchmarks.swarm import Connection, Swarm, check, swarming
+from tests.benchmarks.swarm import request as whole_request
+
+WRK = shutil.which("wrk")
+HOW_TO_GET_WRK = "wrk is not installed (Debian: apt-get install wrk): load by our own raw client instead"
+_SPARE_SECONDS = 60
+
+Next = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a closed loop saw: requests per second, and the latencies in milliseconds."""
+
+    per_second: float
+    p50: float
+    p99: float
+
+
+def read_loop(port: int, path: str, headers: Sequence[tuple[str, str]], clients: int, seconds: float) -> float:
+    """Send the same GET from `clients` connections and return the answers per second."""
+    if WRK is None:
+        text = whole_request("GET", path, headers)
+        return closed_loop(port, clients, seconds, lambda client, number: text, (200, 304)).per_second
+    named = [part for name, value in headers for part in ("-H", f"{name}: {value}")]
+    whole = max(round(seconds), 1)
+    command = [WRK, "-t1", f"-c{clients}", f"-d{whole}s", *named, f"http://127.0.0.1:{port}{path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=whole + _SPARE_SECONDS, check=True)
+    if "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
+        raise ValueError(f"wrk met errors:\n{done.stdout}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
+
+
+def closed_loop(port: int, clients: int, seconds: float, following: Next, expected: tuple[int, ...]) -> Loaded:
+    """Send ``following(client, number)`` from each client, number growing over all, for `seconds`."""
+    numbers = count()
+    latencies: list[float] = []
+    with swarming(port, clients) as (swarm, connections):
+        indexes = {connection: index for index, connection in enumerate(connections)}
+
+        def go_on(connection: Connection) -> None:
+            swarm.ask(connection, following(indexes[connection], next(numbers)))
+
+        started = time.monotonic()
+        for connection in connections:
+            go_on(connection)
+        for connection in _until(swarm, started + seconds):
+            check(connection, *expected)
+            latencies.append((connection.answered - connection.sent) * 1000)
+            go_on(connection)
+        taken = time.monotonic() - started
+        for connection in swarm.answers(clients):  # so that nothing of this run burdens the next
+            check(connection, *expected)
+    return loaded(latencies, taken)
+
+
+def loaded(latencies: list[float], seconds: float) -> Loaded:
+    """Return what `latencies`, in milliseconds, of a run of `seconds` say."""
+    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
+    return Loaded(len(latencies) / seconds, cuts[49], cuts[98])
+
+
+def _until(swarm: Swarm, deadline: float) -> Iterator[Connection]:
+    """Yield the connections that are answered before `deadline`, those of the last look too."""
+    while (left := deadline - time.monotonic()) > 0:
+        yield from swarm.pump(left)

@@ -1,0 +1,91 @@
+"""What the machine is and how it fares: cores, memory and processor time of processes, counters of the kernel."""
+
+import os
+import platform
+import resource
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_CORES = sorted(os.sched_getaffinity(0))
+# The server has one core to itself and the load another, where there are two.
+SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+def settle() -> None:
+    """Bring this process to the load's core and let it open as many connections as the system permits."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextmanager
+def on_server_core() -> Iterator[None]:
+    """Whatever is started meanwhile runs on the server's core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SERVER_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def described() -> dict[str, str | int]:
+    """Return what a reader of the figures has to know of the machine."""
+    cpu = [line.partition(":")[2].strip() for line in _lines("cpuinfo") if line.startswith("model name")]
+    memory = next(line for line in _lines("meminfo") if line.startswith("MemTotal:"))
+    return {
+        "processor": cpu[0] if cpu else platform.machine(),
+        "cores": len(_CORES),
+        "memory_mib": int(memory.split()[1]) // 1024,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def family(pid: int) -> list[int]:
+    """Return `pid` and every process below it."""
+    children = (_PROC / f"{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def kib_of_memory(pid: int) -> int:
+    """Return the memory of a process and those below it; what several share is counted once."""
+    return sum(_pss(each) for each in family(pid))
+
+
+def _pss(pid: int) -> int:
+    [line] = [line for line in _lines(f"{pid}/smaps_rollup") if line.startswith("Pss:")]
+    return int(line.split()[1])
+
+
+def seconds_of_processor(pid: int) -> float:
+    """Return the processor time, user and system, of a process and those below it."""
+    return sum(_ticks(each) for each in family(pid)) / _TICKS_PER_SECOND
+
+
+def _ticks(pid: int) -> int:
+    fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+# What grows when a connection's SYN is lost, or anything is sent twice.
+RETRIED = ("TcpExt.TCPSynRetrans", "TcpExt.ListenOverflows", "TcpExt.ListenDrops", "Tcp.RetransSegs")
+
+
+def counters(names: Iterable[str] = RETRIED) -> dict[str, int]:
+    """Return counters of this network namespace, as ``Group.Name``."""
+    found: dict[str, int] = {}
+    for file in ("net/netstat", "net/snmp"):
+        lines = _lines(file)
+        for titles, values in zip(lines[::2], lines[1::2], strict=True):
+            group, *columns = titles.split()
+            pairs = zip(columns, values.split()[1:], strict=True)
+            found.update({f"{group[:-1]}.{column}": int(value) for column, value in pairs})
+    return {name: found[name] for name in names}
+
+
+def _lines(file: str) -> list[str]:
+    return (_PROC / file).read_text(encoding="utf-8").splitlines()
