@@ -22,7 +22,7 @@ from wizard_server.events import Hub
 from wizard_server.storage import schema
 from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
-from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator
+from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator, require_loopback
 from wizard_server.web.cors import Origins, answer_preflights
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
@@ -47,6 +47,7 @@ from wizard_server.web.limits import RateLimiter
 from wizard_server.web.metrics import registry
 from wizard_server.web.middleware import answering
 from wizard_server.web.routes import add_routes
+from wizard_server.web.signing_keys import load_keys
 from wizard_server.web.tally import Requests
 from wizard_server.web.underway import UnderWay
 
@@ -106,16 +107,9 @@ def _rules(config: ServerConfig) -> Rules:
 
 def _authenticator(config: ServerConfig) -> Authenticator:
     if config.auth.mode == "none":
-        return TrustingAuthenticator()
-    secret = config.auth.jwt_secret
-    if secret is None:
-        raise ValueError("the configuration lets jwt mode through without a secret")
-    return TokenAuthenticator(
-        key=secret.get_secret_value(),
-        algorithm=config.auth.algorithm,
-        leeway_seconds=config.auth.leeway_seconds,
-        cache_size=config.auth.token_cache_size,
-    )
+        require_loopback(config.server.host)
+        return TrustingAuthenticator(config.cors.allowed_origins)
+    return TokenAuthenticator(load_keys(config.auth), config.auth)
 
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:

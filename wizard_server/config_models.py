@@ -168,30 +168,55 @@ class ListenConfig(Frozen):
 
 
 class AuthConfig(Frozen):
-    """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only."""
+    """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only.
+
+    HS256 verifies with `jwt_secret`; the other algorithms with the key in `public_key_file` (PEM), or with one of those
+    in `jwks_file` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts.
+    """
 
     mode: Literal["jwt", "none"] = "jwt"
     algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"] = "HS256"
     jwt_secret: SecretStr | None = Field(default=None, validate_default=True)
+    public_key_file: str | None = Field(default=None, min_length=1)
+    jwks_file: str | None = Field(default=None, min_length=1, validate_default=True)
+    issuer: str | None = Field(default=None, min_length=1)
+    audience: str | None = Field(default=None, min_length=1)
     leeway_seconds: int = Field(default=30, ge=0, le=300)
     token_cache_size: int = Field(default=10000, ge=1)
-
-    @field_validator("algorithm")
-    @classmethod
-    def _algorithm_is_served(cls, algorithm: str) -> str:
-        if algorithm != "HS256":
-            raise ValueError("this release verifies HS256 only")
-        return algorithm
 
     @field_validator("jwt_secret")
     @classmethod
     def _secret_is_long_enough(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        algorithm = info.data.get("algorithm")
         if secret is None:
-            if (info.data.get("mode"), info.data.get("algorithm")) == ("jwt", "HS256"):
+            if (info.data.get("mode"), algorithm) == ("jwt", "HS256"):
                 raise ValueError('required for mode "jwt" with HS256')
+        elif algorithm not in (None, "HS256"):
+            raise ValueError(f"goes with HS256 only, {algorithm} takes public_key_file or jwks_file")
         elif len(secret.get_secret_value().encode()) < JWT_SECRET_MIN_BYTES:
             raise ValueError(f"must have at least {JWT_SECRET_MIN_BYTES} bytes")
         return secret
+
+    @field_validator("public_key_file", "jwks_file")
+    @classmethod
+    def _file_goes_with_the_algorithm(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path is not None and info.data.get("algorithm") == "HS256":
+            raise ValueError("goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret")
+        return path
+
+    @field_validator("jwks_file")
+    @classmethod
+    def _one_file_has_the_keys(cls, path: str | None, info: ValidationInfo) -> str | None:
+        algorithm = info.data.get("algorithm", "HS256")
+        if "public_key_file" not in info.data or algorithm == "HS256":
+            return path  # refused for another reason, or of no use
+        other = info.data["public_key_file"]
+        if path is not None and other is not None:
+            raise ValueError("give either public_key_file or jwks_file")
+        if path is other is None and info.data.get("mode") == "jwt":
+            reason = f'this or jwks_file is required for mode "jwt" with {algorithm}'
+            raise PydanticCustomError("no_key", "{reason}", {"key": "public_key_file", "reason": reason})
+        return path
 
 
 class RateLimitConfig(Frozen):

@@ -364,9 +364,57 @@ def test_a_secret_has_at_least_32_bytes(secret: str, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_an_algorithm_of_a_later_release_is_refused(algorithm: str) -> None:
+@pytest.mark.parametrize("setting", ["public_key_file", "jwks_file"])
+def test_a_public_key_needs_no_secret(algorithm: str, setting: str) -> None:
+    write(valid("auth", mode="jwt", algorithm=algorithm, **{setting: "keys"}))
+    assert getattr(load_wizard_config().auth, setting) == "keys"
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512", "hs256", "PS256", ""])
+def test_an_algorithm_that_is_not_served_is_refused(algorithm: str) -> None:
     write(valid("auth", algorithm=algorithm))
-    assert refusal() == "[auth] algorithm: this release verifies HS256 only"
+    assert refusal().startswith("[auth] algorithm: Input should be 'HS256', 'RS256', 'ES256' or 'EdDSA'")
+
+
+@pytest.mark.parametrize("mode", ["jwt", "none"])
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"algorithm": "RS256", "public_key_file": "a", "jwt_secret": SECRET},
+            "jwt_secret: goes with HS256 only, RS256 takes public_key_file or jwks_file",
+        ),
+        (
+            {"jwt_secret": SECRET, "public_key_file": "a"},
+            "public_key_file: goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret",
+        ),
+        (
+            {"jwt_secret": SECRET, "jwks_file": "a"},
+            "jwks_file: goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret",
+        ),
+        (
+            {"algorithm": "ES256", "public_key_file": "a", "jwks_file": "b"},
+            "jwks_file: give either public_key_file or jwks_file",
+        ),
+        ({"algorithm": "ES256", "public_key_file": ""}, "public_key_file: String should have at least 1 character"),
+        ({"algorithm": "ES256", "jwks_file": ""}, "jwks_file: String should have at least 1 character"),
+        ({"jwt_secret": SECRET, "issuer": ""}, "issuer: String should have at least 1 character"),
+        ({"jwt_secret": SECRET, "audience": ""}, "audience: String should have at least 1 character"),
+    ],
+)
+def test_keys_that_contradict_the_algorithm_are_refused_by_name(
+    mode: str, changes: dict[str, str], reason: str
+) -> None:
+    write(valid("auth", **{"mode": mode, **changes}))
+    assert refusal() == f"[auth] {reason}"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_public_key_is_required_for_the_algorithms_that_have_one(algorithm: str) -> None:
+    write(valid("auth", mode="jwt", algorithm=algorithm))
+    assert refusal() == f'[auth] public_key_file: this or jwks_file is required for mode "jwt" with {algorithm}'
+    write(valid("auth", mode="none", algorithm=algorithm))
+    assert load_wizard_config().auth.algorithm == algorithm
 
 
 def test_more_than_one_worker_is_refused() -> None:

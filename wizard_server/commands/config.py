@@ -8,6 +8,7 @@ from wizard_server.catalogue import load_catalogue
 from wizard_server.commands.console import print_json, print_source, tell
 from wizard_server.config import MASK, Setting, describe, load_wizard_config
 from wizard_server.errors import ConfigError
+from wizard_server.web.signing_keys import load_keys
 
 EX_CONFIG = 78  # sysexits.h; the os module has it on Unix only
 
@@ -20,6 +21,8 @@ def check(path: str | None, *, as_json: bool = False) -> int:
     try:
         config = load_wizard_config(path)
         load_catalogue(config.tools.catalog)
+        if config.auth.mode == "jwt":
+            load_keys(config.auth)
         settings = describe(config)
     except ConfigError as error:
         tell(error.message)

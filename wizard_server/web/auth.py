@@ -1,19 +1,30 @@
 """Who sends a request (contract 7): a bearer token, or in development whoever the header names."""
 
+import socket
 from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+from time import time
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import jwt
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from wizard_server.config import AuthConfig
+from wizard_server.config_sources import REFUSAL
 from wizard_server.domain.callers import READ, WRITE, Caller
-from wizard_server.domain.clock import utc_now
-from wizard_server.errors import InvalidTokenError, ValidationFailedError
+from wizard_server.errors import ConfigError, InvalidTokenError, ValidationFailedError
 from wizard_server.web.requests import IDENTIFIER
+from wizard_server.web.signing_keys import SigningKeys
 
 DEVELOPER = "dev"
 # A browser cannot set headers on a WebSocket: it offers the token as a subprotocol.
 TOKEN_PROTOCOL = "bearer."  # noqa: S105 - a prefix, no secret
+# Longer ones are refused before anything looks into them; with `token_cache_size` this bounds the memory.
+MAX_TOKEN_LENGTH = 4096
+_SCHEME = "Bearer "
 
 
 class Authenticator(Protocol):
@@ -24,69 +35,130 @@ class Authenticator(Protocol):
 
 
 class TrustingAuthenticator:
-    """Mode ``none``, on loopback addresses only: the user is ``X-User-Id`` or ``dev``, with the scopes of a user."""
+    """Mode ``none``, on loopback addresses only: the user is ``X-User-Id`` or ``dev``, with the scopes of a user.
+
+    The developer's browser is on this machine too, and other people's pages are in it. One whose name was made to
+    resolve to 127.0.0.1 is told apart by ``Host``, and one that opens a WebSocket, which CORS does not hold back, by
+    ``Origin``. Everything else that a page may send without asking is refused for its Content-Type, or changes nothing.
+    """
 
     _scopes = frozenset({READ, WRITE})
 
+    def __init__(self, allowed_origins: Sequence[str] = ()) -> None:
+        self._allowed_origins = frozenset(allowed_origins)
+
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
-        user_id = request.headers.get("X-User-Id", DEVELOPER)
+        headers = request.headers
+        if not _is_nearby(headers.get(hdrs.HOST, "")):
+            raise ValidationFailedError.of("Host", 'mode "none" answers to the names of this machine only', "loopback")
+        if hdrs.ORIGIN in headers and hdrs.UPGRADE in headers:
+            self._check_origin(headers[hdrs.ORIGIN])
+        user_id = headers.get("X-User-Id", DEVELOPER)
         if not IDENTIFIER.fullmatch(user_id):
             raise ValidationFailedError.of("X-User-Id", "must match [A-Za-z0-9_-]{1,255}", "pattern")
         return Caller(user_id, self._scopes)
 
+    def _check_origin(self, origin: str) -> None:
+        allowed = not self._allowed_origins.isdisjoint((origin, "*"))
+        if not allowed and not (origin.startswith(("http://", "https://")) and _is_nearby(origin.partition("//")[2])):
+            raise ValidationFailedError.of("Origin", "must be one of [cors] allowed_origins", "origin")
+
+
+@lru_cache(maxsize=64)
+def _is_nearby(authority: str) -> bool:
+    """Whether a ``Host`` may be this machine: a name without a dot is nobody's on the Internet."""
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+        is_plain_name = "." not in host and ":" not in host
+        return is_plain_name or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_loopback(host: str) -> None:
+    """Raise `ConfigError` when `host` is a name that leads beyond this machine, whatever it says."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return  # listening fails, and says why
+    beyond = sorted(str(address) for address in found if not ip_address(address).is_loopback)
+    if beyond:
+        raise ConfigError(f'{REFUSAL}[server] host: mode "none" needs a loopback address, {host} is {beyond[0]}')
+
 
 class TokenAuthenticator:
-    """Mode ``jwt``: a signed token with ``sub``, ``scope`` and ``exp``.
+    """Mode ``jwt``: a signed token with ``sub``, ``scope`` and ``exp``, and what of ``iss`` and ``aud`` is configured.
 
-    Checking a signature costs more than a poll, so a verified token is remembered until it expires; the memory is
-    bounded by `cache_size` tokens.
+    A token that names an audience while none is configured is meant for somebody else and refused (RFC 7519, 4.1.3).
+    ``nbf`` and ``iat`` may not lie ahead. The leeway counts for all of them.
+
+    Checking a signature costs more than a poll, so a verified token is remembered until it expires or the keys change,
+    under the header that brings it: then it costs one look-up and one comparison. Of what was refused nothing is kept.
     """
 
-    def __init__(self, *, key: str, algorithm: str, leeway_seconds: int, cache_size: int) -> None:
-        self._key = key
-        self._algorithm = algorithm
-        self._leeway = leeway_seconds
-        self._cache_size = cache_size
+    def __init__(self, keys: SigningKeys, config: AuthConfig) -> None:
+        self._keys = keys
+        self._algorithms = [config.algorithm]
+        self._issuer = config.issuer
+        self._audience = config.audience
+        self._leeway = config.leeway_seconds
+        self._cache_size = config.token_cache_size
         self._verified: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
-        token = _token(request)
-        remembered = self._verified.get(token)
-        if remembered is not None and remembered[0] > utc_now().timestamp():
+        remembered = self._verified.get(request.headers.get(hdrs.AUTHORIZATION, ""))
+        if remembered is not None and remembered[0] > time():
             return remembered[1]
-        expires, caller = self._verify(token)
-        self._verified[token] = (expires, caller)
-        while len(self._verified) > self._cache_size:
+        return self._of_token(_token(request))
+
+    def _of_token(self, token: str) -> Caller:
+        """Return the caller of a token that came in another way than the last time, or for the first time."""
+        if self._keys.renewed():
+            self._verified.clear()
+        header = _SCHEME + token
+        known = self._verified.pop(header) if header in self._verified else None
+        if known is None or known[0] <= time():
+            known = self._verify(token)
+        self._verified[header] = known
+        if len(self._verified) > self._cache_size:
             self._verified.popitem(last=False)
-        return caller
+        return known[1]
 
     def _verify(self, token: str) -> tuple[float, Caller]:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                self._key,
-                algorithms=[self._algorithm],
+                self._keys.key_for(token),
+                algorithms=self._algorithms,
+                issuer=self._issuer,
+                audience=self._audience,
                 leeway=self._leeway,
-                options={"require": ["exp", "sub"], "verify_aud": False},
+                options={"require": ["exp", "sub"]},
             )
             expires = float(claims["exp"]) + self._leeway
-        except (jwt.PyJWTError, UnicodeError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise InvalidTokenError(f"the token does not verify: {error}") from None
-        scope = claims.get("scope", "")
-        if not IDENTIFIER.fullmatch(claims["sub"]) or not isinstance(scope, str):
+        user_id, scope = claims["sub"], claims.get("scope", "")
+        if not (isinstance(user_id, str) and IDENTIFIER.fullmatch(user_id) and isinstance(scope, str)):
             raise InvalidTokenError("the token's sub must match [A-Za-z0-9_-]{1,255} and its scope must be a text")
-        return expires, Caller(claims["sub"], frozenset(scope.split()))
+        return expires, Caller(user_id, frozenset(scope.split()))
 
 
 def _token(request: web.Request) -> str:
     """Return the token of ``Authorization: Bearer``, or of the subprotocol ``bearer.<token>`` of a WebSocket."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token
-    upgrades = request.headers.get("Upgrade", "").lower() == "websocket"
-    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if upgrades else ():
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        token = _offered(request)
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise InvalidTokenError(f"the token is longer than {MAX_TOKEN_LENGTH} characters")
+    return token
+
+
+def _offered(request: web.Request) -> str:
+    upgrades = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+    for protocol in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",") if upgrades else ():
         if protocol.strip().startswith(TOKEN_PROTOCOL):
             return protocol.strip().removeprefix(TOKEN_PROTOCOL)
     raise InvalidTokenError("send a token: Authorization: Bearer <token>")
