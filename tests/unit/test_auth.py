@@ -1,4 +1,4 @@
-"""Who sends a request: bearer tokens, and the header of development."""
+"""Who sends a request: bearer tokens. Development is in test_trusting.py, public keys in test_signing_keys.py."""
 
 import base64
 import json
@@ -11,13 +11,14 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from jwt import api_jws
 from multidict import CIMultiDict, CIMultiDictProxy
+from pydantic import SecretStr
 
 from wizard_server.config import AuthConfig
-from wizard_server.domain.callers import AGENT, READ, WRITE, Caller
+from wizard_server.domain.callers import AGENT, READ, Caller
 from wizard_server.domain.clock import utc_now
-from wizard_server.errors import InvalidTokenError, ValidationFailedError
+from wizard_server.errors import InvalidTokenError
 from wizard_server.web import auth
-from wizard_server.web.auth import TokenAuthenticator, TrustingAuthenticator
+from wizard_server.web.auth import MAX_TOKEN_LENGTH, TokenAuthenticator
 from wizard_server.web.keys import CLOCK
 from wizard_server.web.signing_keys import load_keys
 
@@ -178,13 +179,96 @@ def test_the_memory_of_tokens_is_bounded_and_the_oldest_leaves(verifications: Ve
     assert verifications.count == 4
 
 
-@pytest.mark.parametrize(("header", "user"), [(None, "dev"), ("ann", "ann"), ("A-z_9" * 51, "A-z_9" * 51)])
-def test_in_development_the_user_is_whoever_the_header_names(header: str | None, user: str) -> None:
-    request = request_with({} if header is None else {"X-User-Id": header})
-    assert TrustingAuthenticator().authenticate(request) == Caller(user, frozenset({READ, WRITE}))
+def test_a_refused_token_leaves_nothing_in_memory() -> None:
+    trusted = authenticator()
+    for text in REFUSED.values():
+        with pytest.raises(InvalidTokenError):
+            trusted.authenticate(sending(text))
+    assert not trusted._verified
 
 
-@pytest.mark.parametrize("header", ["", "a b", "é", "a" * 256, "a\n", "../x", NOT_UTF_8])
-def test_a_user_that_is_no_identifier_is_refused_in_development_too(header: str) -> None:
-    with pytest.raises(ValidationFailedError):
-        TrustingAuthenticator().authenticate(request_with({"X-User-Id": header}))
+def test_a_token_that_has_expired_leaves_the_memory_when_it_comes_again(
+    verifications: Verifications, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = authenticator()
+    request = sending(token())
+    trusted.authenticate(request)
+    assert len(trusted._verified) == 1
+    verifications.now = datetime.fromtimestamp(FOREVER, UTC)
+    monkeypatch.setattr(jwt, "decode", lambda *_, **__: (_ for _ in ()).throw(jwt.ExpiredSignatureError("expired")))
+    with pytest.raises(InvalidTokenError):
+        trusted.authenticate(request)
+    assert not trusted._verified
+
+
+def test_one_token_has_one_place_in_memory_however_it_is_spelled(verifications: Verifications) -> None:
+    trusted = authenticator()
+    mine = token()
+    for scheme in ("Bearer", "bearer", "BEARER", "bEARER"):
+        trusted.authenticate(sending(mine, scheme))
+    offered = {"Upgrade": "websocket", "Sec-WebSocket-Protocol": f"a, bearer.{mine}"}
+    trusted.authenticate(request_with(offered))
+    assert (len(trusted._verified), verifications.count) == (1, 1)
+
+
+def test_a_token_that_is_too_long_is_refused_unread(verifications: Verifications) -> None:
+    trusted = authenticator()
+    longest = token(pad="")
+    longest = token(pad="a" * ((MAX_TOKEN_LENGTH - len(longest)) * 3 // 4))
+    assert trusted.authenticate(sending(longest)).user_id == "ann"
+    assert MAX_TOKEN_LENGTH - 4 < len(longest) <= MAX_TOKEN_LENGTH
+    with pytest.raises(InvalidTokenError, match="longer than"):
+        trusted.authenticate(sending(token(pad="a" * MAX_TOKEN_LENGTH)))
+    assert verifications.count == 1
+
+
+NOW = int(datetime.now(UTC).timestamp())
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+def test_what_lies_ahead_is_refused_beyond_the_leeway(claim: str) -> None:
+    claims: dict[str, Any] = {claim: NOW + 200}
+    ahead = token(**claims)
+    assert authenticator(leeway=300).authenticate(sending(ahead)).user_id == "ann"
+    with pytest.raises(InvalidTokenError):
+        authenticator(leeway=5).authenticate(sending(ahead))
+
+
+@pytest.mark.parametrize(
+    "issuer", [..., "", "https://issuer", "https://issuer.example/", ["https://issuer.example"], 7]
+)
+def test_a_configured_issuer_is_the_only_one(issuer: object) -> None:
+    trusted = authenticator(issuer="https://issuer.example")
+    assert trusted.authenticate(sending(token(iss="https://issuer.example"))).user_id == "ann"
+    with pytest.raises(InvalidTokenError):
+        trusted.authenticate(sending(token(iss=issuer)))
+
+
+def test_an_issuer_counts_for_nothing_where_none_is_configured() -> None:
+    assert authenticator().authenticate(sending(token(iss="https://issuer.example"))).user_id == "ann"
+
+
+@pytest.mark.parametrize("audience", ["wizard", ["wizard"], ["other", "wizard"]])
+def test_a_configured_audience_is_one_of_the_tokens(audience: object) -> None:
+    assert authenticator(audience="wizard").authenticate(sending(token(aud=audience))).user_id == "ann"
+
+
+@pytest.mark.parametrize("audience", [..., "", [], "wizard-server", ["other"], 7, [7], {"wizard": 1}])
+def test_a_token_for_another_audience_or_for_none_is_refused(audience: object) -> None:
+    with pytest.raises(InvalidTokenError):
+        authenticator(audience="wizard").authenticate(sending(token(aud=audience)))
+
+
+@pytest.mark.parametrize("audience", ["wizard", ["wizard"]])
+def test_a_token_for_somebody_is_refused_where_no_audience_is_configured(audience: object) -> None:
+    with pytest.raises(InvalidTokenError):
+        authenticator().authenticate(sending(token(aud=audience)))
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    config = AuthConfig(jwt_secret=SecretStr(KEY))
+    trusted = TokenAuthenticator(load_keys(config), config)
+    trusted.authenticate(sending(token()))
+    shown = f"{config!r} {config} {trusted!r} {load_keys(config)!r} {config.model_dump()!r} {config.model_dump_json()}"
+    assert KEY not in shown
+    assert token() not in shown

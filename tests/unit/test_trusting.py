@@ -1,0 +1,124 @@
+"""Who sends a request in development: whoever the header says, as long as it comes from this machine's own programs."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from tests.unit.test_auth import NOT_UTF_8, request_with
+from wizard_server.domain.callers import READ, WRITE, Caller
+from wizard_server.errors import ConfigError, ValidationFailedError
+from wizard_server.web.auth import TrustingAuthenticator, require_loopback
+
+DEV = Caller("dev", frozenset({READ, WRITE}))
+
+
+def refused_field(headers: dict[str, str], *, origins: tuple[str, ...] = ()) -> str:
+    with pytest.raises(ValidationFailedError) as caught:
+        TrustingAuthenticator(origins).authenticate(request_with(headers))
+    field: str = caught.value.extra["errors"][0]["field"]
+    return field
+
+
+@pytest.mark.parametrize(("header", "user"), [(None, "dev"), ("ann", "ann"), ("A-z_9" * 51, "A-z_9" * 51)])
+def test_the_user_is_whoever_the_header_names(header: str | None, user: str) -> None:
+    request = request_with({} if header is None else {"X-User-Id": header})
+    assert TrustingAuthenticator().authenticate(request) == Caller(user, frozenset({READ, WRITE}))
+
+
+@pytest.mark.parametrize("header", ["", "a b", "é", "a" * 256, "a\n", "../x", NOT_UTF_8])
+def test_a_user_that_is_no_identifier_is_refused(header: str) -> None:
+    assert refused_field({"X-User-Id": header}) == "X-User-Id"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1:8080",
+        "127.8.8.8:1",
+        "localhost",
+        "LocalHost:8080",
+        "[::1]:8080",
+        "a.localhost",
+        "wizard:80",
+    ],
+)
+def test_the_names_of_this_machine_are_answered(host: str) -> None:
+    assert TrustingAuthenticator().authenticate(request_with({"Host": host})) == DEV
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8080",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "10.0.0.1",
+        "0.0.0.0:8080",
+        "[fe80::1]:8080",
+        "[::1",
+        "evil.example#.localhost",
+        "evil.example/a.localhost",
+        NOT_UTF_8 + ".x",
+    ],
+)
+def test_a_page_whose_name_was_made_to_lead_here_is_refused(host: str) -> None:
+    assert refused_field({"Host": host}) == "Host"
+
+
+def upgrade(origin: str) -> dict[str, str]:
+    return {"Host": "127.0.0.1:8080", "Upgrade": "websocket", "Connection": "Upgrade", "Origin": origin}
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8080", "http://localhost:3000", "https://[::1]"])
+def test_a_page_of_this_machine_opens_a_web_socket(origin: str) -> None:
+    assert TrustingAuthenticator().authenticate(request_with(upgrade(origin))) == DEV
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "file://", "https://localhost.evil.example"])
+def test_a_page_of_another_origin_opens_none(origin: str) -> None:
+    assert refused_field(upgrade(origin)) == "Origin"
+
+
+@pytest.mark.parametrize("origins", [("https://app.example",), ("*",)])
+def test_a_page_of_an_allowed_origin_opens_one(origins: tuple[str, ...]) -> None:
+    assert TrustingAuthenticator(origins).authenticate(request_with(upgrade("https://app.example"))) == DEV
+
+
+def test_where_anything_else_comes_from_is_left_to_cors() -> None:
+    headers = {"Host": "127.0.0.1", "Origin": "https://evil.example"}
+    assert TrustingAuthenticator().authenticate(request_with(headers)) == DEV
+
+
+def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    def found(*_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("127.0.0.1", "::1")])
+def test_a_name_that_leads_to_this_machine_may_listen(
+    addresses: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving_to(monkeypatch, *addresses)
+    require_loopback("localhost")
+
+
+def test_a_name_that_leads_beyond_this_machine_does_not_start_whatever_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolving_to(monkeypatch, "127.0.0.1", "10.1.2.3")
+    with pytest.raises(ConfigError, match=r"\[server\] host: .*localhost is 10\.1\.2\.3$"):
+        require_loopback("localhost")
+
+
+def test_a_name_that_leads_nowhere_is_left_to_whoever_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: Any) -> Any:
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    require_loopback("localhost")
