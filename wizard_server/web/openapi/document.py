@@ -17,6 +17,7 @@ from wizard_server.web.problems import STATUS
 _IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "Template identifier"}
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
 _SOURCES = {"investigation_id": "$request.body#/investigation_id", "template_id": "$response.body#/template_id"}
+_TYPES = {JSON: {"type": "object"}}
 _PARAMETER = re.compile(r"{(\w+)}")
 _DESCRIPTION = """\
 Keeps the state of a multi-step investigation wizard and tells everybody who watches it the moment it changes.
@@ -128,7 +129,7 @@ class _Document:
         if answer.model is not None:
             response["content"] = {JSON: self._content(answer.model, "serialization")}
         elif answer.media:
-            response["content"] = {media: {"schema": {"type": "string"}} for media in answer.media}
+            response["content"] = {media: {"schema": _TYPES.get(media, {"type": "string"})} for media in answer.media}
         if answer.creates:
             response["links"] = dict(self._links(answer.creates))
         return response
