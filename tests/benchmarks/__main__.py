@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import machine, operators, parked, reads, wire, writes
+from tests.benchmarks import machine, operators, parked, reads, reconnect, wire, writes
 from tests.benchmarks.bench import FULL, QUICK, Bench, Size
 from tests.benchmarks.report import Section, document, text
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "full": reads.full,
     "patch": writes.patch,
     "fanout": parked.fanout,
+    "reconnect": reconnect.reconnect,
 }
 # These print their own tables.
 PRINTING = {"wire": wire.run, "operators": operators.run}

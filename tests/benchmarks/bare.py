@@ -19,7 +19,8 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from wizard_server.commands.serve import BACKLOG, KEEPALIVE_SECONDS
+from wizard_server.commands.serve import BACKLOG
+from wizard_server.web.protocol import KEEPALIVE_SECONDS
 
 _POLL = "/api/v1/polling/wizard-state/{investigation_id}"
 

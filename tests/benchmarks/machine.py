@@ -71,11 +71,7 @@ def _ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-# What grows when a connection's SYN is lost, or anything is sent twice.
-RETRIED = ("TcpExt.TCPSynRetrans", "TcpExt.ListenOverflows", "TcpExt.ListenDrops", "Tcp.RetransSegs")
-
-
-def counters(names: Iterable[str] = RETRIED) -> dict[str, int]:
+def counters(names: Iterable[str]) -> dict[str, int]:
     """Return counters of this network namespace, as ``Group.Name``."""
     found: dict[str, int] = {}
     for file in ("net/netstat", "net/snmp"):

@@ -8,12 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.benchmarks.database import topic
 from tests.benchmarks.machine import on_server_core
-from tests.benchmarks.subjects import Answer, ask
+from tests.benchmarks.subjects import Answer, Probe
 from tests.benchmarks.swarm import request
 
 ETCD, NGINX = shutil.which("etcd"), shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -141,6 +141,7 @@ class Nchan:
 
     def __init__(self, pid: int, port: int, message: Answer) -> None:
         self.pid, self.port = pid, port
+        self.probe = Probe(port)
         self._message = message
 
     def version(self, number: int) -> int:
@@ -157,9 +158,13 @@ class Nchan:
 
     def parked(self) -> int:
         """See `Subject`."""
-        found = re.search(r"subscribers: (\d+)", ask(self.port, "GET", "/status").body.decode())
+        found = re.search(r"subscribers: (\d+)", self.probe.get("/status").decode())
         assert found is not None
         return int(found[1])
+
+    def close(self) -> None:
+        """Close what asks it."""
+        self.probe.close()
 
 
 @contextmanager
@@ -175,5 +180,5 @@ def nchan(folder: Path, message: Answer) -> Iterator[Nchan]:
         _NGINX_CONFIG.format(module=module, folder=folder, port=port, user=user, files=16384), encoding="utf-8"
     )
     command = [NGINX, "-p", str(folder), "-c", str(config), "-e", "stderr"]
-    with running(command, folder, port, {}) as pid:
-        yield Nchan(pid, port, message)
+    with running(command, folder, port, {}) as pid, closing(Nchan(pid, port, message)) as server:
+        yield server

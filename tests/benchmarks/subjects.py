@@ -5,8 +5,8 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPConnection
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,6 +65,28 @@ class Answer:
         return {"status": self.status, "headers": self.headers, "body": base64.b64encode(self.body).decode()}
 
 
+class Probe:
+    """Asks one server again and again on one connection: where thousands connect at once it need not queue up."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
+
+    def get(self, path: str) -> bytes:
+        """Return the body that `path` answers; the connection may have been closed for being idle."""
+        try:
+            return self._get(path)
+        except RemoteDisconnected:
+            return self._get(path)
+
+    def _get(self, path: str) -> bytes:
+        self._connection.request("GET", path)
+        return self._connection.getresponse().read()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
 def ask(port: int, method: str, path: str, headers: Headers = (), body: bytes | None = None) -> Answer:
     """Send one request on a connection of its own and return the answer."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
@@ -95,6 +117,7 @@ class Ours:
 
     def __init__(self, process: ServerProcess, shape: Shape) -> None:
         self.pid, self.port = process.pid, process.port
+        self.probe = Probe(process.port)
         self._shape = shape
         self._user = authorization()
 
@@ -115,8 +138,12 @@ class Ours:
 
     def parked(self) -> int:
         """See `Subject`."""
-        load = json.loads(ask(self.port, "GET", "/api/v1/polling/health").body)["server_load"]
+        load = json.loads(self.probe.get("/api/v1/polling/health"))["server_load"]
         return int(load["active_connections"])
+
+    def close(self) -> None:
+        """Close what asks it."""
+        self.probe.close()
 
 
 @contextmanager
@@ -128,8 +155,8 @@ def serving(folder: Path, shape: Shape, *, marks: Path | None = None, database: 
     env = {"PYTHONPATH": str(CHECKOUT), **({"BENCHMARK_MARKS": str(marks)} if marks else {})}
     with on_server_core():
         process = ServerProcess(config, command=_MARKED if marks else WIZARD_SERVER, env=env)
-    with process:
-        yield Ours(process.ready(), shape)
+    with process, closing(Ours(process.ready(), shape)) as ours:
+        yield ours
 
 
 def _sections(database: Path) -> dict[str, dict[str, Any]]:
@@ -155,6 +182,7 @@ class Bare:
 
     def __init__(self, process: ServerProcess) -> None:
         self.pid, self.port = process.pid, process.port
+        self.probe = Probe(process.port)
         self._user = authorization()
 
     def version(self, number: int) -> int:
@@ -173,7 +201,11 @@ class Bare:
 
     def parked(self) -> int:
         """See `Subject`."""
-        return int(ask(self.port, "GET", "/parked").body)
+        return int(self.probe.get("/parked"))
+
+    def close(self) -> None:
+        """Close what asks it."""
+        self.probe.close()
 
 
 @contextmanager
@@ -185,5 +217,5 @@ def answering(folder: Path, answers: Mapping[str, Answer], *, marks: Path | None
     file.write_text(json.dumps({"answers": plain, "marks": str(marks) if marks else None}), encoding="utf-8")
     with on_server_core():
         process = ServerProcess(file, command=_BARE, env={"PYTHONPATH": str(CHECKOUT)})
-    with process:
-        yield Bare(process.ready())
+    with process, closing(Bare(process.ready())) as bare:
+        yield bare
