@@ -169,7 +169,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
         asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
     ]
-    logger.info("ready")
+    logger.info("database opened")
     yield
     stop.set()
     await asyncio.gather(*tasks)

@@ -192,3 +192,65 @@ async def test_no_timer_outlives_its_wait(hub: Hub) -> None:
             await wait
     assert handles
     assert all(handle.cancelled() for handle in handles)
+
+
+def ended(hub: Hub) -> dict[str, int]:
+    return {end: count for end, count in hub.counts.ended.items() if count}
+
+
+async def test_each_wait_is_counted_by_how_it_ends(hub: Hub) -> None:
+    with hub.subscribe("inv-1") as waiter:
+        wait = await parked(hub, waiter)
+        hub.publish(event(2))
+        await wait
+        assert ended(hub) == {"woken": 1}
+        await hub.park(waiter, "ann", above(2), 0)
+        assert ended(hub) == {"woken": 1, "timeout": 1}
+        wait = await parked(hub, waiter, base=2)
+        wait.cancel()
+        await asyncio.gather(wait, return_exceptions=True)
+        assert ended(hub) == {"woken": 1, "timeout": 1, "gone": 1}
+        hub.drain()
+        await hub.park(waiter, "ann", above(2), LONG)
+    assert ended(hub) == {"woken": 1, "timeout": 1, "gone": 1, "draining": 1}
+
+
+async def test_a_dashboard_that_goes_away_is_parked_no_more(hub: Hub) -> None:
+    with hub.subscribe_list("ann") as waiter:
+        wait = asyncio.create_task(hub.park_list(waiter, "ann", LONG))
+        await asyncio.sleep(0)  # the task runs as far as it can
+        assert (hub.parked, hub.parked_lists) == (1, 1)
+        wait.cancel()
+        await asyncio.gather(wait, return_exceptions=True)
+    assert (hub.parked, hub.parked_lists, ended(hub)) == (0, 0, {"gone": 1})
+
+
+async def test_only_who_is_told_of_an_event_has_a_latency(hub: Hub) -> None:
+    def observed(kind: str) -> list[float]:
+        return [count for _, count in hub.counts.wake_seconds[kind].buckets()][-1:]
+
+    with hub.subscribe("inv-1") as waiter, hub.subscribe("inv-1") as follower, hub.subscribe_list("ann") as dashboard:
+        await hub.park(waiter, "ann", above(1), 0)
+        await hub.park_list(dashboard, "ann", 0)
+        assert [observed(kind) for kind in ("poll", "push", "dashboard")] == [[0], [0], [0]]
+        hub.publish(event(2))
+        await hub.park(waiter, "ann", above(1), LONG)
+        await hub.next_event(follower, above(1), LONG)
+        await hub.park_list(dashboard, "ann", LONG)
+    assert [observed(kind) for kind in ("poll", "push", "dashboard")] == [[1], [1], [1]]
+
+
+async def test_a_refused_push_connection_is_no_shed_poll(hub: Hub) -> None:
+    with hub.pushing("ann", limit=1) as one, hub.pushing("ann", limit=1) as other:
+        assert (one, other, hub.pushing_now) == (True, False, 1)
+    assert (hub.pushing_now, hub.counts.shed) == (0, {"global": 0, "user": 0})
+
+
+async def test_a_drain_is_told_once_and_lasts(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert hub.drain_seconds == 0
+    hub.drain()
+    begun = hub.drain_seconds
+    hub.drain()
+    assert hub.drain_seconds > begun > 0
+    assert [record.message for record in caplog.records] == ["drain begins"]

@@ -1,10 +1,27 @@
 import re
+import sqlite3
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Client, StartServer
-from tests.web.helpers import TIMESTAMP, StoppedClock, create, parked, patch, poll, polling, send, soon, start
+from tests.web.helpers import (
+    TIMESTAMP,
+    StoppedClock,
+    create,
+    parked,
+    patch,
+    poll,
+    polling,
+    send,
+    soon,
+    start,
+    url,
+)
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.queries import Query
+from wizard_server.storage.sqlite import Connection
 from wizard_server.web.keys import HUB, STORE
 
 HEALTH = "/api/v1/polling/health"
@@ -107,3 +124,69 @@ async def test_readiness_fails_from_the_moment_the_server_drains(client: Client)
     client.app[HUB].drain()
     answer = await send(client, "GET", "/readyz")
     assert (answer.status, answer.body["parts"]["draining"]) == (503, "yes")
+
+
+async def readiness(client: Client) -> tuple[int, str]:
+    answer = await send(client, "GET", "/readyz")
+    return answer.status, answer.body["parts"]["database"]
+
+
+def failing_commits(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    """Let every commit fail as SQLite says it does on such a disk; reads go on."""
+    execute = Connection.execute
+
+    async def failing(self: Connection, query: Query, parameters: Any = None) -> int:
+        if query.name == "connection.commit":
+            raise sqlite3.OperationalError(message)
+        return await execute(self, query, parameters)
+
+    monkeypatch.setattr(Connection, "execute", failing)
+
+
+@pytest.mark.parametrize("message", ["database or disk is full", "attempt to write a readonly database"])
+async def test_readiness_fails_from_a_failed_write_until_one_succeeds(
+    client: Client, monkeypatch: pytest.MonkeyPatch, message: str
+) -> None:
+    await start(client)
+    with monkeypatch.context() as broken_disk:
+        failing_commits(broken_disk, message)
+        assert await readiness(client) == (200, "ready"), "nothing has been written, so nothing has failed"
+        assert (await send(client, "PATCH", url(), json={"status": "ERROR"})).status == 503
+        for _ in range(2):
+            assert await readiness(client) == (503, f"the commit failed: {message}")
+        assert (await send(client, "GET", "/healthz")).status == 200
+        assert (await send(client, "GET", url())).status == 200
+    assert await readiness(client) == (200, "ready")
+    await patch(client, {"status": "ERROR"})
+
+
+async def test_a_last_look_that_cannot_be_written_is_a_failed_write(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(client)
+    failing_commits(monkeypatch, "disk I/O error")
+    await client.app[STORE].flush_touched()
+    assert (await readiness(client))[0] == 503
+
+
+async def test_a_refused_change_is_no_failed_write(client: Client) -> None:
+    await start(client)
+    assert (await send(client, "PATCH", url(), json={"version": 9, "status": "ERROR"})).status == 409
+    assert await readiness(client) == (200, "ready")
+
+
+async def test_readiness_fails_when_the_file_is_deleted_or_replaced(client: Client, database: str) -> None:
+    await start(client)
+    path, moved = Path(database), Path(f"{database}.moved")
+    path.rename(moved)  # noqa: ASYNC240 - a local file, nobody else waits
+    status, told = await readiness(client)
+    assert (status, told) == (503, "the database file is not the one that was opened: it was moved or deleted")
+    path.write_bytes(b"")  # noqa: ASYNC240 - a local file, nobody else waits
+    assert (await readiness(client))[0] == 503
+    moved.replace(path)  # noqa: ASYNC240 - a local file, nobody else waits
+    assert await readiness(client) == (200, "ready")
+
+
+async def test_a_database_in_memory_has_no_file_to_lose(start_server: StartServer) -> None:
+    client = await start_server(features={"sqlite_persistence": False})
+    assert await readiness(client) == (200, "ready")
