@@ -6,16 +6,25 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
+from aiohttp.web import Application, AppRunner, Request
 
 from tests import factories
 from tests.observer import Observer
 from wizard_server.app import create_app
 from wizard_server.storage import schema
 from wizard_server.storage.sqlite import connect
+from wizard_server.web.protocol import Runner
 
 Client = TestClient[Request, Application]
 StartServer = Callable[..., Awaitable[Client]]
+
+
+class Server(TestServer):
+    """A server whose connections are those of ``wizard-server serve``."""
+
+    async def _make_runner(self, **options: Any) -> AppRunner:
+        return Runner(self.app, **options)
+
 
 # Their tests write rows as operators do, past every rule: what such a row holds is shown as it is.
 EDITED_BY_HAND = frozenset({"tests.web.test_flags_audit", "tests.web.test_operator_edits", "tests.web.test_purged"})
@@ -48,7 +57,7 @@ async def start_server(database: str, observer: Observer) -> AsyncIterator[Start
         extra: dict[str, Any] = {} if clock is None else {"clock": clock}
         app = create_app(factories.config(database, **sections), **extra)
         observer.watch(app)
-        client: Client = TestClient(TestServer(app))
+        client: Client = TestClient(Server(app))
         await client.start_server()
         clients.append(client)
         return client

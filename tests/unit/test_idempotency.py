@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 from aiohttp import StreamReader, web
 
+from tests import factories
 from tests.unit.test_auth import NOT_UTF_8, request_with
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import (
@@ -20,6 +21,7 @@ from wizard_server.errors import (
 )
 from wizard_server.web import idempotency
 from wizard_server.web.idempotency import TTL_SECONDS, IdempotencyStore
+from wizard_server.web.keys import CONFIG
 
 ANN, BOB = Caller("ann", frozenset()), Caller("bob", frozenset())
 
@@ -32,7 +34,9 @@ def request_of(
     payload.feed_eof()
     named = {"Idempotency-Key": key, "Content-Type": "application/json"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return request_with(named, method=method, path=path, payload=payload)
+    request = request_with(named, method=method, path=path, payload=payload)
+    request.app[CONFIG] = factories.config()
+    return request
 
 
 class Writer:

@@ -15,10 +15,10 @@ from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.web.keys import HUB, UNDER_WAY
+from wizard_server.web.protocol import Runner
 
 # The kernel caps this; with the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
-KEEPALIVE_SECONDS = 75.0
 # What has not ended within [server] shutdown_timeout_seconds gets this much longer, then it is cancelled.
 CANCEL_AFTER_SECONDS = 0.5
 
@@ -32,13 +32,7 @@ class Server:
     def __init__(self, config: ServerConfig, config_path: str = "config.toml") -> None:
         self._config = config
         self._app = create_app(config, config_path=config_path)
-        self._runner = web.AppRunner(
-            self._app,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=CANCEL_AFTER_SECONDS,
-        )
+        self._runner = Runner(self._app, shutdown_timeout=CANCEL_AFTER_SECONDS)
 
     async def start(self) -> str:
         """Open the database, listen, and return the URL.

@@ -14,7 +14,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError
 from wizard_server.web import problems
 from wizard_server.web.compression import accepts_gzip
-from wizard_server.web.requests import idempotency_key
+from wizard_server.web.requests import idempotency_key, whole_body
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -106,7 +106,7 @@ def _replayed(request: web.Request, answer: _Answer) -> web.Response:
 
 
 async def _fingerprint(request: web.Request) -> bytes:
-    body = hashlib.sha256(await request.read())
+    body = hashlib.sha256(await whole_body(request))
     named = (request.method, request.path_qs, request.content_type, request.headers.get("If-Match", ""))
     for part in named:
         body.update(b"\0" + part.encode(errors="surrogateescape"))

@@ -38,12 +38,12 @@ RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")
 IDEMPOTENCY: "web.AppKey[IdempotencyStore]" = web.AppKey("idempotency")
 
-_INSTANT = web.RequestKey("instant", datetime)
+INSTANT = web.RequestKey("instant", datetime)
 
 
 def instant(request: web.Request) -> datetime:
     """Return when the request is dealt with: its clock is read once (contract 1)."""
-    known = request.get(_INSTANT)
+    known = request.get(INSTANT)
     if known is None:
-        known = request[_INSTANT] = request.app[CLOCK]()
+        known = request[INSTANT] = request.app[CLOCK]()
     return known

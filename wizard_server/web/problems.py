@@ -108,11 +108,14 @@ def from_error(request: web.Request, error: RequestError) -> web.Response:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(error.extra.get("retry_after", "")) or retry_after()
-    if status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
-        headers["Accept-Patch"] = ", ".join(error.extra.get("accepted", ()))
+    if status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH" and error.extra["accepted"]:
+        headers["Accept-Patch"] = ", ".join(error.extra["accepted"])
     if "current" in error.extra:
         headers["ETag"] = f'"version-{error.extra["version"]}"'
-    return problem(request, status, error.code, error.message, extra=error.extra, headers=headers)
+    response = problem(request, status, error.code, error.message, extra=error.extra, headers=headers)
+    if status is HTTPStatus.REQUEST_TIMEOUT:
+        response.force_close()  # what still comes belongs to this request
+    return response
 
 
 def _from_framework(request: web.Request, error: web.HTTPException) -> web.Response:

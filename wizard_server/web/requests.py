@@ -1,10 +1,14 @@
 """What requests say: bodies, query parameters, and the headers that many routes share."""
 
+import asyncio
 import re
+import zlib
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel
 
 from wizard_server.domain.callers import Caller
@@ -12,15 +16,26 @@ from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, U
 from wizard_server.domain.models import AuditSource
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.validation import validate
-from wizard_server.errors import UnsupportedMediaTypeError, ValidationFailedError
+from wizard_server.errors import (
+    BodyTooLargeError,
+    MalformedJsonError,
+    RequestTimeoutError,
+    UnsupportedMediaTypeError,
+    ValidationFailedError,
+)
 from wizard_server.web.etags import parse_tags
-from wizard_server.web.keys import instant
+from wizard_server.web.keys import CONFIG, instant
+from wizard_server.web.problems import problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
 JSON = "application/json"
 _MAX_KEY = 255
+_BODY = web.RequestKey("body", bytes)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_EXPECTED = "100-continue"
+_GZIP_BITS = zlib.MAX_WBITS | 16
 PATCH_TYPES: Mapping[str, Callable[[Any], Update]] = {
     JSON: FieldUpdate.of,
     "application/merge-patch+json": MergePatch.of,
@@ -41,17 +56,96 @@ def query(request: web.Request, model: type[Model]) -> Model:
     return validate(model, dict(request.query))
 
 
+async def expect(request: web.Request) -> web.Response | None:
+    """Take note of ``Expect: 100-continue``: who may not send the body is told so before it is sent (`whole_body`)."""
+    if request.headers[hdrs.EXPECT].lower() == _EXPECTED:
+        return None
+    return problem(
+        request,
+        HTTPStatus.EXPECTATION_FAILED,
+        "expectation-failed",
+        f"the only Expect that is met is {_EXPECTED}",
+        extra={},
+        headers={},
+    )
+
+
+async def whole_body(request: web.Request) -> bytes:
+    """Return the body, decompressed; every body is read here.
+
+    Raises `BodyTooLargeError` for one over the limit: before it is read when ``Content-Length`` says so, and before a
+    compressed one is expanded further. `RequestTimeoutError` for one that trickles in, `UnsupportedMediaTypeError` for
+    another coding than gzip and deflate, `MalformedJsonError` for one that is not as its headers say.
+    """
+    known: bytes | None = request.get(_BODY)
+    if known is not None:
+        return known
+    limit = request.client_max_size
+    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise UnsupportedMediaTypeError("Content-Encoding is none of gzip, deflate", accepted=[])
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    received = await _received(request, limit)
+    body = request[_BODY] = received if coding == "identity" or not received else _expanded(received, coding, limit)
+    return body
+
+
+async def _received(request: web.Request, limit: int) -> bytes:
+    """Return the body as it comes over the wire, once its client has been told to send it."""
+    seconds = request.app[CONFIG].server.receive_timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            if request.headers.get(hdrs.EXPECT) and request.version == HttpVersion11:
+                await request.writer.write(_CONTINUE)
+                request.writer.output_size = 0  # no part of the answer
+            return await request.read()
+    except TimeoutError:
+        raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except RequestPayloadError as error:
+        raise MalformedJsonError(f"the body is not as its headers say: {error}") from None
+
+
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit)
+
+
+def _expanded(text: bytes, coding: str, limit: int) -> bytes:
+    """Return `text` decompressed, as far as it takes to see that it is over `limit`.
+
+    What calls itself deflate may come with a zlib header, as RFC 9110 has it, or without, as some clients have it; gzip
+    may have several members (RFC 1952).
+    """
+    bare = coding == "deflate" and text[0] & 0x0F != zlib.DEFLATED
+    bits = -zlib.MAX_WBITS if bare else zlib.MAX_WBITS if coding == "deflate" else _GZIP_BITS
+    found = bytearray()
+    while text:
+        decompressor = zlib.decompressobj(bits)
+        try:
+            found += decompressor.decompress(text, limit + 1 - len(found))
+        except zlib.error as error:
+            raise MalformedJsonError(f"the body is not as its Content-Encoding says: {error}") from None
+        if len(found) > limit:
+            raise _too_large(limit)
+        if not decompressor.eof or (decompressor.unused_data and bits != _GZIP_BITS):
+            raise MalformedJsonError("the body is not as its Content-Encoding says")
+        text = decompressor.unused_data
+    return bytes(found)
+
+
 async def read_body(request: web.Request, *accepted: str) -> Any:
     """Return the body as JSON.
 
-    Raises `UnsupportedMediaTypeError`, `MalformedJsonError`.
+    Raises `UnsupportedMediaTypeError`, `MalformedJsonError`, and as `whole_body`.
     """
     if request.content_type not in accepted:
         raise UnsupportedMediaTypeError(
             f"Content-Type {request.headers.get('Content-Type', '(none)')} is not one of {', '.join(accepted)}",
             accepted=list(accepted),
         )
-    return parse_json(await request.read())
+    return parse_json(await whole_body(request))
 
 
 async def read_model(request: web.Request, model: type[Model]) -> Model:

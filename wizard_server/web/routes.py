@@ -80,6 +80,7 @@ from wizard_server.web.openapi.declare import (
 )
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.openapi.problems import KEYED_METHODS
+from wizard_server.web.requests import expect
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
 
@@ -395,9 +396,9 @@ def add_routes(app: web.Application, config: ServerConfig) -> None:
         else:
             handler = _guarded(route)
         if route.method == "GET":
-            app.router.add_get(route.path, handler)  # and HEAD
+            app.router.add_get(route.path, handler, expect_handler=expect)  # and HEAD
         else:
-            app.router.add_route(route.method, route.path, handler)
+            app.router.add_route(route.method, route.path, handler, expect_handler=expect)
 
 
 def describe_api(config: ServerConfig) -> bytes:

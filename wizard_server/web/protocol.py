@@ -1,0 +1,226 @@
+"""Connections: a client that sends or takes too slowly is cut off, and what is no HTTP gets a problem for an answer.
+
+aiohttp closes a connection that is idle and limits nothing else: headers and bodies may trickle in for ever, and an
+answer that nobody takes stays in memory for ever. Here a timer runs while, and only while, somebody is slow: it is
+set when a part of a request's head has arrived, or when the kernel takes no more of an answer, and a client that does
+neither never meets it. Bodies have their time limit where they are read (``web.requests``).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_request import BaseRequest
+
+from wizard_server.errors import RequestTimeoutError
+from wizard_server.web import problems
+from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE_SECONDS = 75.0
+# How long what a refused request still sends is read and dropped, so that its client comes to read the refusal.
+LINGER_SECONDS = 5.0
+# The parser says of a line that is too long only over which limit it is: so the two differ.
+MAX_REQUEST_LINE_BYTES = 8190
+MAX_HEADER_BYTES = 8192
+MAX_HEADERS = 128
+_TOO_MANY_HEADERS = "Too many headers received"
+# Who has taken at least this much since the last look is slow, not stuck.
+_PROGRESS_BYTES = 16 * 1024
+# A WebSocket cuts off a slow reader itself, with a close frame that says why; only when that fails it is done here.
+_SOCKET_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client may take to send the head of a request, and to take what it was sent, in seconds."""
+
+    receive_seconds: float
+    send_seconds: float
+
+
+class Connection(RequestHandler):
+    """One connection of a client."""
+
+    __slots__ = ("_app", "_arriving", "_body", "_has_begun", "_patience", "_taking", "_untaken")
+
+    def __init__(self, manager: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._app = app
+        self._patience = patience
+        self._arriving: asyncio.TimerHandle | None = None
+        self._has_begun = False
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._taking: asyncio.TimerHandle | None = None
+        self._untaken = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request in time, and be told of whatever the kernel does not take."""
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells mypy what every server's transport is
+        transport.set_write_buffer_limits(high=0)
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the timers."""
+        super().connection_lost(exc)
+        self._head_is_here()
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those that are a part of a head only, and of no body, begin the time for the rest of it."""
+        known, body = self._request_count, self._body
+        in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
+        RequestHandler.data_received(self, data)
+        if self._request_count != known:
+            if self._arriving is not None:
+                self._head_is_here()
+            self._body = body = self._messages[-1][1]
+            if body is not EMPTY_PAYLOAD or data.endswith(b"\r\n\r\n"):
+                return
+        elif in_body or self._upgraded:
+            return
+        if data and not self._close and not self._force_close:
+            self._has_begun = True
+            if self._arriving is None:
+                self._expect_head()
+
+    def _expect_head(self) -> None:
+        self._arriving = self._loop.call_later(self._patience.receive_seconds, self._give_up_on_sender)
+
+    def _head_is_here(self) -> None:
+        self._has_begun = False
+        if self._arriving is not None:
+            self._arriving.cancel()
+            self._arriving = None
+
+    def _give_up_on_sender(self) -> None:
+        self._arriving = None
+        if self._buffer_paused or self._reading_paused:
+            return  # what has come waits for us
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self.close()  # once the request before it is answered
+        elif self._has_begun:
+            late = RequestTimeoutError(f"the headers did not arrive within {self._patience.receive_seconds:g} seconds")
+            self._messages.append((_ErrInfo(HTTPStatus.REQUEST_TIMEOUT, late, late.message), EMPTY_PAYLOAD))
+            waiter.set_result(None)
+        else:
+            self.force_close()
+
+    def pause_writing(self) -> None:
+        """Begin the time in which the client has to take what it was sent."""
+        super().pause_writing()
+        if self.transport is not None:
+            grace = _SOCKET_GRACE_SECONDS if self._upgraded else 0
+            self._watch_reader(self.transport, self._patience.send_seconds + grace)
+
+    def resume_writing(self) -> None:
+        """Everything is taken."""
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+        super().resume_writing()
+
+    def _watch_reader(self, transport: asyncio.Transport, seconds: float) -> None:
+        self._untaken = transport.get_write_buffer_size()
+        self._taking = self._loop.call_later(seconds, self._give_up_on_reader, transport)
+
+    def _give_up_on_reader(self, transport: asyncio.Transport) -> None:
+        self._taking = None
+        if transport.get_write_buffer_size() + _PROGRESS_BYTES <= self._untaken:
+            self._watch_reader(transport, self._patience.send_seconds)
+            return
+        logger.info("slow reader cut off", extra={"transport": "http"})
+        transport.abort()
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[BaseRequest], Awaitable[web.StreamResponse]]:
+        """Return what answers bytes that the parser refuses: a problem; the connection ends with it."""
+
+        async def handler(request: BaseRequest) -> web.StreamResponse:
+            assert isinstance(request, web.Request)  # noqa: S101 - tells mypy what applications make
+            return self._refusal(request, err_info.exc)
+
+        return handler
+
+    def _refusal(self, request: web.Request, error: BaseException) -> web.Response:
+        request[INSTANT] = self._app[CLOCK]()  # it has found no route, and through that no application
+        if isinstance(error, RequestTimeoutError):
+            response = problems.from_error(request, error)
+        else:
+            status, code, detail = _reason(error)
+            response = problems.problem(request, status, code, detail, extra={}, headers={})
+        self._app[HEADERS].put(request, response.headers)
+        response.force_close()
+        logger.info("request refused by the parser", extra={"status": response.status, "reason": str(error)[:200]})
+        return response
+
+
+def _reason(error: BaseException) -> tuple[HTTPStatus, str, str]:
+    """Return status, code and detail for an error of the parser."""
+    if isinstance(error, LineTooLong):
+        if error.args[1] == MAX_REQUEST_LINE_BYTES:
+            return HTTPStatus.REQUEST_URI_TOO_LONG, "uri-too-long", f"the URL is over {MAX_REQUEST_LINE_BYTES} bytes"
+        return _too_large(f"a header is over {MAX_HEADER_BYTES} bytes")
+    if getattr(error, "message", "") == _TOO_MANY_HEADERS:
+        return _too_large(f"there are more than {MAX_HEADERS} headers")
+    first = str(getattr(error, "message", "") or error).partition("\n")[0].rstrip(":")
+    return HTTPStatus.BAD_REQUEST, "malformed-request", f"this is not HTTP/1.1: {first}"
+
+
+def _too_large(detail: str) -> tuple[HTTPStatus, str, str]:
+    return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail
+
+
+class _Server(web.Server):
+    """Makes a `Connection` for each client."""
+
+    def __init__(self, made: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
+        super().__init__(
+            made.request_handler,
+            request_factory=made.request_factory,
+            handler_cancellation=made.handler_cancellation,
+            **options,
+        )
+        self._app = app
+        self._patience = patience
+
+    def __call__(self) -> Connection:
+        return Connection(self, self._app, self._patience, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Runs an application made by `create_app`, for production and tests alike.
+
+    A client that goes away cancels its handler. Bodies stay compressed until ``web.requests`` reads them: what nobody
+    reads is dropped as it came, and costs no work.
+    """
+
+    def __init__(self, app: web.Application, **options: Any) -> None:
+        fixed: dict[str, Any] = {
+            "handler_cancellation": True,
+            "access_log": None,
+            "keepalive_timeout": KEEPALIVE_SECONDS,
+            "lingering_time": LINGER_SECONDS,
+            "max_line_size": MAX_REQUEST_LINE_BYTES,
+            "max_field_size": MAX_HEADER_BYTES,
+            "max_headers": MAX_HEADERS,
+            "auto_decompress": False,
+        }
+        super().__init__(app, **{**options, **fixed})
+        self._options = {name: value for name, value in fixed.items() if name != "handler_cancellation"}
+
+    async def _make_server(self) -> web.Server:
+        config = self.app[CONFIG]
+        patience = Patience(config.server.receive_timeout_seconds, config.polling.send_timeout_seconds)
+        return _Server(await super()._make_server(), self.app, patience, **self._options)
