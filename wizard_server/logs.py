@@ -6,6 +6,7 @@ What clients send may be in a field, so nothing in one can end a line or look li
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from wizard_server.domain.clock import to_wire
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OWN = "wizard_server"
+_WORD = re.compile(r'[^ ="\\]+')
 # Of what others say only this much is heard: at DEBUG the database driver tells every value that it binds.
 _OTHERS = logging.WARNING
 
@@ -66,8 +68,9 @@ class HumanFormatter(logging.Formatter):
 
 def _quoted(text: str) -> str:
     """Return `text` as one word: quoted where a space, a quote or an equals sign would make several of it."""
-    plain = text.isprintable() and not any(each in text for each in ' ="\\')
-    return text if plain and text else '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    if text.isprintable() and _WORD.fullmatch(text):
+        return text
+    return '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _visible(text: str) -> str:
