@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 from typing import Any
 
 import orjson
@@ -51,8 +52,52 @@ def test_what_is_not_json_is_refused(text: bytes) -> None:
         parse_json(text)
 
 
-def test_the_last_of_duplicate_keys_wins() -> None:
-    assert parse_json(b'{"a": 1, "a": 2}') == {"a": 2}
+TWICE = [
+    b'{"a": 1, "a": 2}',
+    b'{"a":1,"a":1}',
+    b'{"a" : 1, "a" : 2}',
+    b'{"b": {"a": 1, "\\u0061": 2}}',
+    b'[{"a": {"b": "c:d"}, "a": {"e": "f:g"}}]',
+    b'{"a": 1, "a": "\\u003a"}',
+    b'{"a": 1, "a": "\\u003A"}',
+]
+
+
+@pytest.mark.parametrize("text", TWICE)
+def test_a_name_that_occurs_twice_is_refused_so_that_nothing_is_lost(text: bytes) -> None:
+    with pytest.raises(MalformedJsonError, match="'a' occurs twice"):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b'[{"a": 1}, {"a": 1}]', b'{"a": {"a": ":a:"}}', b'{"\\u003a": 1, "a\\"b": ":"}', b'{"": "\\u003a"}']
+)
+def test_names_that_look_alike_are_no_duplicates(text: bytes) -> None:
+    assert parse_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", [b"1e999", b"[-1e999]", b"1" * 10_000, b'{"a": 1' + b"0" * 400 + b"}"])
+def test_a_number_that_no_double_holds_is_refused(text: bytes) -> None:
+    with pytest.raises(MalformedJsonError):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (b'"\\u0000"', "body"),
+        (b'{"a": [0, {"b": "x\\u0000y"}]}', "a.1.b"),
+        (b'{"a": {"\\u0000": 1}}', "a"),
+    ],
+)
+def test_a_text_that_postgresql_cannot_hold_is_refused_by_its_field(text: bytes, field: str) -> None:
+    with pytest.raises(ValidationFailedError) as refusal:
+        parse_json(text)
+    assert [error["field"] for error in refusal.value.extra["errors"]] == [field]
+
+
+def test_a_backslash_before_what_looks_like_u0000_is_text() -> None:
+    assert parse_json(b'["\\\\u0000"]') == ["\\u0000"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from aiohttp.web_request import BaseRequest
 
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
-from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT
+from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Connection(RequestHandler):
             response = problems.problem(request, status, code, detail, extra={}, headers={})
         self._app[HEADERS].put(request, response.headers)
         response.force_close()
-        logger.info("request refused by the parser", extra={"status": response.status, "reason": str(error)[:200]})
+        self._app[REQUESTS].refused(request, response)
         return response
 
 

@@ -82,6 +82,13 @@ class Requests:
         """Return the tally of what no route takes."""
         return self._unmatched.get(method) or self._unmatched[OTHER_METHOD]
 
+    def refused(self, request: web.Request, response: web.Response) -> None:
+        """Count and log what the parser refused; nothing of it is repeated, it may hold a token."""
+        status, code = response.status, response[CODE]
+        self.unmatched(OTHER_METHOD).by_status[status] += 1
+        self.problems[code] += 1
+        logger.info("request refused", extra={"request_id": request_id(request), "status": status, "code": code})
+
     def tell(self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float) -> None:
         """Log how a request was answered, or that its push connection has closed."""
         status, code = response.status, None
