@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
@@ -11,12 +13,14 @@ from aiohttp import StreamReader, web
 
 from tests import factories
 from tests.unit.test_auth import NOT_UTF_8, request_with
-from wizard_server.domain.callers import Caller
+from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.errors import (
     IdempotencyMismatchError,
     NotFoundError,
     RequestError,
+    RequestTimeoutError,
     StorageUnavailableError,
+    TooManyConnectionsError,
     ValidationFailedError,
 )
 from wizard_server.web import idempotency
@@ -196,7 +200,8 @@ async def test_an_answer_is_forgotten_after_a_day(store: IdempotencyStore, monke
 async def test_the_oldest_answers_leave_when_the_memory_is_full(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 3 * (1024 + 5000))
+    monkeypatch.setattr(idempotency, "MAX_BYTES", 3 * 7800)
+    monkeypatch.setattr(idempotency, "USER_SHARE", 1)
     writer = Writer(size=5000)
     for number in range(4):
         await store.answer(request_of(key=f"k-{number}"), ANN, writer)
@@ -211,7 +216,7 @@ async def test_the_oldest_answers_leave_when_the_memory_is_full(
 async def test_a_request_that_still_runs_is_not_the_one_to_leave(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 1024 + 5000)
+    monkeypatch.setattr(idempotency, "MAX_BYTES", 7800)
     running = Writer(go=asyncio.Event())
     first = asyncio.create_task(store.answer(request_of(), ANN, running))
     await running.started.wait()
@@ -229,3 +234,66 @@ async def test_an_answer_that_is_a_stream_is_refused(store: IdempotencyStore) ->
 
     with pytest.raises(TypeError):
         await store.answer(request_of(), ANN, handler)
+
+
+async def test_who_writes_much_makes_the_server_forget_only_what_they_wrote(
+    store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "MAX_BYTES", 8 * 2 * 7800)
+    quiet, busy = Writer(), Writer(size=5000)
+    await store.answer(request_of(), ANN, quiet)
+    for number in range(100):
+        await store.answer(request_of(key=f"k-{number}"), BOB, busy)
+    await store.answer(request_of(), ANN, quiet)
+    await store.answer(request_of(key="k-99"), BOB, busy)
+    assert (quiet.runs, busy.runs) == (1, 100)
+    await store.answer(request_of(key="k-97"), BOB, busy)
+    assert busy.runs == 101
+
+
+async def test_what_is_counted_is_what_is_kept(store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(idempotency, "_now", lambda: now)
+    for caller in (ANN, BOB):
+        for number in range(3):
+            await store.answer(request_of(key=f"k-{number}"), caller, Writer(size=100))
+        await store.answer(request_of(key="refused"), caller, Writer(outcome=StorageUnavailableError("busy")))
+    sizes = [entry.size for entry in store._entries.values()]
+    assert (len(sizes), store._size, store._sizes.total()) == (6, sum(sizes), sum(sizes))
+    now += TTL_SECONDS
+    store._expire()
+    assert (store._size, dict(store._sizes), store._keys) == (0, {}, {})
+
+
+async def test_the_count_of_bytes_is_no_less_than_what_an_answer_takes(store: IdempotencyStore) -> None:
+    writer, count = Writer(size=1000), 500
+
+    async def fill(first: int) -> None:
+        for number in range(first, first + count):
+            await store.answer(request_of(key=f"key-{number:0251}"), ANN, writer)
+
+    await fill(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        counted = store._size
+        await fill(count)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] <= store._size - counted
+    finally:
+        tracemalloc.stop()
+
+
+async def test_an_agent_s_answer_is_not_repeated_to_the_user_of_the_same_name(store: IdempotencyStore) -> None:
+    writer = Writer()
+    await store.answer(request_of(), Caller("ann", frozenset({AGENT})), writer)
+    with pytest.raises(IdempotencyMismatchError):
+        await store.answer(request_of(), ANN, writer)
+
+
+@pytest.mark.parametrize("error", [TooManyConnectionsError("full"), RequestTimeoutError("slow")])
+async def test_a_refusal_that_says_to_come_again_is_not_kept(store: IdempotencyStore, error: RequestError) -> None:
+    writer = Writer(outcome=error)
+    await store.answer(request_of(), ANN, writer)
+    writer.outcome = None
+    assert (await store.answer(request_of(), ANN, writer)).status == 201

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests import factories
-from tests.conftest import Client
+from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     INV,
     STATES,
@@ -25,6 +25,7 @@ from tests.web.helpers import (
 )
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.repository import Repository
+from wizard_server.web.keys import REQUESTS
 
 KEY = {"Idempotency-Key": "mutation-1"}
 ENTRY = {"investigation_id": INV, "user_id": "dev", "action_type": "NOTE", "source": "USER"}
@@ -111,6 +112,33 @@ async def test_a_refusal_is_kept_too(client: Client) -> None:
     await patch(client, {"wizard_step": "PROGRESS"})
     await patch(client, {"status": "COMPLETED"})
     assert same(refused, await send(client, "PATCH", url(), json={"wizard_step": "RESULTS"}, headers=KEY))
+
+
+async def test_what_is_repeated_is_the_answer_and_not_what_was_said_of_that_request(
+    start_server: StartServer,
+) -> None:
+    client = await start_server(
+        rate_limit={"requests_per_second": 0.001, "burst": 9}, cors={"allowed_origins": ["https://a.example"]}
+    )
+    await create(client)
+    asked = {**KEY, "Origin": "https://a.example"}
+    first, again = [
+        await send(client, "PATCH", url(), json={"wizard_step": "RESULTS"}, headers={**asked, "X-Request-Id": name})
+        for name in ("one", "two")
+    ]
+    assert same(first, again)
+    assert (first.headers["X-Request-Id"], again.headers["X-Request-Id"]) == ("one", "two")
+    assert [answer.headers["RateLimit"].split(";")[1] for answer in (first, again)] == ["r=7", "r=6"]
+    names = [name for name, _ in again.headers.items()]
+    assert sorted(names) == sorted(set(names))
+    assert first.headers["Vary"] == again.headers["Vary"] == "Accept-Encoding, Origin"
+
+
+async def test_a_repeated_refusal_counts_as_what_it_is(client: Client) -> None:
+    await create(client)
+    for _ in range(2):
+        await send(client, "PATCH", url(), json={"wizard_step": "RESULTS"}, headers=KEY)
+    assert client.app[REQUESTS].problems["invalid-transition"] == 2
 
 
 async def test_what_failed_for_want_of_the_database_may_be_tried_again(

@@ -3,8 +3,8 @@
 import asyncio
 import gzip
 import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -18,7 +18,12 @@ from wizard_server.web.requests import idempotency_key, whole_body
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
-_OVERHEAD_BYTES = 1024
+# One user has an eighth at most: who writes much does not make the server forget what the others wrote.
+USER_SHARE = 8
+# What an entry takes beside the texts in it, measured.
+_OVERHEAD_BYTES = 2560
+# The request was not dealt with: these say to send it again.
+_TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 
@@ -28,6 +33,11 @@ class _Answer:
     status: int
     body: bytes
     headers: dict[str, str]
+    code: str | None
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers.items())
 
 
 @dataclass(slots=True)
@@ -44,6 +54,9 @@ class IdempotencyStore:
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
         self._size = 0
+        # The keys of each user, oldest first, and the bytes of their entries.
+        self._keys: dict[str, OrderedDict[str, None]] = {}
+        self._sizes: Counter[str] = Counter()
 
     async def answer(self, request: web.Request, caller: Caller, handler: Handler) -> web.StreamResponse:
         """Return what `handler` answers, or what it answered to the same request with the same key before.
@@ -52,46 +65,70 @@ class IdempotencyStore:
         the client goes away meanwhile: that is when the client will ask again.
         """
         key = idempotency_key(request) or ""
-        fingerprint = await _fingerprint(request)
+        fingerprint = await _fingerprint(request, caller)
         self._expire()
         entry = self._entries.get((caller.user_id, key))
         if entry is None:
             task = asyncio.create_task(_run(request, caller, handler))
             entry = _Entry(fingerprint, _now() + TTL_SECONDS, task)
-            self._entries[caller.user_id, key] = entry
-            self._size += entry.size
-            task.add_done_callback(lambda done: self._settle((caller.user_id, key), done))
+            self._add(caller.user_id, key, entry)
+            task.add_done_callback(lambda done: self._settle(caller.user_id, key, done))
         elif entry.fingerprint != fingerprint:
             message = "this key came with another request before"
             raise IdempotencyMismatchError(message, [FieldError("Idempotency-Key", message, "unique")])
         return _replayed(request, await asyncio.shield(entry.answer))
 
-    def _settle(self, key: tuple[str, str], task: asyncio.Task[_Answer]) -> None:
+    def _settle(self, user_id: str, key: str, task: asyncio.Task[_Answer]) -> None:
         """Keep a final answer; forget one that says to try again."""
-        entry = self._entries.get(key)
+        entry = self._entries.get((user_id, key))
         if entry is None or entry.answer is not task:
             return
-        if task.cancelled() or task.exception() is not None or task.result().status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._remove(key)
+        if task.cancelled() or task.exception() is not None or _says_to_try_again(task.result().status):
+            self._remove(user_id, key)
             return
-        entry.size += len(task.result().body)
-        self._size += len(task.result().body)
-        for oldest in list(self._entries):
-            if self._size <= MAX_BYTES:
+        self._grow(user_id, task.result().size)
+        entry.size += task.result().size
+        if self._sizes[user_id] > MAX_BYTES // USER_SHARE:
+            self._forget(lambda: self._sizes[user_id] > MAX_BYTES // USER_SHARE, self._of_user(user_id))
+        if self._size > MAX_BYTES:
+            self._forget(lambda: self._size > MAX_BYTES, list(self._entries))
+
+    def _forget(self, too_much: Callable[[], bool], oldest_first: Iterable[tuple[str, str]]) -> None:
+        for user_id, key in oldest_first:
+            if not too_much():
                 return
-            if self._entries[oldest].answer.done():  # one that still runs would run twice
-                self._remove(oldest)
+            if self._entries[user_id, key].answer.done():  # one that still runs would run twice
+                self._remove(user_id, key)
+
+    def _of_user(self, user_id: str) -> list[tuple[str, str]]:
+        return [(user_id, key) for key in self._keys[user_id]]
 
     def _expire(self) -> None:
         now = _now()
         while self._entries:
-            key, oldest = next(iter(self._entries.items()))
+            (user_id, key), oldest = next(iter(self._entries.items()))
             if oldest.expires > now:
                 return
-            self._remove(key)
+            self._remove(user_id, key)
 
-    def _remove(self, key: tuple[str, str]) -> None:
-        self._size -= self._entries.pop(key).size
+    def _add(self, user_id: str, key: str, entry: _Entry) -> None:
+        self._entries[user_id, key] = entry
+        self._keys.setdefault(user_id, OrderedDict())[key] = None
+        self._grow(user_id, entry.size)
+
+    def _remove(self, user_id: str, key: str) -> None:
+        self._grow(user_id, -self._entries.pop((user_id, key)).size)
+        del self._keys[user_id][key]
+        if not self._keys[user_id]:
+            del self._keys[user_id], self._sizes[user_id]
+
+    def _grow(self, user_id: str, size: int) -> None:
+        self._size += size
+        self._sizes[user_id] += size
+
+
+def _says_to_try_again(status: int) -> bool:
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN
 
 
 def _replayed(request: web.Request, answer: _Answer) -> web.Response:
@@ -102,12 +139,22 @@ def _replayed(request: web.Request, answer: _Answer) -> web.Response:
         del headers["Content-Encoding"]
     headers.pop("Content-Length", None)
     headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
-    return web.Response(status=answer.status, body=body, headers=headers)
+    response = web.Response(status=answer.status, body=body, headers=headers)
+    if answer.code is not None:
+        response[problems.CODE] = answer.code
+    return response
 
 
-async def _fingerprint(request: web.Request) -> bytes:
+async def _fingerprint(request: web.Request, caller: Caller) -> bytes:
+    """Return what tells requests apart. An agent sees more than a user of the same name."""
     body = hashlib.sha256(await whole_body(request))
-    named = (request.method, request.path_qs, request.content_type, request.headers.get("If-Match", ""))
+    named = (
+        request.method,
+        request.path_qs,
+        request.content_type,
+        request.headers.get("If-Match", ""),
+        f"{caller.is_agent}",
+    )
     for part in named:
         body.update(b"\0" + part.encode(errors="surrogateescape"))
     return body.digest()
@@ -120,7 +167,7 @@ async def _run(request: web.Request, caller: Caller, handler: Handler) -> _Answe
         response = problems.from_error(request, error)
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
         raise TypeError("only an answer that is whole can be kept")
-    return _Answer(response.status, response.body or b"", dict(response.headers))
+    return _Answer(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))
 
 
 def _now() -> float:
