@@ -127,7 +127,7 @@ async def send_head(world: World, head: bytes) -> None:
     reader, writer = await asyncio.open_connection(world.client.host, world.client.port)
     async with asyncio.timeout(HANGS_AFTER_SECONDS):
         writer.write(head)
-        await reader.read()
+        await reader.readuntil(b"\r\n\r\n")
     writer.close()
     await writer.wait_closed()
 

@@ -30,12 +30,12 @@ _TAG = re.compile(r'(?:W/)?"list-([0-9]{1,18})"')
 class ActiveQuery(Schema):
     """The parameters; `cursor` is the client's last, `wait` in seconds."""
 
-    cursor: int | None = Field(None, ge=0, le=10**18)
-    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
-    limit: int = Field(100, ge=1, le=1000)
-    offset: int = Field(0, ge=0, le=1_000_000_000)
-    status: InvestigationStatus | None = None
-    wizard_step: WizardStep | None = None
+    cursor: int | None = Field(None, ge=0, le=10**18, description="the client's last: only what changed since")
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
+    limit: int = Field(100, ge=1, le=1000, description="how many rows at most")
+    offset: int = Field(0, ge=0, le=1_000_000_000, description="how many rows to leave out first")
+    status: InvestigationStatus | None = Field(None, description="only those of this status")
+    wizard_step: WizardStep | None = Field(None, description="only those at this step")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from wizard_server.web.responses import json_response
 class ChangesQuery(Schema):
     """The parameters of ``GET .../changes``; `wait` in seconds, `limit` changes in one answer."""
 
-    since_version: int | None = Field(None, ge=0)
-    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
-    limit: int = Field(100, ge=1, le=1000)
+    since_version: int | None = Field(None, ge=0, description="the client's version; required here or as If-None-Match")
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
+    limit: int = Field(100, ge=1, le=1000, description="how many changes at most")
 
 
 async def poll(request: web.Request, caller: Caller) -> web.Response:

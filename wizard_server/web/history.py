@@ -18,10 +18,10 @@ from wizard_server.web.states import Page, paginated
 class HistoryQuery(Page):
     """The parameters of ``GET /wizard-state/{id}/history``; both instants are included."""
 
-    action_type: str | None = Field(None, max_length=100)
-    source: AuditSource | None = None
-    since: Timestamp | None = None
-    until: Timestamp | None = None
+    action_type: str | None = Field(None, max_length=100, description="only entries of this type")
+    source: AuditSource | None = Field(None, description="only entries of this source")
+    since: Timestamp | None = Field(None, description="only entries from then on")
+    until: Timestamp | None = Field(None, description="only entries up to then")
 
 
 async def read(request: web.Request, caller: Caller) -> web.Response:

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
 import orjson
 from aiohttp import web
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
@@ -37,6 +38,17 @@ def _watched(value: str) -> str:
     return value
 
 
+def _listed(names: Iterable[str], before: str = "") -> str:
+    """Return the pattern of some of `names`, separated by commas."""
+    one = f"(?:{'|'.join(sorted(names))})"
+    return f"^{before}{one}(?:,{one})*$"
+
+
+_CONDITIONS: dict[str, JsonValue] = {
+    "anyOf": [{"type": "string", "pattern": _listed(values, f"{name}:")} for name, values in _UNTIL_VALUES.items()]
+}
+
+
 def _condition(value: str) -> str:
     field, _, values = value.partition(":")
     allowed = _UNTIL_VALUES.get(field)
@@ -48,11 +60,15 @@ def _condition(value: str) -> str:
 class PollQuery(Schema):
     """The parameters of ``GET /polling/wizard-state/{id}``; `wait` in seconds."""
 
-    since_version: int | None = Field(None, ge=0)
-    wait: float | None = Field(None, ge=0, allow_inf_nan=False)
-    view: Literal["full", "summary"] = "full"
-    watch: Annotated[str, AfterValidator(_watched)] | None = None
-    until: Annotated[str, AfterValidator(_condition)] | None = None
+    since_version: int | None = Field(None, ge=0, description="the client's version; goes before If-None-Match")
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
+    view: Literal["full", "summary"] = Field("full", description="summary: without settings, results and logs")
+    watch: Annotated[str, AfterValidator(_watched)] | None = Field(
+        None, description="only changes of these fields count", json_schema_extra={"pattern": _listed(FIELDS)}
+    )
+    until: Annotated[str, AfterValidator(_condition)] | None = Field(
+        None, description="wait for a condition: status:<values> or wizard_step:<values>", json_schema_extra=_CONDITIONS
+    )
     stalled: bool | None = Field(None, description="what the client shows; if that is wrong, the answer comes at once")
 
 

@@ -26,7 +26,13 @@ _HEADERS = {
 
 
 async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
-    """Send the state, then every change, until the client goes away, the state is deleted or the server drains."""
+    """Send the state, then every change, until the client goes away, the state is deleted or the server drains.
+
+    ``event: state`` holds the state as ``GET /wizard-state/{investigation_id}`` does, ``event: change`` one change as
+    ``/changes`` does; ``id`` is the version, and after ``Last-Event-ID`` the stream resumes without a gap.
+    ``event: closed`` says in ``reason`` why nothing more comes: deleted, draining or unavailable. Comments are a sign
+    of life.
+    """
     investigation_id = path_identifier(request)
     last = _last_event_id(request)
     async with following(request, caller, investigation_id) as follower:

@@ -40,24 +40,26 @@ _MINIMAL = {"Preference-Applied": "return=minimal"}
 class Page(Schema):
     """The parameters of every paged list; pages count from 1."""
 
-    page: int = Field(1, ge=1, le=1_000_000)
-    page_size: int = Field(20, ge=1, le=100)
+    page: int = Field(1, ge=1, le=1_000_000, description="which page, from 1")
+    page_size: int = Field(20, ge=1, le=100, description="how many on a page")
 
 
 class StatesQuery(Page):
     """The parameters of ``GET /wizard-state``."""
 
-    status: InvestigationStatus | None = None
-    wizard_step: WizardStep | None = None
+    status: InvestigationStatus | None = Field(None, description="only those of this status")
+    wizard_step: WizardStep | None = Field(None, description="only those at this step")
     q: str | None = Field(None, max_length=255, description="part of the name")
-    updated_since: Timestamp | None = None
-    sort: Literal["updated_at", "-updated_at", "created_at", "-created_at", "name", "-name"] = "-updated_at"
+    updated_since: Timestamp | None = Field(None, description="only those that changed then or later")
+    sort: Literal["updated_at", "-updated_at", "created_at", "-created_at", "name", "-name"] = Field(
+        "-updated_at", description="the order; - for descending"
+    )
 
 
 class VersionQuery(Schema):
     """The parameters of ``GET /wizard-state/{id}``."""
 
-    version: int | None = Field(None, ge=1)
+    version: int | None = Field(None, ge=1, description="the state as of this version, from the kept history")
 
 
 async def create(request: web.Request, caller: Caller) -> web.Response:

@@ -27,7 +27,7 @@ class TemplatesQuery(Page):
         "-updated_at",
         "usage_count",
         "-usage_count",
-    ] = "-updated_at"
+    ] = Field("-updated_at", description="the order; - for descending")
 
 
 async def list_templates(request: web.Request, caller: Caller) -> web.Response:

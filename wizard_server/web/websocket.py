@@ -36,11 +36,19 @@ _CLOSES = {
 class SocketQuery(Schema):
     """The parameters of the WebSocket; with `since_version` it resumes there instead of sending the state."""
 
-    since_version: int | None = Field(None, ge=1)
+    since_version: int | None = Field(None, ge=1, description="the version that the client has")
 
 
 async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
-    """Send the state, then every change; answer ``heartbeat`` and ``sync``."""
+    """Send the state, then every change; answer ``heartbeat`` and ``sync``.
+
+    A WebSocket handshake. Messages are JSON objects with ``type``, ``investigation_id`` and ``timestamp``. The server
+    sends ``connection_established`` (with ``version`` and ``state``; resumed, without ``state``), ``state_updated``
+    (one change as ``/changes`` has it), ``state_sync`` (the whole state again), ``heartbeat`` and
+    ``connection_closed`` (with ``code`` and ``reason``). The client may send ``{"type": ...}`` with ``heartbeat``,
+    ``acknowledgment`` or ``sync``; anything else closes the connection with 1008. Further codes: 1001 the server
+    drains, 1013 try again later, 4004 the state was deleted, 4008 the client reads too slowly.
+    """
     investigation_id = path_identifier(request)
     since = query(request, SocketQuery).since_version
     async with following(request, caller, investigation_id) as follower:

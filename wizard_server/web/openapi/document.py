@@ -100,7 +100,7 @@ class _Document:
                     "name": name,
                     "in": "query",
                     "required": name in model.get("required", ()),
-                    "description": schema.get("description", name.replace("_", " ")),
+                    "description": schema["description"],
                     "schema": without_null(given),
                 }
 
@@ -198,7 +198,7 @@ def _tags(routes: Sequence[AnyRoute]) -> list[Schema]:
 
 def _summary(text: str) -> str:
     """Return the first sentence, up to what explains it."""
-    return re.split(r"[.;:,](?:\s|$)", " ".join(text.split()), maxsplit=1)[0].replace("``", "`")
+    return re.split(r"[.;:](?:\s|$)", " ".join(text.split()), maxsplit=1)[0].replace("`", "")
 
 
 def _described(route: AnyRoute, text: str) -> str:
