@@ -135,13 +135,13 @@ async def test_its_life_is_told_from_the_start_to_the_end_of_the_drain(
         await eventually(lambda: _is_parked(client))
         assert server.terminate() == 0
         assert (await waiter.answer()).status == 200
-    told_of = ["starting", "database opened", "drain begins", "drain ends", "stopped"]
+    told_of = ["starting", "database opened", "ready", "drain begins", "drain ends", "stopped"]
     life = [event for event in told(server, form) if event["message"] in told_of]
     assert [event["message"] for event in life] == told_of
     assert {event["level"] for event in life} == {"INFO"}
-    assert [str(life[2][name]) for name in ("parked", "push")] == ["1", "0"]
-    assert str(life[3]["requests"]) == "1"
-    assert str(life[4]["requests_cut_off"]) == "0"
+    assert [str(life[3][name]) for name in ("parked", "push")] == ["1", "0"]
+    assert str(life[4]["requests"]) == "1"
+    assert str(life[5]["requests_cut_off"]) == "0"
 
 
 async def _is_parked(client: Connection) -> bool:

@@ -49,7 +49,7 @@ def test_the_installed_wheel_makes_checks_and_serves_a_database_outside_the_chec
     assert checked.stdout == f"{tmp_path / 'investigations.db'} is what the manifest says\n"
     with ServerProcess(config, command=(script,), env=INSTALLED) as server:
         assert server.ready().terminate() == 0
-        assert server.stderr == ""
+        assert all(" INFO " in line for line in server.stderr.splitlines())
 
 
 def _install(wheel: Path, folder: Path) -> Path:

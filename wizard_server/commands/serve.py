@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import resource
 import shlex
 import signal
@@ -16,6 +17,8 @@ from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.web.keys import HUB, UNDER_WAY
 from wizard_server.web.protocol import Runner
+
+logger = logging.getLogger(__name__)
 
 # The kernel caps this; with the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
@@ -79,6 +82,7 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
     print(f"Listening on {url}", flush=True)
+    logger.info("ready", extra={"url": url})
     await stop.wait()
     for number in _SIGNALS:
         loop.remove_signal_handler(number)  # the next one ends the process whatever it does
