@@ -16,7 +16,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import machine, operators, parked, reads, reconnect, wire, writes
+from tests.benchmarks import (
+    growth,
+    interval,
+    machine,
+    memory,
+    operators,
+    parked,
+    reads,
+    reconnect,
+    scattered,
+    wire,
+    writes,
+)
 from tests.benchmarks.bench import FULL, QUICK, Bench, Size
 from tests.benchmarks.report import Section, document, text
 
@@ -25,7 +37,11 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "full": reads.full,
     "patch": writes.patch,
     "fanout": parked.fanout,
+    "scattered": scattered.scattered,
     "reconnect": reconnect.reconnect,
+    "obvious": interval.obvious,
+    "memory": memory.memory,
+    "growth": growth.growth,
 }
 # These print their own tables.
 PRINTING = {"wire": wire.run, "operators": operators.run}

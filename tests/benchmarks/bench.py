@@ -28,7 +28,7 @@ class Size:
     watch_seconds: float = 10.0
     states: int = 100_000
     entries: int = 2_000_000
-    asked: int = 100
+    asked: int = 50
     known: int = 10_000
 
 
@@ -44,7 +44,7 @@ QUICK = Size(
     watch_seconds=2.0,
     states=2_000,
     entries=40_000,
-    asked=20,
+    asked=10,
     known=500,
 )
 

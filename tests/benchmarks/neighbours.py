@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.benchmarks.database import topic
@@ -20,7 +20,7 @@ ETCD, NGINX = shutil.which("etcd"), shutil.which("nginx") or shutil.which("nginx
 HOW_TO_GET_ETCD = "etcd is not installed (Debian: apt-get install etcd-server)"
 HOW_TO_GET_NCHAN = "nginx with nchan is not installed (Debian: apt-get install nginx libnginx-mod-nchan)"
 _NCHAN_MODULE = "ngx_nchan_module.so"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS, _GRACE_SECONDS = 30.0, 5.0
 
 _NGINX_CONFIG = """
 load_module {module};
@@ -85,8 +85,17 @@ def running(command: Sequence[str], folder: Path, port: int, env: Mapping[str, s
         _until_listening(process, port, folder / "output")
         yield process.pid
     finally:
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end, so that it ends its children itself; kill what is left."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(_PATIENCE_SECONDS)
+    process.wait(_PATIENCE_SECONDS)
 
 
 def _until_listening(process: "subprocess.Popen[bytes]", port: int, output: Path) -> None:

@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any, Protocol
 
 import jwt
@@ -99,15 +101,16 @@ def ask(port: int, method: str, path: str, headers: Headers = (), body: bytes | 
         connection.close()
 
 
-def token(user: str = USER) -> str:
-    """Return a token for all that a user may do."""
-    claims = {"sub": user, "scope": "wizard:read wizard:write", "exp": int(time.time()) + 86400}
+def token(user: str = USER, scope: str = "wizard:read wizard:write") -> str:
+    """Return a token for all that a user may do, unless `scope` says otherwise."""
+    claims = {"sub": user, "scope": scope, "exp": int(time.time()) + 86400}
     return jwt.encode(claims, SECRET, algorithm="HS256")
 
 
-def authorization(user: str = USER) -> Headers:
+@cache
+def authorization(user: str = USER, scope: str = "wizard:read wizard:write") -> Headers:
     """Return the header that says who asks."""
-    return (("Authorization", f"Bearer {token(user)}"),)
+    return (("Authorization", f"Bearer {token(user, scope)}"),)
 
 
 class Ours:
@@ -157,6 +160,10 @@ def serving(folder: Path, shape: Shape, *, marks: Path | None = None, database: 
         process = ServerProcess(config, command=_MARKED if marks else WIZARD_SERVER, env=env)
     with process, closing(Ours(process.ready(), shape)) as ours:
         yield ours
+        process.signal(SIGTERM)
+        status = process.wait()
+        if status or process.complaints:
+            raise RuntimeError(f"the server ended with {status} and said:\n{process.stderr}")
 
 
 def _sections(database: Path) -> dict[str, dict[str, Any]]:

@@ -20,14 +20,19 @@ PATIENCE_SECONDS = 60.0
 
 
 class Connection:
-    """One connection, kept alive, with one request under way at most; times are of the monotonic clock, in seconds."""
+    """One connection, kept alive, with one request under way at most; times are of the monotonic clock, in seconds.
 
-    __slots__ = ("_got", "_missing", "answered", "number", "request", "sent", "sock", "status")
+    `waits`: a request is under way. `gone`: the server closed the connection while none was, as it may.
+    """
+
+    __slots__ = ("_got", "_missing", "answered", "gone", "number", "request", "sent", "sock", "status", "waits")
 
     def __init__(self, sock: socket.socket, number: int) -> None:
         self.sock = sock
         self.number = number
         self.request = b""
+        self.waits = False
+        self.gone = False
         self.status = 0
         self.sent = 0.0
         self.answered = 0.0
@@ -38,6 +43,9 @@ class Connection:
         """Take what has come and return whether that ends an answer; raise `ConnectionError` when the server left."""
         data = self.sock.recv(_CHUNK)
         if not data:
+            if not self.waits:
+                self.gone = True
+                return False
             raise ConnectionError(f"the server closed connection {self.number}: {self._got[:200]!r}")
         if self._missing:
             self._missing -= len(data)
@@ -46,6 +54,7 @@ class Connection:
         if self._missing > 0:
             return False
         self.answered = time.monotonic()
+        self.waits = False
         return True
 
     def _take_head(self, data: bytes) -> bool:
@@ -101,15 +110,22 @@ class Swarm:
         return connection
 
     def leave(self) -> None:
-        """Drop every connection at once, as after a crash: with a RST, so that no address stays taken."""
-        for connection in self._by_number.values():
+        """Drop every connection at once, as after a crash."""
+        self.drop(list(self._by_number.values()))
+
+    def drop(self, connections: Iterable[Connection]) -> None:
+        """Drop those that are not dropped yet: with a RST, so that no address stays taken."""
+        for connection in connections:
+            if self._by_number.get(connection.number) is not connection:
+                continue
+            del self._by_number[connection.number]
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             connection.sock.close()
-        self._by_number.clear()
 
     def ask(self, connection: Connection, request: bytes) -> None:
         """Send a request, as soon as the connection stands."""
         connection.sent = time.monotonic()
+        connection.waits = True
         try:
             sent = connection.sock.send(request)
         except BlockingIOError:
@@ -130,6 +146,8 @@ class Swarm:
                 self.ask(connection, request)
             elif connection.receive():
                 done.append(connection)
+            elif connection.gone:
+                self.drop([connection])
         return done
 
     def answers(self, count: int, seconds: float = PATIENCE_SECONDS) -> Iterator[Connection]:
