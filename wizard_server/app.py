@@ -108,7 +108,7 @@ def _rules(config: ServerConfig) -> Rules:
 def _authenticator(config: ServerConfig) -> Authenticator:
     if config.auth.mode == "none":
         require_loopback(config.server.host)
-        return TrustingAuthenticator(config.cors.allowed_origins)
+        return TrustingAuthenticator(config.cors.allowed_origins, config.server.public_url)
     return TokenAuthenticator(load_keys(config.auth), config.auth)
 
 

@@ -41,6 +41,7 @@ def test_a_user_that_is_no_identifier_is_refused(header: str) -> None:
         "LocalHost:8080",
         "[::1]:8080",
         "a.localhost",
+        "wizard.local:8080",
         "wizard:80",
     ],
 )
@@ -55,6 +56,7 @@ def test_the_names_of_this_machine_are_answered(host: str) -> None:
         "evil.example:8080",
         "127.0.0.1.evil.example",
         "localhost.evil.example",
+        "wizard.local.evil.example",
         "127.0.0.1@evil.example",
         "10.0.0.1",
         "0.0.0.0:8080",
@@ -86,6 +88,15 @@ def test_a_page_of_another_origin_opens_none(origin: str) -> None:
 @pytest.mark.parametrize("origins", [("https://app.example",), ("*",)])
 def test_a_page_of_an_allowed_origin_opens_one(origins: tuple[str, ...]) -> None:
     assert TrustingAuthenticator(origins).authenticate(request_with(upgrade("https://app.example"))) == DEV
+
+
+def test_behind_a_proxy_every_host_is_its_own_and_so_is_its_origin() -> None:
+    behind = TrustingAuthenticator((), "https://app.example/wizard")
+    assert behind.authenticate(request_with({"Host": "inner.example"})) == DEV
+    assert behind.authenticate(request_with(upgrade("https://app.example"))) == DEV
+    for origin in ("https://evil.example", ""):
+        with pytest.raises(ValidationFailedError):
+            behind.authenticate(request_with(upgrade(origin)))
 
 
 def test_where_anything_else_comes_from_is_left_to_cors() -> None:

@@ -40,19 +40,23 @@ class TrustingAuthenticator:
     The developer's browser is on this machine too, and other people's pages are in it. One whose name was made to
     resolve to 127.0.0.1 is told apart by ``Host``, and one that opens a WebSocket, which CORS does not hold back, by
     ``Origin``. Everything else that a page may send without asking is refused for its Content-Type, or changes nothing.
+    With `public_url` a proxy is in front, and which names lead here is for it to decide.
     """
 
     _scopes = frozenset({READ, WRITE})
 
-    def __init__(self, allowed_origins: Sequence[str] = ()) -> None:
-        self._allowed_origins = frozenset(allowed_origins)
+    def __init__(self, allowed_origins: Sequence[str] = (), public_url: str | None = None) -> None:
+        self._any_host = public_url is not None
+        own = "/".join((public_url or "").split("/")[:3])
+        self._allowed_origins = frozenset((*allowed_origins, own))
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
         headers = request.headers
-        if not _is_nearby(headers.get(hdrs.HOST, "")):
-            raise ValidationFailedError.of("Host", 'mode "none" answers to the names of this machine only', "loopback")
-        if hdrs.ORIGIN in headers and hdrs.UPGRADE in headers:
+        if not (self._any_host or _is_nearby(headers.get(hdrs.HOST, ""))):
+            reason = 'mode "none" answers to the names of this machine only, unless [server] public_url names a proxy'
+            raise ValidationFailedError.of("Host", reason, "loopback")
+        if hdrs.UPGRADE in headers and hdrs.ORIGIN in headers:
             self._check_origin(headers[hdrs.ORIGIN])
         user_id = headers.get("X-User-Id", DEVELOPER)
         if not IDENTIFIER.fullmatch(user_id):
@@ -60,18 +64,18 @@ class TrustingAuthenticator:
         return Caller(user_id, self._scopes)
 
     def _check_origin(self, origin: str) -> None:
-        allowed = not self._allowed_origins.isdisjoint((origin, "*"))
+        allowed = bool(origin) and not self._allowed_origins.isdisjoint((origin, "*"))
         if not allowed and not (origin.startswith(("http://", "https://")) and _is_nearby(origin.partition("//")[2])):
             raise ValidationFailedError.of("Origin", "must be one of [cors] allowed_origins", "origin")
 
 
 @lru_cache(maxsize=64)
 def _is_nearby(authority: str) -> bool:
-    """Whether a ``Host`` may be this machine: a name without a dot is nobody's on the Internet."""
+    """Whether a ``Host`` may be this machine: a name without a dot, or under .local, is nobody's on the Internet."""
     try:
         host = urlsplit(f"//{authority}").hostname or ""
         is_plain_name = "." not in host and ":" not in host
-        return is_plain_name or host.endswith(".localhost") or ip_address(host).is_loopback
+        return is_plain_name or host.endswith((".localhost", ".local")) or ip_address(host).is_loopback
     except ValueError:
         return False
 
