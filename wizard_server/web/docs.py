@@ -13,15 +13,17 @@ from wizard_server.web.openapi.assets import Asset
 
 
 class Description:
-    """The description of the API, made when somebody first asks for it."""
+    """The description of the API; it takes 50 ms to make, so that is done once, and when somebody asks for it."""
 
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
+        self._made: Asset | None = None
 
-    @functools.cached_property
     def asset(self) -> Asset:
-        """The document and its compressed form."""
-        return Asset.of(self._make(), "application/json")
+        """Return the document with its compressed form."""
+        if self._made is None:
+            self._made = Asset.of(self._make(), "application/json")
+        return self._made
 
 
 DESCRIPTION = web.AppKey("description", Description)
@@ -41,7 +43,8 @@ _POLICY = (
 
 async def description(request: web.Request) -> web.Response:
     """Return this description of the API, in OpenAPI 3.1."""
-    return request.app[DESCRIPTION].asset.answer(request, {"Cache-Control": "no-cache"})
+    asset = await asyncio.to_thread(request.app[DESCRIPTION].asset)
+    return asset.answer(request, {"Cache-Control": "no-cache"})
 
 
 async def page(request: web.Request) -> web.Response:

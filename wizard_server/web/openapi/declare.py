@@ -77,7 +77,7 @@ class OpenRoute(_Declared):
 
 AnyRoute = Route | OpenRoute
 
-_TAGS = {"type": "string", "examples": ['"version-7"']}
+_TAGS = {"type": "string", "examples": ['"version-1"']}
 _SECONDS = {"type": "string", "pattern": "^[0-9]+$", "examples": ["2"]}
 _TEXT = {"type": "string"}
 
