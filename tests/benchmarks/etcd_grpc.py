@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from itertools import count
 
 from tests.benchmarks.database import topic
-from tests.benchmarks.load import Loaded, loaded
+from tests.benchmarks.load import Loaded, percentiles
 
 INSTALLED = find_spec("grpc") is not None
 HOW_TO_GET = "grpcio is not installed (pip install 'wizard-server[bench]'): etcd over HTTP and JSON only"
@@ -40,7 +40,7 @@ async def _load(port: int, clients: int, seconds: float, value: Callable[[int], 
 
     try:
         await asyncio.gather(*(client(index) for index in range(clients)))
-        return loaded(latencies, time.monotonic() - started)
+        return Loaded(len(latencies) / (time.monotonic() - started), *percentiles(latencies))
     finally:
         for channel in channels:
             await channel.close()

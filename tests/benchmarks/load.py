@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ Next = Callable[[int, int], bytes]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a closed loop saw: requests per second, and the latencies in milliseconds."""
+    """What a closed loop saw: requests per second, and percentiles of the latency in milliseconds."""
 
     per_second: float
     p50: float
@@ -62,15 +61,17 @@ def closed_loop(port: int, clients: int, seconds: float, following: Next, expect
             latencies.append((connection.answered - connection.sent) * 1000)
             go_on(connection)
         taken = time.monotonic() - started
-        for connection in swarm.answers(clients):  # so that nothing of this run burdens the next
+        rate = len(latencies) / taken
+        for connection in swarm.answers(clients):  # what is under way does not burden the next run
             check(connection, *expected)
-    return loaded(latencies, taken)
+            latencies.append((connection.answered - connection.sent) * 1000)
+    return Loaded(rate, *percentiles(latencies))
 
 
-def loaded(latencies: list[float], seconds: float) -> Loaded:
-    """Return what `latencies`, in milliseconds, of a run of `seconds` say."""
-    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
-    return Loaded(len(latencies) / seconds, cuts[49], cuts[98])
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 50th and the 99th of `values`, each one of them."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
 
 
 def _until(swarm: Swarm, deadline: float) -> Iterator[Connection]:

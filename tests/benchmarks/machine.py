@@ -3,22 +3,26 @@
 import os
 import platform
 import resource
+import signal
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _CORES = sorted(os.sched_getaffinity(0))
 # The server has one core to itself and the load another, where there are two.
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_ALL_CORES = os.cpu_count() or 1
 _PROC = Path("/proc")
 
 
-def settle() -> None:
-    """Bring this process to the load's core and let it open as many connections as the system permits."""
+def settle() -> int:
+    """Bring this process to the load's core, and return how many files it and its children may have open: the most."""
     os.sched_setaffinity(0, {LOAD_CORE})
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 @contextmanager
@@ -46,9 +50,19 @@ def described() -> dict[str, str | int]:
 
 
 def family(pid: int) -> list[int]:
-    """Return `pid` and every process below it."""
-    children = (_PROC / f"{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    """Return `pid` and every process below it; none when it has ended."""
+    try:
+        children = (_PROC / f"{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def end_children() -> None:
+    """Kill every process that this one has started and not ended: a signal may come just after a start."""
+    for pid in family(os.getpid())[1:]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def kib_of_memory(pid: int) -> int:
@@ -69,6 +83,29 @@ def seconds_of_processor(pid: int) -> float:
 def _ticks(pid: int) -> int:
     fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+class Others:
+    """What other programs take of the machine from now on: figures taken beside a busy one say little."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._before = _busy_seconds() - _own_seconds()
+
+    def share(self) -> float:
+        """Return their share of all cores since then; children of ours count once they have ended."""
+        taken = _busy_seconds() - _own_seconds() - self._before
+        return max(taken / (time.monotonic() - self._started) / _ALL_CORES, 0.0)
+
+
+def _busy_seconds() -> float:
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(int, _lines("stat")[0].split()[1:])
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_SECOND
+
+
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def counters(names: Iterable[str]) -> dict[str, int]:

@@ -54,10 +54,11 @@ class Series:
 
 @dataclass
 class Section:
-    """What one benchmark found."""
+    """What one benchmark found; `failed`: it came to no end, and `claim` says why."""
 
     name: str
     claim: str
+    failed: bool = False
     rows: list[Row] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
