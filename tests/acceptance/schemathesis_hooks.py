@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of the API: whose the bodies are that it makes up, and that keys are used once.
+"""What schemathesis cannot know of the API: whose the bodies are, that keys are used once, that a range has an end.
 
 It loads this itself, by its name.
 """
@@ -9,16 +9,21 @@ from typing import Any
 
 import schemathesis
 
+RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-08T00:00:00Z"}
 USER = os.environ["FUZZ_USER"]
 _NUMBERS = itertools.count()
 
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Let a body that names a user name the caller: nobody but agents acts for others, and that is tested elsewhere."""
-    if isinstance(body, dict) and isinstance(body.get("user_id"), str):
-        return {**body, "user_id": USER}
-    return body
+    """Let a body that names a user name the caller (nobody but agents acts for others), and half of the ranges end."""
+    if not isinstance(body, dict):
+        return body
+    changed = {**body, "user_id": USER} if isinstance(body.get("user_id"), str) else body
+    settings = changed.get("settings")
+    if isinstance(settings, dict) and len(str(settings.get("time_range"))) % 2:
+        return {**changed, "settings": {**settings, "time_range": RANGE}}
+    return changed
 
 
 @schemathesis.hook
