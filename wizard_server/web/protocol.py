@@ -8,6 +8,8 @@ neither never meets it. Bodies have their time limit where they are read (``web.
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -37,6 +39,7 @@ _TOO_MANY_HEADERS = "Too many headers received"
 _PROGRESS_BYTES = 16 * 1024
 # A WebSocket cuts off a slow reader itself, with a close frame that says why; only when that fails it is done here.
 _SOCKET_GRACE_SECONDS = 5.0
+_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ class Connection(RequestHandler):
             self._watch_reader(transport, self._patience.send_seconds)
             return
         logger.info("slow reader cut off", extra={"transport": "http"})
+        # Without this the kernel would keep what it holds, megabytes, and go on offering it.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         transport.abort()
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[BaseRequest], Awaitable[web.StreamResponse]]:
