@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from tests import factories
-from tests.conftest import Client
+from tests.conftest import Client, Server
 from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make, trail
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
@@ -23,8 +23,13 @@ POLLING = {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_m
 
 
 def without_a_file(**sections: Any) -> ServerConfig:
-    given = {"polling": POLLING, "auth": {"mode": "none"}, "features": {"sqlite_persistence": False}, **sections}
-    return ServerConfig.model_validate(given)
+    given = {
+        "polling": POLLING,
+        "auth": {"mode": "none"},
+        "features": {"sqlite_persistence": False},
+        "rate_limit": {"requests_per_second": 1e6, "burst": 1_000_000},
+    }
+    return ServerConfig.model_validate({**given, **sections})
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ async def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     clients: list[Client] = []
 
     async def start(**sections: Any) -> Client:
-        client: Client = TestClient(TestServer(create_app(without_a_file(**sections))))
+        client: Client = TestClient(Server(create_app(without_a_file(**sections))))
         await client.start_server()
         clients.append(client)
         return client
