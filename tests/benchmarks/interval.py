@@ -61,8 +61,8 @@ def obvious(bench: Bench) -> Section:
         wanted = size.watchers / _INTERVAL_SECONDS
         answered = measured[_POLLS]["obvious"]
         needed = [one * wanted / polls for one, polls in zip(used["obvious"], answered, strict=True)]
-        section.add("processor time that every poll in time would need", "% of a core", {"obvious": needed})
-        section.ratio("processor time, ours / obvious in time", used["ours"], needed, "<=", _SHARE)
+        section.add("processor time if no poll were late", "% of a core", {"obvious": needed})
+        section.ratio("processor time, ours / obvious if no poll were late", used["ours"], needed, "<=", _SHARE)
         section.notes.append(
             f"its clients would like {wanted:,.0f} polls/s; a server that is full answers later, not more"
         )
