@@ -60,8 +60,8 @@ def request_id(request: web.Request) -> str:
     try:
         return request[_REQUEST_ID]
     except KeyError:
-        given = request.headers.get("X-Request-Id", "")
-        known = given if _GIVEN_ID.fullmatch(given) else f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
+        given = request.headers.get("X-Request-Id")
+        known = given if given and _GIVEN_ID.fullmatch(given) else f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
         request[_REQUEST_ID] = known
         return known
 
