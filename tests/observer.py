@@ -14,6 +14,7 @@ from aiohttp import web
 
 from wizard_server.web.keys import CONFIG
 from wizard_server.web.openapi.document import describe
+from wizard_server.web.rendered import Rendered
 from wizard_server.web.routes import ROUTES
 
 MAX_BODY_BYTES = 64 * 1024
@@ -108,7 +109,7 @@ class Observer:
 
 def _body(response: web.StreamResponse) -> Any:
     """Return the JSON of an answer; None for one that has no body, is too long, or is something else."""
-    text = response.body if isinstance(response, web.Response) else None
+    text = response.body if isinstance(response, web.Response | Rendered) else None
     if not isinstance(text, bytes) or not text or response.content_type not in _JSON:
         return None
     if response.headers.get("Content-Encoding") == "gzip":

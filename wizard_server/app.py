@@ -13,6 +13,7 @@ from wizard_server import __version__
 from wizard_server.catalogue import load_catalogue
 from wizard_server.config import ServerConfig
 from wizard_server.domain.clock import utc_now
+from wizard_server.domain.polling import Intervals
 from wizard_server.domain.ports import Clock
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
@@ -23,7 +24,7 @@ from wizard_server.storage import schema
 from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator, require_loopback
-from wizard_server.web.cors import Origins, answer_preflights
+from wizard_server.web.cors import Origins
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.keys import (
@@ -33,8 +34,7 @@ from wizard_server.web.keys import (
     CONFIG_PATH,
     HEADERS,
     HUB,
-    IDEMPOTENCY,
-    RATE_LIMITER,
+    INTERVALS,
     REGISTRY,
     REQUESTS,
     RULES,
@@ -45,11 +45,13 @@ from wizard_server.web.keys import (
 )
 from wizard_server.web.limits import RateLimiter
 from wizard_server.web.metrics import registry
-from wizard_server.web.middleware import answering
+from wizard_server.web.pipeline import Pipeline
+from wizard_server.web.preflights import answer_preflights
 from wizard_server.web.routes import add_routes
 from wizard_server.web.signing_keys import load_keys
 from wizard_server.web.tally import Requests
 from wizard_server.web.underway import UnderWay
+from wizard_server.web.unmatched import refuse_the_rest
 
 logger = logging.getLogger(__name__)
 
@@ -75,22 +77,34 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
     app[UNDER_WAY] = UnderWay()
     app[RULES] = _rules(config)
+    polling = config.polling
+    app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(config)
-    app[IDEMPOTENCY] = IdempotencyStore()
-    app[RATE_LIMITER] = RateLimiter(config.rate_limit)
-    add_routes(app, config)
-    origins = Origins(config.cors.allowed_origins)
-    answer_preflights(app, origins)
-    app[REQUESTS] = Requests(app.router)
+    app[REQUESTS] = Requests()
     app[REGISTRY] = registry(app)
-    app.middlewares.append(answering(app[HUB], app[UNDER_WAY], app[REQUESTS]))
-    app.on_response_prepare.append(app[REQUESTS].opened)
-    app[HEADERS] = CommonHeaders(origins)
-    app.on_response_prepare.append(app[HEADERS].on_prepare)
+    _route(app, config)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_drain)
     return app
+
+
+def _route(app: web.Application, config: ServerConfig) -> None:
+    origins = Origins(config.cors.allowed_origins)
+    app[HEADERS] = CommonHeaders(origins)
+    pipeline = Pipeline(
+        authenticator=app[AUTHENTICATOR],
+        limiter=RateLimiter(config.rate_limit),
+        idempotency=IdempotencyStore(),
+        headers=app[HEADERS],
+        hub=app[HUB],
+        under_way=app[UNDER_WAY],
+        requests=app[REQUESTS],
+    )
+    add_routes(app, config, pipeline)
+    answer_preflights(app, origins, pipeline)
+    app[REQUESTS].watch(app.router)
+    refuse_the_rest(app, pipeline)
 
 
 def _rules(config: ServerConfig) -> Rules:
@@ -175,7 +189,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(*tasks)
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
     """Do `work` again and again until `stop`; work that has begun is never cancelled, it may be in a transaction."""
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):

@@ -33,43 +33,69 @@ class WaitEnd(Enum):
 
 
 class Sleeper:
-    """Somebody who waits to be woken; costs a future and a timer while it sleeps."""
+    """Somebody who waits to be woken; costs a future and a timer while it sleeps.
 
-    __slots__ = ("_future",)
+    ::
+
+        try:
+            await sleeper.asleep(seconds)
+        finally:
+            sleeper.awake()
+
+    Two calls instead of one coroutine: ten thousand sleep at once, and each coroutine costs 400 bytes while it waits.
+    """
+
+    __slots__ = ("_future", "_timer")
 
     def __init__(self) -> None:
         self._future: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """End the sleep that is under way, if any."""
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
-    async def sleep(self, seconds: float) -> None:
-        """Return when `wake` was called, or time is up."""
+    def asleep(self, seconds: float) -> "asyncio.Future[None]":
+        """Return what is done when `wake` was called, or time is up; whatever happens, `awake` comes next."""
         loop = asyncio.get_running_loop()
-        self._future = loop.create_future()
-        timer = loop.call_later(seconds, self.wake)
-        try:
-            await self._future
-        finally:
-            timer.cancel()
-            self._future = None
+        self._future = future = loop.create_future()
+        self._timer = loop.call_later(seconds, self.wake)
+        return future
+
+    def awake(self) -> None:
+        """Say that the sleep has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._future = self._timer = None
 
 
 class Waiter(Sleeper):
-    """One subscription to a state. What is published between subscribing and waiting is kept, the newest only.
+    """One subscription to a state, as long as it is entered.
 
-    `offered_at` says when the kept event came, by the performance counter.
+    What is published between subscribing and waiting is kept, the newest only; `offered_at` says when it came, by the
+    performance counter.
     """
 
-    __slots__ = ("_wants", "event", "offered_at")
+    __slots__ = ("_topic", "_topics", "_wants", "event", "offered_at")
 
-    def __init__(self) -> None:
+    def __init__(self, topics: dict[str, set["Waiter"]], topic: str) -> None:
         super().__init__()
         self.event: StateEvent | None = None
         self.offered_at = 0.0
         self._wants: Callable[[StateRecord], bool] | None = None
+        self._topics = topics
+        self._topic = topic
+
+    def __enter__(self) -> "Waiter":
+        self._topics.setdefault(self._topic, set()).add(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        waiters = self._topics[self._topic]
+        waiters.discard(self)
+        if not waiters:
+            del self._topics[self._topic]
 
     def offer(self, event: StateEvent, at: float) -> None:
         """Take `event` if it concerns the waiter: a deletion always does."""
@@ -78,19 +104,30 @@ class Waiter(Sleeper):
             self.offered_at = at
             self.wake()
 
-    async def wait(self, wants: Callable[[StateRecord], bool], seconds: float) -> None:
-        """Return when an event that `wants` accepts has come (see `event`), `wake` was called, or time is up.
+    def waiting(self, wants: Callable[[StateRecord], bool], seconds: float) -> "asyncio.Future[None]":
+        """Return what is done when an event has come that `wants` accepts, `wake` was called, or time is up.
 
-        An event that came before and that `wants` does not accept is dropped.
+        An event that came before and that `wants` does not accept is dropped. Whatever happens, `take` comes next.
         """
         self._wants = wants
         if self.event is not None and self.event.record is not None and not wants(self.event.record):
             self.event = None
-        try:
-            if self.event is None:
-                await self.sleep(seconds)
-        finally:
-            self._wants = None  # until the next wait says what it wants, everything is kept
+        future = self.asleep(seconds)
+        if self.event is not None:
+            self.wake()
+        return future
+
+    @property
+    def was_left(self) -> bool:
+        """Whether the one who waited has gone away."""
+        return self._future is not None and self._future.cancelled()
+
+    def take(self) -> StateEvent | None:
+        """End the wait and return the event that it was for, None where there is none."""
+        self.awake()
+        self._wants = None  # until the next wait says what it wants, everything is kept
+        event, self.event = self.event, None
+        return event
 
 
 class ListWaiter(Sleeper):
@@ -131,8 +168,12 @@ class ListWaiter(Sleeper):
 
     async def wait(self, seconds: float) -> None:
         """Return when there is something to tell, `wake` was called, or time is up."""
-        if not self.events and not self.outdated:
-            await self.sleep(seconds)
+        if self.events or self.outdated:
+            return
+        try:
+            await self.asleep(seconds)
+        finally:
+            self.awake()
 
 
 class HubCounts:
@@ -186,11 +227,9 @@ class Hub:
         """Return the investigations that somebody waits for."""
         return list(self._topics)
 
-    @contextmanager
-    def subscribe(self, investigation_id: str) -> Iterator[Waiter]:
-        """Hear of every commit to an investigation from now on."""
-        with _member(self._topics, investigation_id, Waiter()) as waiter:
-            yield waiter
+    def subscribe(self, investigation_id: str) -> Waiter:
+        """Return what hears of every commit to an investigation while it is entered."""
+        return Waiter(self._topics, investigation_id)
 
     @contextmanager
     def subscribe_list(self, user_id: str | None) -> Iterator[ListWaiter]:
@@ -215,26 +254,46 @@ class Hub:
         self, waiter: Waiter, user_id: str, wants: Callable[[StateRecord], bool], seconds: float
     ) -> StateEvent | WaitEnd:
         """Wait until an event comes that `wants` accepts, for at most `seconds`; counted against the limits."""
-        end = "gone"
-        with self.counted(user_id):
-            try:
-                found = await self._next(waiter, wants, seconds, self.counts.wake_seconds["poll"])
-                end = found.name.lower() if isinstance(found, WaitEnd) else "woken"
-                return found
-            finally:
-                self.counts.ended[end] += 1
+        try:
+            await self.begin(waiter, user_id, wants, seconds)
+        finally:
+            end = self.end(waiter, user_id)
+        return end
+
+    def begin(
+        self, waiter: Waiter, user_id: str, wants: Callable[[StateRecord], bool], seconds: float
+    ) -> "asyncio.Future[None]":
+        """Return what is done when `park` would return; whatever happens, `end` comes next and tells what it was.
+
+        Two calls instead of a coroutine, for the many that are parked at once (see `Sleeper`).
+        """
+        self.parked += 1
+        self._parked_by_user[user_id] += 1
+        return waiter.waiting(wants, 0 if self.draining else seconds)
+
+    def end(self, waiter: Waiter, user_id: str) -> StateEvent | WaitEnd:
+        """Say that the wait is over, and return how it ended."""
+        self.parked -= 1
+        self._parked_by_user[user_id] -= 1
+        if not self._parked_by_user[user_id]:
+            del self._parked_by_user[user_id]
+        gone = waiter.was_left
+        end = self._end(waiter, self.counts.wake_seconds["poll"])
+        self.counts.ended["gone" if gone else end.name.lower() if isinstance(end, WaitEnd) else "woken"] += 1
+        return end
 
     async def next_event(
         self, waiter: Waiter, wants: Callable[[StateRecord], bool], seconds: float
     ) -> StateEvent | WaitEnd:
         """Return the newest event that `wants` accepts for an open connection, once there is one; as `park` waits."""
-        return await self._next(waiter, wants, seconds, self.counts.wake_seconds["push"])
+        try:
+            await waiter.waiting(wants, 0 if self.draining else seconds)
+        finally:
+            end = self._end(waiter, self.counts.wake_seconds["push"])
+        return end
 
-    async def _next(
-        self, waiter: Waiter, wants: Callable[[StateRecord], bool], seconds: float, woken: Histogram
-    ) -> StateEvent | WaitEnd:
-        await waiter.wait(wants, 0 if self.draining else seconds)
-        event, waiter.event = waiter.event, None
+    def _end(self, waiter: Waiter, woken: Histogram) -> StateEvent | WaitEnd:
+        event = waiter.take()
         if event is not None:
             woken.observe(perf_counter() - waiter.offered_at)
             return event

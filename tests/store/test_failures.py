@@ -16,7 +16,7 @@ from wizard_server.domain.ports import HistoryFilter
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import sqlite
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.sqlite import Connection, Session, connect
 
 LARGE = {"logs": ["x" * 200_000]}
 
@@ -76,15 +76,15 @@ async def test_a_transaction_that_cannot_begin_or_end_is_given_up(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     await kit.store.transact(creation())
-    original = Connection.execute
+    original = Session.execute
 
-    async def failing(self: Connection, query: Query, parameters: Any = None) -> int:
+    def failing(self: Session, query: Query, parameters: Any = None) -> int:
         if query.name == name:
             raise sqlite3.OperationalError(message)
-        return await original(self, query, parameters)
+        return original(self, query, parameters)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Connection, "execute", failing)
+        patch.setattr(Session, "execute", failing)
         with pytest.raises(StorageUnavailableError, match=message):
             await kit.store.transact(change(status="ERROR"))
     assert (written(kit.path), len(audited(kit.path))) == ({"inv-1": 1}, 1)
@@ -92,15 +92,15 @@ async def test_a_transaction_that_cannot_begin_or_end_is_given_up(
 
 
 async def test_a_statement_that_fails_undoes_those_before_it(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Connection.execute_many
+    original = Session.execute_many
 
-    async def failing(self: Connection, query: Query, given: Any) -> int:
+    def failing(self: Session, query: Query, given: Any) -> int:
         if query.name == "states.insert":
             raise sqlite3.OperationalError("disk I/O error")
-        return await original(self, query, given)
+        return original(self, query, given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Connection, "execute_many", failing)
+        patch.setattr(Session, "execute_many", failing)
         with pytest.raises(StorageUnavailableError):
             await kit.store.transact(creation())
     assert rows(kit.path, "SELECT id FROM investigations") == audited(kit.path) == []

@@ -11,7 +11,7 @@ from tests.store.conftest import OpenStore
 from tests.store.steps import by_hand, change, creation, deletion
 from tests.store.test_lists import EVERYTHING, HISTORY
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite import Connection, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,19 +26,20 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Query, frozenset[str]]]
     """Every statement that is run, with the names of what is bound."""
     made: list[tuple[Query, frozenset[str]]] = []
 
-    def spy(name: str, *, many: bool = False) -> None:
-        original = getattr(Connection, name)
+    def spy(owner: type[Connection | Session], name: str, *, many: bool = False) -> None:
+        original = getattr(owner, name)
 
-        async def spied(self: Connection, query: Query, given: Any = None) -> Any:
+        def spied(self: Any, query: Query, given: Any = None) -> Any:
             rows: Iterable[Mapping[str, Any]] = list(given) if many else [given or {}]
             made.extend((query, frozenset(row)) for row in rows)
-            return await original(self, query, *([] if given is None else [rows if many else given]))
+            return original(self, query, *([] if given is None else [rows if many else given]))
 
-        monkeypatch.setattr(Connection, name, spied)
+        monkeypatch.setattr(owner, name, spied)
 
-    spy("fetch_all")
-    spy("execute")
-    spy("execute_many", many=True)
+    for owner in (Connection, Session):
+        spy(owner, "fetch_all")
+        spy(owner, "execute")
+        spy(owner, "execute_many", many=True)
     return made
 
 

@@ -103,9 +103,9 @@ async def test_closing_writes_the_looks(open_store: OpenStore) -> None:
 async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
     two: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = Gate(two.store._writer.execute_many)
+    looks = Gate(two.store._writer.transact)
     with monkeypatch.context() as patch:
-        patch.setattr(two.store._writer, "execute_many", looks)
+        patch.setattr(two.store._writer, "transact", looks)
         two.store.touch("inv-1", LATE)
         flush = asyncio.create_task(two.store.flush_touched())
         await looks.entered.wait()
@@ -125,9 +125,9 @@ async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
 
 
 async def test_looks_that_meet_a_commit_are_written(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits = Gate(two.store._writer.execute_many)
+    commits = Gate(two.store._writer.transact)
     with monkeypatch.context() as patch:
-        patch.setattr(two.store._writer, "execute_many", commits)
+        patch.setattr(two.store._writer, "transact", commits)
         commit = asyncio.create_task(two.store.transact(change("inv-2", status="ERROR")))
         await commits.entered.wait()
     two.store.touch("inv-1", LATE)

@@ -1,19 +1,18 @@
 """The limiter's memory: bounded, and what leaves it leaves nobody locked out."""
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
 from wizard_server.config_models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
 from wizard_server.web import limits
-from wizard_server.web.limits import LIMIT, RateLimiter
+from wizard_server.web.limits import RateLimiter
 
 
 def admit(limiter: RateLimiter, user: str) -> str:
-    request = make_mocked_request("GET", "/")
-    limiter.admit(request, Caller(user, frozenset()))
-    return request[LIMIT][1]
+    admission = limiter.admit(Caller(user, frozenset()))
+    admission.check()
+    return dict(admission.pairs)["RateLimit"]
 
 
 def test_whoever_came_first_is_forgotten_when_too_many_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from tests.web.helpers import (
     start,
     url,
 )
+from wizard_server.web import polling as web_polling
 from wizard_server.web.keys import HUB, SERVICE
 
 RETRY_AFTER = r"[1-9]\d*"
@@ -87,15 +88,14 @@ async def test_news_are_news_while_draining(client: Client) -> None:
 
 async def test_a_change_before_the_drain_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await start(client)
-    hub = client.app[HUB]
-    park = hub.park
+    park = web_polling._park
 
     async def hooked(*args: Any) -> Any:
         await patch(client, {"status": "ERROR"})
-        hub.drain()
+        client.app[HUB].drain()
         return await park(*args)
 
-    monkeypatch.setattr(hub, "park", hooked)
+    monkeypatch.setattr(web_polling, "_park", hooked)
     answer = await poll(client, since_version=2, wait=30)
     assert (answer.body["has_changes"], answer.body["version"]) == (True, 3)
 
@@ -107,6 +107,7 @@ async def test_an_unwatched_change_before_the_drain_is_no_answer(
     await start(client)
     hub, service = client.app[HUB], client.app[SERVICE]
     read = service.read
+    monkeypatch.setattr(service, "known", lambda *_: None)
 
     async def hooked(*args: Any) -> Any:
         monkeypatch.setattr(service, "read", read)

@@ -1,7 +1,8 @@
 """Somebody else's identifier answers exactly as an absent one, on every route (issue 5, part 2).
 
 The matrix is made from the table of routes: a new route that names something of a user has no example and fails.
-"Exactly" is status, headers and body; the instant stands still, and ``Date`` and the identifier itself are left out.
+"Exactly" is status, headers, body, and the statements that the database is asked, which is what takes the time; the
+instant stands still, and ``Date`` and the identifier itself are left out.
 """
 
 import json
@@ -110,6 +111,21 @@ async def test_somebody_elses_answers_exactly_as_an_absent_one(
     assert 400 <= absent.status < 500
     assert "ann" not in f"{absent.headers} {absent.body}".replace("want", "")
     assert world.everything() == before
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["in memory", "on disk"])
+@pytest.mark.parametrize(("method", "path", "example"), CASES)
+async def test_the_database_is_asked_the_same_for_somebody_elses_and_for_an_absent_one(
+    world: World, method: str, path: str, example: Example, warm: bool
+) -> None:
+    never = str(uuid.uuid4()) if "template_id" in path else ABSENT
+    absent = await ask(world.client, method, path, example, never)
+    for key in world.somebody_elses(path):
+        if warm:
+            await send(world.client, "GET", url(key), headers=ANN)
+        else:
+            world.forget()
+        assert (await ask(world.client, method, path, example, key)).statements == absent.statements, key
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXAMPLES))

@@ -22,9 +22,7 @@ from tests.web.helpers import (
     trail,
     url,
 )
-from wizard_server.storage.queries import Query
 from wizard_server.storage.repository import Repository
-from wizard_server.storage.sqlite import Connection
 from wizard_server.web.keys import STORE
 
 ACCESSED = "2026-01-09T08:07:00.000Z"
@@ -126,20 +124,19 @@ async def test_a_change_while_accesses_are_written_waits_its_turn(
     timed: Client, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     """Both go over the one connection that writes: neither may meet the other's open transaction."""
-    door, execute_many, write = Door(), Connection.execute_many, Repository.write
+    door, touch, write = Door(), Repository.touch, Repository.write
     writing = asyncio.Event()
 
-    async def held(self: Connection, query: Query, values: Any) -> int:
-        if query.name == "states.touch":
-            await door.go_through()
-        return await execute_many(self, query, values)
+    async def held(self: Repository, *args: Any) -> None:
+        await door.go_through()
+        await touch(self, *args)
 
     async def noted(self: Repository, *args: Any) -> None:
         writing.set()
         await write(self, *args)
 
     await read(timed)
-    monkeypatch.setattr(Connection, "execute_many", held)
+    monkeypatch.setattr(Repository, "touch", held)
     monkeypatch.setattr(Repository, "write", noted)
     flushing = asyncio.create_task(timed.app[STORE].flush_touched())
     await door.reached.wait()

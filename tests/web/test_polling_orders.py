@@ -28,6 +28,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.domain.callers import Caller
+from wizard_server.web import polling as web_polling
 from wizard_server.web.keys import HUB, SERVICE, STORE
 
 Act = Callable[[], Awaitable[Any]]
@@ -43,6 +44,7 @@ def around_the_next_read(
     """Let something happen just before or after the server reads the state for the next poll, once."""
     service = client.app[SERVICE]
     read = service.read
+    monkeypatch.setattr(service, "known", lambda *_: None)
 
     async def hooked(caller: Caller, investigation_id: str, now: datetime) -> Any:
         monkeypatch.setattr(service, "read", read)
@@ -56,16 +58,15 @@ def around_the_next_read(
     monkeypatch.setattr(service, "read", hooked)
 
 
-def before_the_next_park(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
-    hub = client.app[HUB]
-    park = hub.park
+def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
+    park = web_polling._park
 
     async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(hub, "park", park)
+        monkeypatch.setattr(web_polling, "_park", park)
         await act()
         return await park(*args)
 
-    monkeypatch.setattr(hub, "park", hooked)
+    monkeypatch.setattr(web_polling, "_park", hooked)
 
 
 async def test_a_write_between_an_answer_and_the_next_wait_is_answered_at_once(client: Client) -> None:
@@ -98,7 +99,7 @@ async def test_a_write_between_the_servers_read_and_its_park_is_answered_at_once
     if hook == "after the read":
         around_the_next_read(monkeypatch, client, after=write)
     else:
-        before_the_next_park(monkeypatch, client, write)
+        before_the_next_park(monkeypatch, write)
     answer = await soon(polling(client, since_version=2))
     assert (answer.body["version"], answer.body["has_changes"]) == (2 + changes, True)
 
@@ -120,7 +121,7 @@ async def test_an_unwatched_write_before_the_park_leaves_the_poll_waiting(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(client)
-    before_the_next_park(monkeypatch, client, lambda: patch(client, report(10)))
+    before_the_next_park(monkeypatch, lambda: patch(client, report(10)))
     waiting = polling(client, since_version=2, watch="status")
     await parked(client)
     await patch(client, report(20))
@@ -133,7 +134,7 @@ async def test_a_deletion_between_the_read_and_the_park_is_a_404_at_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(client)
-    before_the_next_park(monkeypatch, client, lambda: send(client, "DELETE", url()))
+    before_the_next_park(monkeypatch, lambda: send(client, "DELETE", url()))
     assert (await soon(polling(client, since_version=2))).status == 404
 
 
@@ -145,7 +146,7 @@ async def test_a_deletion_and_a_creation_between_the_read_and_the_park_give_the_
         await create(client, settings=factories.settings(name="Again"))
 
     await start(client)
-    before_the_next_park(monkeypatch, client, replace)
+    before_the_next_park(monkeypatch, replace)
     answer = await soon(polling(client, since_version=2))
     assert (answer.body["version"], answer.body["state"]["settings"]["name"]) == (4, "Again")
 
@@ -158,7 +159,7 @@ async def test_an_operators_write_between_the_read_and_the_park_is_answered(
         await client.app[STORE].notice_external_commits()
 
     await start(client)
-    before_the_next_park(monkeypatch, client, edit)
+    before_the_next_park(monkeypatch, edit)
     assert (await soon(polling(client, since_version=2))).body["version"] == 3
 
 
@@ -171,7 +172,7 @@ async def test_a_write_at_the_very_time_limit_is_told_or_left_for_the_next_poll(
     async def arm() -> None:
         around_the_next_read(monkeypatch, client, before=lambda: patch(client, report(10)))
 
-    before_the_next_park(monkeypatch, client, arm)
+    before_the_next_park(monkeypatch, arm)
     answer = await soon(polling(client, since_version=2, wait=0.01))
     assert (answer.body["version"], answer.body["has_changes"]) == (3, True)
 

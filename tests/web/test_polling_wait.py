@@ -33,13 +33,13 @@ def limits(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds for which polls are parked, in order; none of them waits longer than a moment."""
     seen: list[float] = []
     hub = client.app[HUB]
-    park = hub.park
+    begin = hub.begin
 
-    async def noted(waiter: Any, user_id: str, wants: Any, seconds: float) -> Any:
+    def noted(waiter: Any, user_id: str, wants: Any, seconds: float) -> Any:
         seen.append(seconds)
-        return await park(waiter, user_id, wants, 0.0)
+        return begin(waiter, user_id, wants, 0.0)
 
-    monkeypatch.setattr(hub, "park", noted)
+    monkeypatch.setattr(hub, "begin", noted)
     return seen
 
 

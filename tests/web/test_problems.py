@@ -136,10 +136,10 @@ async def test_a_feature_that_is_switched_off_is_a_404_of_its_own(start_server: 
 async def test_what_nobody_foresaw_is_a_500_without_its_details(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(*args: object) -> None:
+    def broken(*args: object) -> None:
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr(client.app[SERVICE], "read", broken)
+    monkeypatch.setattr(client.app[SERVICE], "known", broken)
     answer = await send(client, "GET", url())
     assert (answer.status, set(answer.body)) == (500, MEMBERS)
     assert b"secret" not in answer.text

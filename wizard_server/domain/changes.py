@@ -71,8 +71,10 @@ def _diff_arrays(old: list[Json], new: list[Json]) -> Parts | None:
     common = min(len(old), len(new))
     previous = {str(index): old[index] for index in range(common, len(old))}
     current = {str(index): new[index] for index in range(common, len(new))}
-    for index in range(common):
-        if (parts := diff(old[index], new[index])) is not None:
+    for index, (one, other) in enumerate(zip(old, new, strict=False)):
+        if type(one) is type(other) is str and one == other:
+            continue  # most of a log
+        if (parts := diff(one, other)) is not None:
             previous[str(index)], current[str(index)] = parts
     return Parts(previous, current) if previous or current else None
 
@@ -82,9 +84,9 @@ def _slide(old: list[Json], new: list[Json]) -> int:
 
     Only for arrays of strings: there an index on both sides can never be mistaken for an element that changed inside.
     """
-    if not old or not new or old[0] == new[0]:
+    if not old or not new or old[0] == new[0] or new[0] not in old:
         return 0
-    if not all(type(line) is str for line in old) or not all(type(line) is str for line in new):
+    if set(map(type, old)) != {str} or set(map(type, new)) != {str}:
         return 0
     starts = (index for index, line in enumerate(old) if line == new[0])
     for start in islice(starts, _SLIDE_CANDIDATES):
@@ -180,4 +182,9 @@ def fields_changed(parts: Parts) -> list[str]:
     """Return which top-level fields of a state differ, in the order of `FIELDS`; bookkeeping does not count."""
     previous: Mapping[str, Json] = parts.previous or {}
     current: Mapping[str, Json] = parts.current or {}
-    return [field for field in FIELDS if diff(previous.get(field), current.get(field)) is not None]
+    return [field for field in FIELDS if _differ(previous.get(field), current.get(field))]
+
+
+def _differ(old: Json, new: Json) -> bool:
+    """Say whether `diff` finds anything; most of what differs is told apart without it."""
+    return old is not new and (old != new or diff(old, new) is not None)

@@ -1,7 +1,6 @@
 """Where a change comes from and what it is based on: what every use case that writes is told of its request."""
 
-import secrets
-import uuid
+import os
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +8,8 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.ports import AuditEntry
+
+_LOW = (1 << 62) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,7 @@ class Origin:
 def new_entry_id(now: datetime) -> str:
     """Return a fresh UUID of version 7 (RFC 9562): ids that grow with time keep their index compact."""
     milliseconds = int(now.timestamp() * 1000)
-    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=value))
+    random = int.from_bytes(os.urandom(10))
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & _LOW
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -11,6 +11,7 @@ IDLE_AFTER = timedelta(minutes=5)
 # From which share of the waiter limit on the recommended intervals grow, and how many times. Few steps: each makes a
 # rendering of its own when many waiters wake at once.
 _GROWTH = ((1.0, 4.0), (0.75, 2.0), (0.5, 1.5))
+_GROWS_FROM = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ class Intervals:
 
     def under(self, load: float) -> "Intervals":
         """Return the intervals grown for `load`, the share of the waiter limit in use."""
-        factor = next((factor for share, factor in _GROWTH if load >= share), 1.0)
+        if load < _GROWS_FROM:
+            return self
+        factor = next(factor for share, factor in _GROWTH if load >= share)
         return Intervals(round(self.fast_ms * factor), round(self.normal_ms * factor), round(self.slow_ms * factor))
 
     def recommend(self, record: StateRecord, now: datetime) -> int:

@@ -200,8 +200,17 @@ class Store(Protocol):
         What it raises is raised here, and nothing of it is written.
         """
 
+    def cached(self, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed state if it is in memory."""
+
+    def in_memory(self, investigation_id: str) -> bool:
+        """Whether `state` would answer without asking the database."""
+
     async def state(self, investigation_id: str) -> StateRecord | None:
         """Return the newest committed state, from memory where possible."""
+
+    async def loaded(self, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed state from the database, though it may be in memory."""
 
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """Return the parent row, or None."""

@@ -1,6 +1,6 @@
 """The use cases: one method is one transaction, one audit entry, one wake-up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -82,18 +82,42 @@ class WizardService:
         Raises `NotFoundError` when it is absent or somebody else's, `HistoryGoneError` when retention removed it,
         `StateExpiredError` when it is stale and recovery is off.
         """
-        record = await self._store.state(investigation_id)
-        if record is None or not caller.may_see(record.user_id):
+        record = await self._unless_hidden(self._store, caller.may_see, investigation_id)
+        if record is None:
             raise await self.absence(caller, investigation_id)
         self._rules.check_recoverable(record, now)
         return record
+
+    def known(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord | None:
+        """Return the state if it is in memory and the caller may see it; None says that `read` will tell."""
+        record = self._store.cached(investigation_id)
+        if record is None or not caller.may_see(record.user_id):
+            return None
+        self._rules.check_recoverable(record, now)
+        return record
+
+    async def _unless_hidden(
+        self, source: Store | Transaction, may: Callable[[str | None], bool], investigation_id: str
+    ) -> StateRecord | None:
+        """Return the state of `source` if its owner is one for whom the caller `may`, else None.
+
+        For a stranger the database is asked the same whether there is none, one on disk, or one in memory: how long the
+        answer takes does not tell what somebody else is working on.
+        """
+        in_memory = self._store.in_memory(investigation_id)
+        record = await source.state(investigation_id)
+        if record is None or may(record.user_id):
+            return record
+        if in_memory:
+            await self._store.loaded(investigation_id)
+        return None
 
     async def visible_in(
         self, transaction: Transaction, caller: Caller, investigation_id: str, now: datetime
     ) -> StateRecord:
         """Return the state within a use case of somebody else's; see `read`."""
-        record = await transaction.state(investigation_id)
-        if record is None or not caller.may_see(record.user_id):
+        record = await self._unless_hidden(transaction, caller.may_see, investigation_id)
+        if record is None:
             raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
         self._rules.check_recoverable(record, now)
         return record
@@ -117,7 +141,8 @@ class WizardService:
         Raises `NotFoundError`, `PreconditionFailedError`, `VersionConflictError`, `PreconditionRequiredError`,
         `InvalidTransitionError`, `PatchConflictError`, `ValidationFailedError`, `StateTooLargeError`.
         """
-        await self._store.state(investigation_id)  # reads a cold state here, not in the writer's queue
+        # Reads a cold state here, not in the writer's queue.
+        await self._unless_hidden(self._store, caller.may_change, investigation_id)
 
         async def use_case(transaction: Transaction) -> Outcome:
             record = await self._changeable(transaction, caller, investigation_id)
@@ -206,8 +231,8 @@ class WizardService:
             raise _absence(caller, investigation_id, parent)
 
     async def _changeable(self, transaction: Transaction, caller: Caller, investigation_id: str) -> StateRecord:
-        record = await transaction.state(investigation_id)
-        if record is None or not caller.may_change(record.user_id):
+        record = await self._unless_hidden(transaction, caller.may_change, investigation_id)
+        if record is None:
             raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
         return record
 

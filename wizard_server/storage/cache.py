@@ -25,6 +25,9 @@ class StateCache:
     def __len__(self) -> int:
         return len(self._records)
 
+    def __contains__(self, investigation_id: str) -> bool:
+        return investigation_id in self._records
+
     def get(self, investigation_id: str) -> StateRecord | None:
         """Return the record and note its use."""
         record = self._records.get(investigation_id)

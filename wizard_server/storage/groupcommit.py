@@ -65,7 +65,7 @@ class GroupCommit:
     def __init__(
         self,
         *,
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Awaitable[bool]],
         begin: Callable[[], Batch],
         flush: Callable[[Batch], Awaitable[None]],
         committed: Callable[[Batch], None],
@@ -121,6 +121,7 @@ class GroupCommit:
 
     async def _alone(self, job: _Job) -> _Outcome:
         try:
+            await self._refresh()
             [outcome] = await self._attempt([job])
         except StaleBaseError as error:
             self._forget()
@@ -133,9 +134,10 @@ class GroupCommit:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
         batch, begun = self._begin(), perf_counter()
         try:
-            await self._refresh()
             outcomes = [await self._outcome(job, batch) for job in jobs]
             if batch.is_empty:
+                if await self._refresh():
+                    raise StaleBaseError("another process has written to the database")
                 return outcomes
             await self._flush(batch)
         except StorageUnavailableError as error:

@@ -1,7 +1,7 @@
 """The hand-written repository: what is asked of the database, as calls of named statements."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +21,7 @@ from wizard_server.storage.rows import (
     template_from_row,
     template_to_row,
 )
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite import Connection, Session
 
 NEWEST_FIRST = "-updated_at"
 
@@ -105,8 +105,8 @@ class Repository:
     async def switch_audit(self, connection: Connection, *, enabled: bool) -> None:
         """Say whether changes are written to the trail, to the triggers too."""
         self._audit = enabled
-        async with _Commit(self._queries, connection):
-            await connection.execute(self._queries["audit.switch"], {"enabled": int(enabled)})
+        switch = self._queries["audit.switch"]
+        await _committed(connection, lambda session: session.execute(switch, {"enabled": int(enabled)}))
 
     async def data_version(self, connection: Connection) -> int:
         """Return a number that differs after another connection or process has committed."""
@@ -124,104 +124,76 @@ class Repository:
     async def touch(self, connection: Connection, touched: Mapping[str, str]) -> None:
         """Write when states were last looked at, in one transaction."""
         rows = [{"investigation_id": key, "last_accessed": instant} for key, instant in touched.items()]
-        async with _Commit(self._queries, connection):
-            await connection.execute_many(self._queries["states.touch"], rows)
+        touch = self._queries["states.touch"]
+        await _committed(connection, lambda session: session.execute_many(touch, rows))
 
-    async def write(self, connection: Connection, batch: Batch) -> None:
+    async def write(self, connection: Connection, batch: Batch, data_version: int | None) -> None:
         """Write `batch` in one transaction; return when it is on disk.
 
-        Raises `StaleBaseError` or `StorageUnavailableError`, with nothing written.
+        Raises `StaleBaseError`, when `data_version` is not that of the database any more or a row is not what the batch
+        rests on, or `StorageUnavailableError`, with nothing written.
         """
-        async with _Commit(self._queries, connection):
-            # Entries come before states: the triggers stay silent where a version has its entry already.
-            claims = [_claim(record) for record in batch.claims.values()]
-            await self._run(connection, "investigations.claim", claims)
-            if self._audit:
-                await self._run(connection, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
-            await self._write_states(connection, batch)
-            await self._write_templates(connection, batch)
+        await _committed(connection, lambda session: self._write(session, batch, data_version))
 
-    async def _write_states(self, connection: Connection, batch: Batch) -> None:
+    def _write(self, session: Session, batch: Batch, data_version: int | None) -> None:
+        seen = session.fetch_all(self._queries["connection.data_version"])[0]["data_version"]
+        if data_version not in (None, seen):
+            raise StaleBaseError("another process has written to the database")
+        # Entries come before states: the triggers stay silent where a version has its entry already.
+        claims = [_claim(record) for record in batch.claims.values()]
+        self._run(session, "investigations.claim", claims)
+        if self._audit:
+            self._run(session, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
+        self._write_states(session, batch)
+        self._write_templates(session, batch)
+
+    def _write_states(self, session: Session, batch: Batch) -> None:
         """Write the states; deletions first, which take places of their own in the order of changes."""
         changes = list(batch.changes())
         if not changes:
             return
-        sequence = self._queries["active.sequence"]
-        batch.sequence_before = (await connection.fetch_all(sequence))[0]["value"]
+        batch.sequence_before = session.fetch_all(self._queries["active.sequence"])[0]["value"]
         gone = [base for base, head in changes if base is not None and head is None]
         deletes = [{"investigation_id": base.investigation_id, "base_version": base.version} for base in gone]
-        await self._run(connection, "states.delete", deletes)
+        self._run(session, "states.delete", deletes)
         name = "active.next" if any(head for _, head in changes) else "active.sequence"
-        batch.sequence = (await connection.fetch_all(self._queries[name]))[0]["value"]
+        batch.sequence = session.fetch_all(self._queries[name])[0]["value"]
         inserts = [state_to_row(head, None, batch.sequence) for base, head in changes if head and base is None]
-        await self._run(connection, "states.insert", inserts)
+        self._run(session, "states.insert", inserts)
         updates = [state_to_row(head, base.version, batch.sequence) for base, head in changes if head and base]
-        await self._run(connection, "states.update", updates)
+        self._run(session, "states.update", updates)
 
-    async def _write_templates(self, connection: Connection, batch: Batch) -> None:
+    def _write_templates(self, session: Session, batch: Batch) -> None:
         gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
         # Deletions first: a name that one template gives up may be another's.
-        await self._run(connection, "templates.delete", gone, missing_is_fine=True)
+        self._run(session, "templates.delete", gone, missing_is_fine=True)
         written = [template for template in batch.templates.values() if template is not None]
         for name, new in (("templates.update", False), ("templates.insert", True)):
             rows = [template_to_row(each) for each in written if (each.template_id in batch.new_templates) is new]
-            await self._run(connection, name, rows)
+            self._run(session, name, rows)
         uses = [{"template_id": key, "uses": count} for key, count in batch.uses.items()]
-        await self._run(connection, "templates.count_use", uses, missing_is_fine=True)
+        self._run(session, "templates.count_use", uses, missing_is_fine=True)
 
-    async def _run(
-        self,
-        connection: Connection,
-        name: str,
-        rows: Sequence[Mapping[str, Any]],
-        *,
-        missing_is_fine: bool = False,
+    def _run(
+        self, session: Session, name: str, rows: Sequence[Mapping[str, Any]], *, missing_is_fine: bool = False
     ) -> None:
         if not rows:
             return
-        changed = await connection.execute_many(self._queries[name], rows)
+        changed = session.execute_many(self._queries[name], rows)
         if changed != len(rows) and not missing_is_fine:
             raise StaleBaseError(f"{name} met {changed} of {len(rows)} rows")
 
 
-class _Commit:
-    """A transaction that takes the write lock at once and commits at its end; an error undoes all of it."""
-
-    def __init__(self, queries: Mapping[str, Query], connection: Connection) -> None:
-        self._queries = queries
-        self._connection = connection
-
-    async def __aenter__(self) -> None:
-        await self._connection.transaction.acquire()
-        try:
-            await self._connection.execute(self._queries["connection.begin"])
-        except BaseException as error:
-            self._connection.transaction.release()
-            if isinstance(error, sqlite3.Error):
-                raise StorageUnavailableError(f"the database cannot be written: {error}") from error
-            raise
-
-    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        try:
-            await self._end(error)
-        finally:
-            self._connection.transaction.release()
-
-    async def _end(self, error: BaseException | None) -> None:
-        if error is None:
-            try:
-                await self._connection.execute(self._queries["connection.commit"])
-            except sqlite3.Error as failure:
-                await self._connection.rollback()
-                raise StorageUnavailableError(f"the commit failed: {failure}") from failure
-            return
-        await self._connection.rollback()
-        if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.DataError):
-            return  # what cannot be bound belongs to the one use case that brought it
-        if isinstance(error, sqlite3.IntegrityError):
-            raise StaleBaseError(str(error)) from error
-        if isinstance(error, sqlite3.Error):
-            raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+async def _committed(connection: Connection, work: Callable[[Session], object]) -> None:
+    """Run `work` in a transaction; what the database refuses becomes an error of the store, with nothing written."""
+    try:
+        await connection.transact(work)
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
+        raise  # what cannot be bound belongs to the one use case that brought it
+    except sqlite3.IntegrityError as error:
+        raise StaleBaseError(str(error)) from error
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(f"the database cannot be written: {error}") from error
 
 
 def _claim(record: StateRecord) -> dict[str, Any]:

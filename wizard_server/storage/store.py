@@ -127,12 +127,16 @@ class StateStore:
         """Return the newest committed state if it is in memory."""
         return self._cache.get(investigation_id)
 
+    def in_memory(self, investigation_id: str) -> bool:
+        """See `Store`."""
+        return investigation_id in self._cache
+
     async def state(self, investigation_id: str) -> StateRecord | None:
         """See `Store`."""
-        return self.cached(investigation_id) or await self._load(investigation_id)
+        return self.cached(investigation_id) or await self.loaded(investigation_id)
 
-    async def _load(self, investigation_id: str) -> StateRecord | None:
-        """Read a state, once for all who ask at the same time; what a commit overtakes is not kept."""
+    async def loaded(self, investigation_id: str) -> StateRecord | None:
+        """See `Store`; it is read once for all who ask at the same time, and what a commit overtakes is not kept."""
         load = self._loads.get(investigation_id)
         if load is None:
             load = asyncio.create_task(self._read(lambda reader: self._repository.state(reader, investigation_id)))
@@ -242,7 +246,7 @@ class StateStore:
         return await self._commits.submit(use_case)
 
     async def _flush(self, batch: Batch) -> None:
-        await self._written(self._repository.write(self._writer, batch))
+        await self._written(self._repository.write(self._writer, batch, self._data_version))
 
     async def _written(self, write: Awaitable[None]) -> None:
         """Await `write`, and remember whether the database took it."""
@@ -309,7 +313,7 @@ class StateStore:
             logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
             self._touched = touched | self._touched
 
-    async def notice_external_commits(self) -> None:
+    async def notice_external_commits(self) -> bool:
         """Look whether another process has committed; if so, forget what is in memory and wake who is concerned."""
         seen = await self._repository.data_version(self._writer)
         changed = self._data_version is not None and seen != self._data_version
@@ -323,6 +327,7 @@ class StateStore:
             await self._publish_changed(known)
         self._data_version = seen
         self._read_since_notice.clear()
+        return changed
 
     async def _publish_changed(self, known: dict[str, int]) -> None:
         for keys in chunks(list(self._watched()), _CHUNK):

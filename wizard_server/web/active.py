@@ -16,8 +16,8 @@ from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
 from wizard_server.domain.state import summary
 from wizard_server.events import ListWaiter, WaitEnd
 from wizard_server.storage.store import StateStore
-from wizard_server.web.keys import CLOCK, HUB, RULES, STORE, instant
-from wizard_server.web.polling import asked_seconds, intervals, with_jitter
+from wizard_server.web.keys import CLOCK, HUB, INTERVALS, RULES, STORE, instant
+from wizard_server.web.polling import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
 from wizard_server.web.responses import json_response
@@ -135,7 +135,7 @@ def _answer(
     headers = {
         "ETag": f'"list-{page.cursor}"',
         "Cache-Control": "no-store",
-        "X-Recommended-Interval": str(intervals(request).under(load).normal_ms),
+        "X-Recommended-Interval": str(request.app[INTERVALS].under(load).normal_ms),
         **({} if crowded else asked.headers),
     }
     if asked.by_header and not page.rows and not page.removed and not reset:

@@ -14,8 +14,8 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
 from wizard_server.web.etags import etag, parse_tags
-from wizard_server.web.keys import HUB, SERVICE, STORE, instant
-from wizard_server.web.polling import asked_seconds, intervals, with_jitter
+from wizard_server.web.keys import HUB, INTERVALS, SERVICE, STORE, instant
+from wizard_server.web.polling import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import json_response
@@ -86,7 +86,7 @@ def _answer(
 ) -> web.Response:
     now = event.instant if event else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
-    interval = intervals(request).under(load).recommend(record, now)
+    interval = request.app[INTERVALS].under(load).recommend(record, now)
     sent = {
         **headers,
         "ETag": etag(found.to_version) if found.to_version else etag(record.version),

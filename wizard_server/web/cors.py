@@ -3,8 +3,7 @@
 Tokens travel in headers, never in cookies, so credentials are not allowed to pages of other origins.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from http import HTTPStatus
+from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 
@@ -23,11 +22,6 @@ EXPOSED = (
     "X-Recommended-Interval",
     "X-Request-Id",
 )
-_HEADERS = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, X-Audit-Source,"
-    " X-Request-Id, X-User-Id"
-)
-_PREFLIGHT_SECONDS = "7200"
 _ANY = "*"
 _EXPOSES = (hdrs.ACCESS_CONTROL_EXPOSE_HEADERS, ", ".join(EXPOSED))
 
@@ -51,32 +45,6 @@ class Origins:
         origin = _ANY if self._any else request.headers.get(hdrs.ORIGIN, "")
         return self._pairs.get(origin, ())
 
-
-def answer_preflights(app: web.Application, origins: Origins) -> None:
-    """Answer the browsers that ask before they send what a page of `origins` wants to; without origins, nobody.
-
-    Every path of `app` gets a route for OPTIONS, so that no other request pays for it. Call this after all routes are
-    in.
-    """
-    if not origins:
-        return
-    methods: dict[str, set[str]] = {}
-    for route in app.router.routes():
-        if route.resource is not None:
-            methods.setdefault(route.resource.canonical, {hdrs.METH_OPTIONS}).add(route.method)
-    for path, known in methods.items():
-        app.router.add_route(hdrs.METH_OPTIONS, path, _preflight(", ".join(sorted(known)), origins))
-
-
-def _preflight(methods: str, origins: Origins) -> Callable[[web.Request], Awaitable[web.Response]]:
-    told = {
-        hdrs.ACCESS_CONTROL_ALLOW_METHODS: methods,
-        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: _HEADERS,
-        hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECONDS,
-    }
-
-    async def options(request: web.Request) -> web.Response:
-        asks = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers and origins.pairs(request)
-        return web.Response(status=HTTPStatus.NO_CONTENT, headers={hdrs.ALLOW: methods, **(told if asks else {})})
-
-    return options
+    def lines(self, request: web.Request) -> bytes:
+        """Return the same as lines of a head."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self.pairs(request)).encode()

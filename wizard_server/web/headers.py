@@ -1,7 +1,6 @@
 """The headers that every answer has, whatever it is: success, error, stream or WebSocket handshake.
 
-They are set when an answer is about to be sent, the one place that all answers pass. It is passed for every request, so
-nothing is computed here that can be computed before.
+Every answer gets them from here, so nothing is computed that can be computed before.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
 from wizard_server.web.cors import Origins
-from wizard_server.web.limits import LIMIT
+from wizard_server.web.limits import Admission
 from wizard_server.web.problems import request_id
 
 # The answers are data: a browser that is led to one shows no page, guesses no type, and embeds it nowhere.
@@ -24,40 +23,32 @@ CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 _POLICY = istr("Content-Security-Policy")
 _REQUEST_ID = istr("X-Request-Id")
-_LIMIT_POLICY = istr("RateLimit-Policy")
-_LIMIT = istr("RateLimit")
-
-Pair = tuple[str, str]
+_ORIGIN = "Origin"
 
 
 class CommonHeaders:
-    """Sets the common headers of every answer of an application."""
+    """Knows the common headers of every answer of an application."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
+        fixed = ((_POLICY, CONTENT_SECURITY_POLICY), *FIXED, *([(hdrs.VARY, _ORIGIN)] if origins.vary else []))
+        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in fixed).encode()
 
-    def pairs(self, request: web.Request) -> list[Pair]:
-        """Return the common headers of the answer to `request`, but ``Content-Security-Policy`` and ``Vary``.
+    def lines(self, request: web.Request, admission: Admission | None) -> bytes:
+        """Return the common headers of the answer to `request` as lines of its head."""
+        quota = b"" if admission is None else admission.lines
+        lines = b"%sX-Request-Id: %s\r\n%s" % (self._fixed, request_id(request).encode(), quota)
+        return lines + self._origins.lines(request) if self._origins else lines
 
-        Those two depend on the answer: a page may have a policy of its own, and ``Vary`` is a list to add to.
-        """
-        found: list[Pair] = [*FIXED, (_REQUEST_ID, request_id(request))]
-        limit = request.get(LIMIT)
-        if limit is not None:
-            found += ((_LIMIT_POLICY, limit[0]), (_LIMIT, limit[1]))
-        if self._origins:
-            found += self._origins.pairs(request)
-        return found
-
-    def put(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        """Put the common headers into those of an answer."""
+    def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
+        """Put them into `headers`: a page may have a policy of its own, and ``Vary`` is a list to add to."""
         headers.setdefault(_POLICY, CONTENT_SECURITY_POLICY)
-        for name, value in self.pairs(request):
-            headers[name] = value
+        headers.update(FIXED)
+        headers[_REQUEST_ID] = request_id(request)
+        if admission is not None:
+            headers.update(admission.pairs)
+        if self._origins:
+            headers.update(self._origins.pairs(request))
         if self._origins.vary:
             vary = headers.get(hdrs.VARY)
-            headers[hdrs.VARY] = f"{vary}, Origin" if vary else "Origin"
-
-    async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put them into an answer that is about to be sent; a signal of the framework."""
-        self.put(request, response.headers)
+            headers[hdrs.VARY] = f"{vary}, {_ORIGIN}" if vary else _ORIGIN

@@ -7,6 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from wizard_server.config import ServerConfig
+from wizard_server.domain.polling import Intervals
 from wizard_server.domain.ports import Clock
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
@@ -18,8 +19,6 @@ from wizard_server.web.underway import UnderWay
 if TYPE_CHECKING:  # these answer with problems, or name them, which read the clock
     from wizard_server.web.auth import Authenticator
     from wizard_server.web.headers import CommonHeaders
-    from wizard_server.web.idempotency import IdempotencyStore
-    from wizard_server.web.limits import RateLimiter
     from wizard_server.web.tally import Requests
 
 CONFIG = web.AppKey("config", ServerConfig)
@@ -28,15 +27,14 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 HUB = web.AppKey("hub", Hub)
 STORE = web.AppKey("store", StateStore)
 RULES = web.AppKey("rules", Rules)
+INTERVALS = web.AppKey("intervals", Intervals)
 SERVICE = web.AppKey("service", WizardService)
 UNDER_WAY = web.AppKey("under_way", UnderWay)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 REQUESTS: "web.AppKey[Requests]" = web.AppKey("requests")
 TEMPLATES = web.AppKey("templates", TemplateService)
 AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")
-RATE_LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("rate_limiter")
 HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")
-IDEMPOTENCY: "web.AppKey[IdempotencyStore]" = web.AppKey("idempotency")
 
 INSTANT = web.RequestKey("instant", datetime)
 

@@ -6,11 +6,12 @@ all of them are (`t`).
 
 A request without a good token is not counted: it names nobody to count it for. The address would be the only other
 key, and behind a proxy all users share one, so that whoever sends bad tokens would lock out everybody. Refusing a token
-costs less than parsing the request did; a limit for each address belongs into the proxy, which knows the addresses.
+costs about as much as a poll, four times that for the longest; a limit for each address belongs into the proxy, which
+knows the addresses.
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 from aiohttp import web
 from throttled.rate_limiter.gcra import MemoryLimitAtomicAction
@@ -25,7 +26,30 @@ MAX_USERS = 100_000
 # To whole seconds, forgiving what a difference of instants is off by: 6.0000000001 is no 7.
 _ROUNDS_UP = 1 - 1e-7
 
-LIMIT = web.RequestKey("limit", tuple[str, str])
+_CACHED = 4096
+
+
+class Admission:
+    """What the answer to one request says of its caller's quota: as pairs, and as lines of a head.
+
+    `refusal` is the error to answer with when the quota is used up.
+    """
+
+    __slots__ = ("_refusal", "lines", "pairs")
+
+    def __init__(self, policy: str, left: str, refusal: RateLimitedError | None = None) -> None:
+        self.pairs = (("RateLimit-Policy", policy), ("RateLimit", left))
+        self.lines = "".join(f"{name}: {value}\r\n" for name, value in self.pairs).encode()
+        self._refusal = refusal
+
+    def check(self) -> None:
+        """Raise `RateLimitedError` when the quota is used up."""
+        if self._refusal is not None:
+            raise self._refusal
+
+
+# Where a handler finds it that sends the head of its answer itself; no other request pays for keeping it.
+ADMISSION = web.RequestKey("admission", Admission)
 
 
 class _Instants(MemoryStoreBackend):
@@ -55,16 +79,26 @@ class _Quota:
         self._policy = f'"{name}";q={burst};w={math.ceil(burst / rate)}'
         instants = _Instants(None, {"MAX_SIZE": MAX_USERS})
         self._take = partial(MemoryLimitAtomicAction._do, instants)  # noqa: SLF001 - the algorithm without its lock: all happens in one thread
+        self._admission = lru_cache(maxsize=_CACHED)(self._let_in)
 
-    def take(self, request: web.Request, user_id: str) -> None:
+    def take(self, user_id: str) -> Admission:
         limited, remaining, whole_in, retry_in = self._take((user_id,), self._terms)
-        request[LIMIT] = (self._policy, f'"{self._name}";r={remaining};t={int(whole_in + _ROUNDS_UP)}')
         if limited:
-            rate, burst = 1 / self._terms[0], self._terms[1]
-            raise RateLimitedError(
-                f"too many requests: {burst} at once and {rate:g} per second in the long run",
-                retry_after=max(int(retry_in + _ROUNDS_UP), 1),
-            )
+            return Admission(self._policy, self._left(0, int(whole_in + _ROUNDS_UP)), self._refusal(retry_in))
+        return self._admission(remaining, int(whole_in + _ROUNDS_UP))
+
+    def _let_in(self, remaining: int, whole_in: int) -> Admission:
+        return Admission(self._policy, self._left(remaining, whole_in))
+
+    def _left(self, remaining: int, whole_in: int) -> str:
+        return f'"{self._name}";r={remaining};t={whole_in}'
+
+    def _refusal(self, retry_in: float) -> RateLimitedError:
+        rate, burst = 1 / self._terms[0], self._terms[1]
+        return RateLimitedError(
+            f"too many requests: {burst} at once and {rate:g} per second in the long run",
+            retry_after=max(int(retry_in + _ROUNDS_UP), 1),
+        )
 
 
 class RateLimiter:
@@ -74,10 +108,10 @@ class RateLimiter:
         self._users = _Quota("user", config.requests_per_second, config.burst)
         self._agents = _Quota("agent", config.agent_requests_per_second, config.agent_burst)
 
-    def admit(self, request: web.Request, caller: Caller) -> None:
-        """Count the request and note what its answer says of the quota; raise `RateLimitedError` when it is used up.
+    def admit(self, caller: Caller) -> Admission:
+        """Count a request of the caller, and return what its answer says of the quota.
 
         A request counts once, when it arrives, however long it is parked; a refused one does not count.
         """
         quota = self._agents if caller.is_agent else self._users
-        quota.take(request, caller.user_id)
+        return quota.take(caller.user_id)

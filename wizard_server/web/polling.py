@@ -2,31 +2,36 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import lru_cache
+from typing import Annotated, Literal, NamedTuple
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 from pydantic import AfterValidator, Field, JsonValue
+from yarl import URL
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
-from wizard_server.domain.polling import Intervals, Until, Wait
+from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.ports import StateEvent
-from wizard_server.domain.rules import is_running
+from wizard_server.domain.rules import Rules, is_running
 from wizard_server.domain.state import FIELDS, StateRecord
+from wizard_server.domain.validation import validate
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.events import Hub, WaitEnd, Waiter
 from wizard_server.web.etags import etag, parse_tags
-from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE, instant
+from wizard_server.web.keys import CLOCK, CONFIG, HUB, INTERVALS, RULES, SERVICE, STORE, instant
 from wizard_server.web.problems import retry_after
-from wizard_server.web.requests import path_identifier, preferences, query
-from wizard_server.web.responses import around_state, json_response, seen
+from wizard_server.web.rendered import Rendered, head
+from wizard_server.web.requests import path_identifier, preferences
+from wizard_server.web.responses import GZIP_BODY, JSON_BODY, json_response, seen, state_pieces
 
 _JITTER_SHARE = 16
+_PREFER = istr("Prefer")
 _UNTIL_VALUES = {"status": frozenset(InvestigationStatus), "wizard_step": frozenset(WizardStep)}
 _DEGRADED_LOAD = 0.75
 
@@ -72,8 +77,7 @@ class PollQuery(Schema):
     stalled: bool | None = Field(None, description="what the client shows; if that is wrong, the answer comes at once")
 
 
-@dataclass(frozen=True, slots=True)
-class _Poll:
+class _Poll(NamedTuple):
     """One poll: what the client has and waits for, for how many seconds, and how it wants the answer."""
 
     wait: Wait
@@ -81,11 +85,10 @@ class _Poll:
     summary: bool
     by_header: bool
     stalled: bool | None
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
 
     `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
@@ -99,76 +102,110 @@ class _Outcome:
     draining: bool = False
 
 
-async def poll(request: web.Request, caller: Caller) -> web.Response:
+async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
     investigation_id = path_identifier(request)
     asked = _asked(request)
-    if asked.seconds:
-        with request.app[HUB].subscribe(investigation_id) as waiter:
-            outcome = await _park(request, caller, investigation_id, asked, waiter)
-    else:
+    if not asked.seconds:
+        return _answer(request, asked, await _read(request, caller, investigation_id, asked))
+    hub = request.app[HUB]
+    # The subscription stands before the state is read, so nothing falls in between.
+    with hub.subscribe(investigation_id) as waiter:
         outcome = await _read(request, caller, investigation_id, asked)
+        if not outcome.news and not outcome.wait.satisfied(outcome.record):
+            if hub.may_park(caller.user_id):
+                outcome = await _park(request, caller, waiter, _Watch(request.app[RULES], outcome), asked.seconds)
+            else:
+                outcome = outcome._replace(crowded=True)
     return _answer(request, asked, outcome)
 
 
 async def _read(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll) -> _Outcome:
     """Return the state as it is; that the client is wrong about its agents' silence is news."""
-    now = instant(request)
-    record = await request.app[SERVICE].read(caller, investigation_id, now)
-    quiet = request.app[RULES].has_stalled(record, now)
-    return _Outcome(record, now, asked.wait.arriving_at(record), news=asked.stalled not in (None, quiet))
+    app, now = request.app, instant(request)
+    service = app[SERVICE]
+    record = service.known(caller, investigation_id, now) or await service.read(caller, investigation_id, now)
+    news = asked.stalled is not None and asked.stalled is not app[RULES].has_stalled(record, now)
+    return _Outcome(record, now, asked.wait.arriving_at(record), news)
 
 
-async def _park(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll, waiter: Waiter) -> _Outcome:
-    """Read, and wait where what was read is no news; the subscription stands already, so nothing falls in between."""
-    first = await _read(request, caller, investigation_id, asked)
-    if first.news or first.wait.satisfied(first.record):
-        return first
-    if not request.app[HUB].may_park(caller.user_id):
-        return replace(first, crowded=True)
-    loop = asyncio.get_running_loop()
-    left = with_jitter(asked.seconds)
-    deadline = loop.time() + left
-    record, now = first.record, first.now
-    while True:
-        outcome, record, now = await _wait_once(request, caller, waiter, first.wait, record, now, left)
-        if outcome is not None:
-            return outcome
-        left = max(deadline - loop.time(), 0)
+class _Watch:
+    """What a parked poll waits for, given the state that it last saw; called with a newer one it says whether it came.
 
-
-async def _wait_once(
-    request: web.Request, caller: Caller, waiter: Waiter, wait: Wait, record: StateRecord, now: datetime, left: float
-) -> tuple[_Outcome | None, StateRecord, datetime]:
-    """Wait `left` seconds at most; return the outcome, or None and the record and instant from which to wait on.
-
-    Going quiet is no version, and yet all who watch are told; so the wait is cut where `record` would go quiet, and
+    Going quiet is no version, and yet all who watch are told; so a wait is cut where the state would go quiet, and
     goes on when the agents were heard of meanwhile by a change that is none for this client.
     """
-    service, rules = request.app[SERVICE], request.app[RULES]
-    quiet, stalls_in = rules.has_stalled(record, now), rules.stalls_in(record, now)
 
-    def wants(newer: StateRecord) -> bool:
-        return wait.satisfied(newer) or quiet or is_running(newer) != is_running(record)
+    __slots__ = ("_quiet", "_rules", "_running", "_wait", "investigation_id", "stalls_in")
 
-    end = await request.app[HUB].park(waiter, caller.user_id, wants, min(left, stalls_in))
-    if isinstance(end, StateEvent):
-        if end.record is None or not caller.may_see(end.record.user_id):
-            raise await service.absence(caller, record.investigation_id)
-        heard = quiet and not rules.has_stalled(end.record, end.instant)
-        told = _Outcome(end.record, end.instant, wait, news=heard)
-        return told if heard or wait.satisfied(end.record) else None, end.record, end.instant
-    later = request.app[CLOCK]()
-    record = await service.read(caller, record.investigation_id, later)
-    news = not quiet and end is WaitEnd.TIMEOUT and rules.has_stalled(record, later)
-    told = _Outcome(record, later, wait, news=news, draining=end is WaitEnd.DRAINING)
-    return told if news or told.draining or left <= stalls_in else None, record, later
+    def __init__(self, rules: Rules, seen: _Outcome) -> None:
+        self._rules = rules
+        self._wait = seen.wait
+        self.investigation_id = seen.record.investigation_id
+        self.see(seen.record, seen.now)
+
+    def see(self, record: StateRecord, now: datetime) -> None:
+        """Wait on from this state."""
+        self._running = is_running(record)
+        self._quiet = self._rules.has_stalled(record, now)
+        self.stalls_in = self._rules.stalls_in(record, now)
+
+    def __call__(self, newer: StateRecord) -> bool:
+        return self._wait.satisfied(newer) or self._quiet or is_running(newer) != self._running
+
+    def woken(self, record: StateRecord, now: datetime) -> _Outcome | None:
+        """Return the outcome of a change, None for one that is none for this client."""
+        heard = self._quiet and not self._rules.has_stalled(record, now)
+        if heard or self._wait.satisfied(record):
+            return _Outcome(record, now, self._wait, news=heard)
+        self.see(record, now)
+        return None
+
+    def ended(self, record: StateRecord, now: datetime, *, draining: bool, last: bool) -> _Outcome | None:
+        """Return the outcome of a wait that ran out, None when it was cut and neither `last` nor news."""
+        news = not self._quiet and not draining and self._rules.has_stalled(record, now)
+        if news or draining or last:
+            return _Outcome(record, now, self._wait, news=news, draining=draining)
+        self.see(record, now)
+        return None
+
+
+async def _park(request: web.Request, caller: Caller, waiter: Waiter, watch: _Watch, seconds: float) -> _Outcome:
+    """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
+    hub = request.app[HUB]
+    deadline = asyncio.get_running_loop().time() + with_jitter(seconds)
+    outcome: _Outcome | None = None
+    while outcome is None:
+        left = max(deadline - asyncio.get_running_loop().time(), 0)
+        last = left <= watch.stalls_in
+        try:
+            await hub.begin(waiter, caller.user_id, watch, min(left, watch.stalls_in))
+        finally:
+            end = hub.end(waiter, caller.user_id)
+        if isinstance(end, StateEvent):
+            if end.record is None or not caller.may_see(end.record.user_id):
+                raise await request.app[SERVICE].absence(caller, watch.investigation_id)
+            outcome = watch.woken(end.record, end.instant)
+        else:
+            now = request.app[CLOCK]()
+            record = await request.app[SERVICE].read(caller, watch.investigation_id, now)
+            outcome = watch.ended(record, now, draining=end is WaitEnd.DRAINING, last=last)
+    return outcome
 
 
 def _asked(request: web.Request) -> _Poll:
-    """Read the parameters and headers of a poll; ``since_version`` goes before ``If-None-Match``."""
-    parameters = query(request, PollQuery)
-    tags = parse_tags(request.headers.get("If-None-Match")) if parameters.since_version is None else None
+    """Read the parameters and headers of a poll."""
+    headers = request.headers
+    tags = headers.get(hdrs.IF_NONE_MATCH)
+    prefer = ",".join(headers.getall(_PREFER)) if _PREFER in headers else ""
+    return _parsed(request.rel_url.raw_query_string, tags, prefer, request.app[CONFIG].polling.max_wait_seconds)
+
+
+@lru_cache(maxsize=4096)  # thousands of clients ask the same again and again
+def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> _Poll:
+    """Return what a query string, ``If-None-Match`` and ``Prefer`` say; ``since_version`` goes before the header."""
+    parameters = validate(PollQuery, dict(URL.build(query_string=raw_query, encoded=True).query))
+    tags = parse_tags(named) if parameters.since_version is None else None
     if parameters.since_version is not None:
         known: frozenset[int] | None = frozenset({parameters.since_version})
     else:
@@ -181,16 +218,22 @@ def _asked(request: web.Request) -> _Poll:
         until=Until(field, frozenset(values.split(","))) if parameters.until else None,
     )
     headers: dict[str, str] = {}
-    seconds = asked_seconds(request, parameters.wait, headers)
+    seconds = granted_seconds(parameters.wait, prefer, longest, headers)
     return _Poll(wait, seconds, parameters.view == "summary", tags is not None, parameters.stalled, headers)
 
 
 def asked_seconds(request: web.Request, wait: float | None, headers: dict[str, str]) -> float:
     """Return how long the client wants to wait, by parameter or by ``Prefer``; what is granted goes into `headers`."""
-    seconds = wait if wait is not None else _preferred_wait(request)
+    prefer = ",".join(request.headers.getall(_PREFER, ()))
+    return granted_seconds(wait, prefer, request.app[CONFIG].polling.max_wait_seconds, headers)
+
+
+def granted_seconds(wait: float | None, prefer: str, longest: float, headers: dict[str, str]) -> float:
+    """Return the same of a ``Prefer`` header; at most `longest`."""
+    seconds = wait if wait is not None else _preferred_wait(prefer)
     if seconds is None:
         return 0
-    seconds = min(seconds, request.app[CONFIG].polling.max_wait_seconds)
+    seconds = min(seconds, longest)
     if wait is None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
     return seconds
@@ -201,37 +244,60 @@ def with_jitter(seconds: float) -> float:
     return seconds + random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
 
 
-def _preferred_wait(request: web.Request) -> float | None:
+def _preferred_wait(prefer: str) -> float | None:
     """Return the seconds of ``Prefer: wait``; a preference that cannot be read is ignored (RFC 7240)."""
-    value = preferences(request).get("wait", "")
+    value = preferences(prefer).get("wait", "")
     return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 
 
-def _answer(request: web.Request, asked: _Poll, outcome: _Outcome) -> web.Response:
+def _answer(request: web.Request, asked: _Poll, outcome: _Outcome) -> web.StreamResponse:
     """Return the state as the answer to a poll, 304 where the client named it in its header."""
     record, now, wait = outcome.record, outcome.now, outcome.wait
-    request.app[STORE].touch(record.investigation_id, to_wire(now))
-    load = max(request.app[HUB].load, 1.0 if outcome.crowded else 0.0)
-    interval = intervals(request).under(load).recommend(record, now)
+    app = request.app
+    app[STORE].touch(record.investigation_id, to_wire(now))
+    load = 1.0 if outcome.crowded else app[HUB].load
+    interval = app[INTERVALS].under(load).recommend(record, now)
     changed = outcome.news or wait.has_changes(record)
-    unmodified = asked.by_header and not changed
-    # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
-    kept = unmodified and wait.known and record.version not in wait.known
-    headers = {
-        "ETag": etag(max(wait.known) if kept and wait.known else record.version),
+    late: dict[str, str] = {} if outcome.crowded else dict(asked.headers)
+    if outcome.draining:
+        late["Retry-After"] = retry_after()
+    if asked.by_header and not changed:
+        # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
+        kept = wait.known is not None and record.version not in wait.known
+        return _with(late, _unmodified(max(wait.known or ()) if kept else record.version, interval))
+    before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
+    after = seen(request, record, now) + b"}"
+    pieces, compresses = state_pieces(request, record, before, after, summary=asked.summary)
+    return _with(late, Rendered(200, _changed_head(record.version, interval, compresses), *pieces))
+
+
+def _headers(version: int, interval: int) -> dict[str, str]:
+    return {
+        "ETag": etag(version),
         "X-Recommended-Interval": str(interval),
         "Cache-Control": "no-store",
         "Vary": "Accept-Encoding",
     }
-    if not outcome.crowded:
-        headers.update(asked.headers)
-    if outcome.draining:
-        headers["Retry-After"] = retry_after()
-    if unmodified:
-        return web.Response(status=304, headers=headers)
-    before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
-    after = seen(request, record, now) + b"}"
-    return around_state(request, record, before, after, headers=headers, summary=asked.summary)
+
+
+@lru_cache(maxsize=1024)
+def _unmodified_head(version: int, interval: int) -> bytes:
+    return head(304, _headers(version, interval))
+
+
+@lru_cache(maxsize=1024)
+def _changed_head(version: int, interval: int, compresses: bool) -> bytes:
+    return head(200, {**_headers(version, interval), **JSON_BODY, **(GZIP_BODY if compresses else {})})
+
+
+def _unmodified(version: int, interval: int) -> Rendered:
+    return Rendered(304, _unmodified_head(version, interval))
+
+
+def _with(late: Mapping[str, str], response: Rendered) -> Rendered:
+    if late:
+        response.lines = "".join(f"{name}: {value}\r\n" for name, value in late.items()).encode()
+    return response
 
 
 def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now: str) -> bytes:
@@ -249,17 +315,11 @@ def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now:
     return orjson.dumps(members)[:-1] + b',"state":'
 
 
-def intervals(request: web.Request) -> Intervals:
-    """Return the configured intervals."""
-    polling = request.app[CONFIG].polling
-    return Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
-
-
 async def health(request: web.Request) -> web.Response:
     """Return how the server fares and how often to poll it; needs no token."""
     hub = request.app[HUB]
     status = await _status(request, hub)
-    recommended = intervals(request).under(hub.load)
+    recommended = request.app[INTERVALS].under(hub.load)
     body = {
         "status": status,
         "server_time": to_wire(instant(request)),

@@ -165,7 +165,7 @@ class Connection(RequestHandler):
         else:
             status, code, detail = _reason(error)
             response = problems.problem(request, status, code, detail, extra={}, headers={})
-        self._app[HEADERS].put(request, response.headers)
+        self._app[HEADERS].put(request, response.headers, None)
         response.force_close()
         self._app[REQUESTS].refused(request, response)
         return response

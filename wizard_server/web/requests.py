@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
@@ -24,7 +24,7 @@ from wizard_server.errors import (
     ValidationFailedError,
 )
 from wizard_server.web.etags import parse_tags
-from wizard_server.web.keys import CONFIG, instant
+from wizard_server.web.keys import CONFIG, HEADERS, instant
 from wizard_server.web.problems import problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -53,14 +53,23 @@ def path_identifier(request: web.Request, name: str = "investigation_id") -> str
 
 def query(request: web.Request, model: type[Model]) -> Model:
     """Return the query parameters as `model`; unknown ones are refused."""
-    return validate(model, dict(request.query))
+    if request.rel_url.raw_query_string:
+        return validate(model, dict(request.query))
+    defaults = _DEFAULTS.get(model)
+    if defaults is None:
+        defaults = _DEFAULTS[model] = validate(model, {})
+    return cast("Model", defaults)
+
+
+# What a request without parameters asks, by model.
+_DEFAULTS: dict[type[BaseModel], BaseModel] = {}
 
 
 async def expect(request: web.Request) -> web.Response | None:
     """Take note of ``Expect: 100-continue``: who may not send the body is told so before it is sent (`whole_body`)."""
     if request.headers[hdrs.EXPECT].lower() == _EXPECTED:
         return None
-    return problem(
+    refusal = problem(
         request,
         HTTPStatus.EXPECTATION_FAILED,
         "expectation-failed",
@@ -68,6 +77,8 @@ async def expect(request: web.Request) -> web.Response | None:
         extra={},
         headers={},
     )
+    request.app[HEADERS].put(request, refusal.headers, None)
+    return refusal
 
 
 async def whole_body(request: web.Request) -> bytes:
@@ -186,11 +197,15 @@ def idempotency_key(request: web.Request) -> str | None:
     return key
 
 
-def preferences(request: web.Request) -> dict[str, str]:
+def preferences(header: str) -> dict[str, str]:
     """Return the preferences of ``Prefer`` (RFC 7240), names in lower case; a bare one has the value ``""``."""
     found: dict[str, str] = {}
-    for header in request.headers.getall("Prefer", ()):
-        for preference in header.split(","):
-            name, _, value = preference.partition(";")[0].partition("=")
-            found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    for preference in header.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return found
+
+
+def wants_minimal(request: web.Request) -> bool:
+    """Whether the client asks for no body: ``Prefer: return=minimal``."""
+    return preferences(",".join(request.headers.getall("Prefer", ()))).get("return") == "minimal"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -12,6 +13,11 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip, compressed, deflated, gzip_around
 from wizard_server.web.etags import etag
 from wizard_server.web.keys import RULES
+from wizard_server.web.rendered import Rendered, head
+
+JSON_BODY = {"Content-Type": "application/json"}
+GZIP_BODY = {"Content-Encoding": "gzip"}
+_MARKS = {"stale": b',"stale":true', "stalled": b',"stalled":true'}
 
 
 def json_response(
@@ -41,12 +47,23 @@ def seen(request: web.Request, record: StateRecord, now: datetime | None) -> byt
     if now is None:
         return b'"last_accessed":null}'
     marks = request.app[RULES].marks(record, now)
-    return orjson.dumps({"last_accessed": to_wire(now), **marks})[1:]
+    return b'"last_accessed":"%s"%s}' % (to_wire(now).encode(), b"".join(_MARKS[mark] for mark in marks))
 
 
 def state_headers(version: int) -> dict[str, str]:
     """Return the headers that go with a version of a state, with or without its body."""
     return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+
+
+def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Rendered:
+    """Return a state, read at `now`, as `state_response` does; its head is written once per version."""
+    pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
+    return Rendered(200, _head(record.version, compresses), *pieces)
+
+
+@lru_cache(maxsize=4096)
+def _head(version: int, compresses: bool) -> bytes:
+    return head(200, {**state_headers(version), **JSON_BODY, **(GZIP_BODY if compresses else {})})
 
 
 def around_state(
@@ -63,14 +80,30 @@ def around_state(
 
     `after` begins with further members of the state (see `seen`).
     """
-    body = _summary(record) if summary else record.body
-    tail = b"," + after
-    if len(before) + len(body) + len(after) > COMPRESS_OVER and accepts_gzip(request):
+    pieces, compresses = state_pieces(request, record, before, after, summary=summary)
+    if compresses:
         headers["Content-Encoding"] = "gzip"
-        text = gzip_around(before, body[:-1], _deflated(record, body, summary=summary), tail)
-    else:
-        text = b"".join((before, body[:-1], tail))
-    return web.Response(body=text, status=status, content_type="application/json", headers=headers)
+    return web.Response(body=b"".join(pieces), status=status, content_type="application/json", headers=headers)
+
+
+def state_pieces(
+    request: web.Request, record: StateRecord, before: bytes, after: bytes, *, summary: bool = False
+) -> tuple[tuple[bytes, ...], bool]:
+    """Return the body of `around_state` in pieces, and whether it is compressed."""
+    opened = _opened(record, summary=summary)
+    if len(before) + len(opened) + len(after) > COMPRESS_OVER and accepts_gzip(request):
+        return (gzip_around(before, opened, _deflated(record, opened, summary=summary), after),), True
+    return (before, opened, after), False
+
+
+def _opened(record: StateRecord, *, summary: bool) -> bytes:
+    """Return the body without its closing brace, ready for further members."""
+    key = "opened-summary" if summary else "opened"
+    opened = record.renderings.get(key)
+    if opened is None:
+        body = _summary(record) if summary else record.body
+        opened = record.renderings[key] = body[:-1] + b","
+    return opened
 
 
 def _summary(record: StateRecord) -> bytes:
@@ -96,9 +129,9 @@ def _without_logs(progress: Any) -> Any:
     return progress
 
 
-def _deflated(record: StateRecord, body: bytes, *, summary: bool) -> bytes:
+def _deflated(record: StateRecord, opened: bytes, *, summary: bool) -> bytes:
     key = "deflated-summary" if summary else "deflated"
     blocks = record.renderings.get(key)
     if blocks is None:
-        blocks = record.renderings[key] = deflated(body[:-1])
+        blocks = record.renderings[key] = deflated(opened)
     return blocks

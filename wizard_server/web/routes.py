@@ -57,7 +57,6 @@ from wizard_server.web import (
     templates,
     websocket,
 )
-from wizard_server.web.keys import AUTHENTICATOR, IDEMPOTENCY, RATE_LIMITER
 from wizard_server.web.openapi.answers import (
     ActiveInvestigationsResponse,
     Alive,
@@ -80,6 +79,7 @@ from wizard_server.web.openapi.declare import (
 )
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.openapi.problems import KEYED_METHODS
+from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.requests import expect
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
@@ -349,6 +349,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         sse.stream,
         READERS,
         _TRAIL,
+        pushes=True,
         headers=("Last-Event-ID",),
         answers=(Answer(200, "Events.", headers=("Cache-Control", "X-Accel-Buffering"), media=("text/event-stream",)),),
         errors=(StateExpiredError, TooManyConnectionsError),
@@ -359,6 +360,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         websocket.stream,
         READERS,
         _TRAIL,
+        pushes=True,
         query=websocket.SocketQuery,
         answers=(Answer(101, "The connection is a WebSocket from here on."),),
         errors=(StateExpiredError, TooManyConnectionsError),
@@ -384,21 +386,25 @@ ROUTES: tuple[AnyRoute, ...] = (
 )
 
 
-def add_routes(app: web.Application, config: ServerConfig) -> None:
+def add_routes(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:
     """Put the table into `app`, each route behind its rules."""
     app[docs.DESCRIPTION] = docs.Description(lambda: describe_api(config))
     for route in ROUTES:
-        disabled = [feature for feature in route.features if not getattr(config.features, feature)]
-        if disabled:
-            handler = _disabled(disabled[0])
-        elif isinstance(route, OpenRoute):
-            handler = route.handler
-        else:
-            handler = _guarded(route)
+        handler = _behind_its_rules(route, config, pipeline)
         if route.method == "GET":
             app.router.add_get(route.path, handler, expect_handler=expect)  # and HEAD
         else:
             app.router.add_route(route.method, route.path, handler, expect_handler=expect)
+
+
+def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline) -> OpenHandler:
+    disabled = [feature for feature in route.features if not getattr(config.features, feature)]
+    if disabled:
+        return pipeline.open(_disabled(disabled[0]))
+    if isinstance(route, OpenRoute):
+        return pipeline.open(route.handler)
+    keyed = route.method in KEYED_METHODS
+    return pipeline.guarded(route.handler, route.scopes, keyed=keyed, pushes=route.pushes)
 
 
 def describe_api(config: ServerConfig) -> bytes:
@@ -410,19 +416,5 @@ def describe_api(config: ServerConfig) -> bytes:
 def _disabled(feature: str) -> OpenHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
         raise FeatureDisabledError(f"the feature {feature} is switched off")
-
-    return handle
-
-
-def _guarded(route: Route) -> OpenHandler:
-    keyed = route.method in KEYED_METHODS
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        caller = request.app[AUTHENTICATOR].authenticate(request)
-        request.app[RATE_LIMITER].admit(request, caller)
-        caller.require(*route.scopes)
-        if keyed and "Idempotency-Key" in request.headers:
-            return await request.app[IDEMPOTENCY].answer(request, caller, route.handler)
-        return await route.handler(request, caller)
 
     return handle

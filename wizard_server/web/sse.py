@@ -10,6 +10,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import change
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
+from wizard_server.web import streams
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
@@ -41,7 +42,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
         if request.method == "HEAD":
             return web.Response(headers=_HEADERS)
         response.enable_chunked_encoding()
-        await response.prepare(request)
+        await streams.begin(request, response)
         sender = _Sender(response, request)
         try:
             await sender.send(f"retry: {RETRY_MS}\n\n".encode())

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
@@ -27,12 +27,12 @@ from wizard_server.web.requests import (
     origin,
     path_identifier,
     precondition,
-    preferences,
     query,
     read_model,
     read_update,
+    wants_minimal,
 )
-from wizard_server.web.responses import json_response, state_headers, state_response
+from wizard_server.web.responses import json_response, shared_state, state_headers, state_response
 
 _MINIMAL = {"Preference-Applied": "return=minimal"}
 
@@ -71,26 +71,27 @@ async def create(request: web.Request, caller: Caller) -> web.Response:
 def created(request: web.Request, record: StateRecord) -> web.Response:
     """Return the answer for a state that was just made."""
     headers = {"Location": f"/api/v1/wizard-state/{record.investigation_id}"}
-    if preferences(request).get("return") == "minimal":
+    if wants_minimal(request):
         return web.Response(status=201, headers={**state_headers(record.version), **headers, **_MINIMAL})
     return state_response(request, record, None, status=201, headers=headers)
 
 
-async def read(request: web.Request, caller: Caller) -> web.Response:
+async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Return a wizard state, or what it was at ``version``."""
     investigation_id = path_identifier(request)
+    app, now = request.app, instant(request)
     version = query(request, VersionQuery).version
-    record = await request.app[SERVICE].read(caller, investigation_id, instant(request))
-    now = instant(request)
-    request.app[STORE].touch(investigation_id, to_wire(now))
+    service = app[SERVICE]
+    record = service.known(caller, investigation_id, now) or await service.read(caller, investigation_id, now)
+    app[STORE].touch(investigation_id, to_wire(now))
     older = version if version not in (None, record.version) else None
     document = await _older(request, record, older) if older else None
     shown = older or record.version
-    tags = parse_tags(request.headers.get("If-None-Match"))
+    tags = parse_tags(request.headers.get(hdrs.IF_NONE_MATCH))
     if tags is not None and (tags.anything or shown in tags.versions):
         return web.Response(status=304, headers=state_headers(shown))
     if document is None:
-        return state_response(request, record, now)
+        return shared_state(request, record, now)
     body = {**document, "last_accessed": None}
     return json_response(request, body, headers=state_headers(shown))
 
@@ -149,7 +150,7 @@ async def _changed(
 ) -> web.Response:
     service = request.app[SERVICE]
     outcome = await service.update(caller, investigation_id, change, based_on, author)
-    if preferences(request).get("return") == "minimal":
+    if wants_minimal(request):
         return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
     now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))

@@ -62,12 +62,8 @@ _PUSH = web.RequestKey("push", _Push)
 class Requests:
     """The tallies of one application; every route is in it before the first request comes."""
 
-    def __init__(self, router: web.UrlDispatcher) -> None:
-        self.by_route: dict[web.AbstractRoute, RouteTally] = {
-            route: RouteTally(route.resource.canonical, route.method)
-            for route in router.routes()
-            if route.resource is not None
-        }
+    def __init__(self) -> None:
+        self.by_route: dict[web.AbstractRoute, RouteTally] = {}
         # A client may invent paths and methods without end: they share labels.
         self._unmatched = {method: RouteTally(UNMATCHED, method) for method in (*sorted(_METHODS), OTHER_METHOD)}
         self.problems: Counter[str] = Counter()
@@ -78,14 +74,23 @@ class Requests:
         yield from self.by_route.values()
         yield from self._unmatched.values()
 
-    def unmatched(self, method: str) -> RouteTally:
-        """Return the tally of what no route takes."""
+    def watch(self, router: web.UrlDispatcher) -> None:
+        """Make a tally for each route that is there now; what comes later counts as no route."""
+        for route in router.routes():
+            if route.resource is not None:
+                self.by_route[route] = RouteTally(route.resource.canonical, route.method)
+
+    def of(self, request: web.Request) -> RouteTally:
+        """Return the tally of the route that takes the request, or of what no route takes."""
+        return self.by_route.get(request.match_info.route) or self._unmatched_to(request.method)
+
+    def _unmatched_to(self, method: str) -> RouteTally:
         return self._unmatched.get(method) or self._unmatched[OTHER_METHOD]
 
     def refused(self, request: web.Request, response: web.Response) -> None:
         """Count and log what the parser refused; nothing of it is repeated, it may hold a token."""
         status, code = response.status, response[CODE]
-        self.unmatched(OTHER_METHOD).by_status[status] += 1
+        self._unmatched_to(OTHER_METHOD).by_status[status] += 1
         self.problems[code] += 1
         logger.info("request refused", extra={"request_id": request_id(request), "status": status, "code": code})
 
@@ -101,8 +106,9 @@ class Requests:
             fields = _fields(request, response.headers.get("ETag"), anonymous=status == 401)
             _log(level, "request answered", fields, tally, begun, status=status, code=code)
 
-    def cancelled(self, request: web.Request, tally: RouteTally, begun: float) -> None:
+    def cancelled(self, request: web.Request, begun: float) -> None:
         """Count and log a request whose client went away, or that was still under way when the server stopped."""
+        tally = self.of(request)
         status = self.closed(request) if tally.opens else None
         if status is not None:
             tally.by_status[status] += 1
@@ -111,15 +117,10 @@ class Requests:
         if logger.isEnabledFor(tally.level):
             _log(tally.level, "request cancelled", _fields(request, None), tally, begun)
 
-    async def opened(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Count and log a push connection once its head is sent; a signal of aiohttp, passed by every answer."""
-        if response.__class__ is web.Response:
-            return
-        transport = _transport(response)
-        if transport is None:
-            return
-        tally = self.by_route[request.match_info.route]
-        tally.opens = True
+    def opened(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Count and log a push connection whose head was just sent."""
+        transport = "websocket" if isinstance(response, web.WebSocketResponse) else "sse"
+        self.of(request).opens = True
         self.open[transport] += 1
         fields = {**_fields(request, None), "transport": transport}
         request[_PUSH] = _Push(transport, response.status, perf_counter(), fields)
@@ -133,12 +134,6 @@ class Requests:
         self.open[push.transport] -= 1
         logger.info("connection closed", extra={**push.fields, "duration_ms": _milliseconds(push.begun)})
         return push.status
-
-
-def _transport(response: web.StreamResponse) -> str | None:
-    if isinstance(response, web.WebSocketResponse):
-        return "websocket"
-    return "sse" if response.content_type == "text/event-stream" else None
 
 
 def _fields(request: web.Request, etag: str | None, *, anonymous: bool = False) -> dict[str, Any]:

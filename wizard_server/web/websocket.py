@@ -15,6 +15,7 @@ from wizard_server.domain.history import change
 from wizard_server.domain.models import Schema
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError
+from wizard_server.web import streams
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
@@ -59,7 +60,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             timeout=CLOSE_SECONDS,
             max_msg_size=MAX_MESSAGE_BYTES,
         )
-        await socket.prepare(request)
+        await streams.begin(request, socket)
         session = _Session(request, socket, follower)
         try:
             if since is None or since > record.version:

@@ -54,13 +54,17 @@ class _Declared:
 
 @dataclass(frozen=True, slots=True)
 class Route(_Declared):
-    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on."""
+    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on.
+
+    A route that `pushes` answers with a stream, and sends the head of it itself.
+    """
 
     method: str
     path: str
     handler: Handler
     scopes: tuple[str, ...]
     features: tuple[str, ...] = ()
+    pushes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""An answer that is bytes already: its head is written once for all who get the same, not header by header for each.
+
+The framework's own `web.Response` fills a case-insensitive dictionary for every answer and turns it into bytes again.
+For an unchanged poll that is a quarter of all the work (``python -m tests.benchmarks unchanged``).
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
+from aiohttp.web_request import BaseRequest
+from multidict import CIMultiDict
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_CONNECTION: Mapping[tuple[HttpVersion, bool], bytes] = {
+    (HttpVersion10, True): b"Connection: keep-alive\r\n",
+    (HttpVersion11, False): b"Connection: close\r\n",
+}
+
+
+def head(status: int, headers: Mapping[str, str]) -> bytes:
+    """Return the status line and `headers`, as they go over the wire."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{_STATUS_LINES[status]}{lines}".encode()
+
+
+class Rendered(web.StreamResponse):
+    """An answer made of a `head` (see there), further `lines` of it, and a body in `pieces`.
+
+    Without pieces it has no ``Content-Length``. Whoever looks at `headers` has them parsed, and what is put there goes
+    out; nobody does on the way of an ordinary answer.
+    """
+
+    def __init__(self, status: int, head: bytes, *pieces: bytes) -> None:
+        # The framework's constructor only makes what this class does without.
+        self._status = status
+        self._head = head
+        self._pieces = pieces
+        self._parsed: CIMultiDict[str] | None = None
+        self.lines = b""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return b"".join(self._pieces)
+
+    @property
+    def headers(self) -> "CIMultiDict[str]":
+        """The headers so far."""
+        if self._parsed is None:
+            lines = (self._head + self.lines).decode().split("\r\n")[1:-1]
+            self._parsed = CIMultiDict((name, value) for name, _, value in (line.partition(": ") for line in lines))
+        return self._parsed
+
+    _headers = headers  # where the framework's own properties look, `content_type` for one
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        """Send head and body in one piece."""
+        if self._payload_writer is not None:
+            return self._payload_writer
+        writer = self._payload_writer = request.writer
+        await request._prepare_hook(self)  # noqa: SLF001 - where the framework lets an application see every answer
+        if self._keep_alive is None:
+            self._keep_alive = request.keep_alive
+        connection = _CONNECTION.get((request.version, self._keep_alive), b"")
+        length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
+        date = b"Date: %s\r\n\r\n" % rfc822_formatted_time().encode()
+        pieces = () if request.method == hdrs.METH_HEAD else self._pieces
+        await writer.write(b"".join((*self._top(), connection, length, date, *pieces)))
+        return writer
+
+    def _top(self) -> tuple[bytes, ...]:
+        if self._parsed is None:
+            return self._head, self.lines
+        return self._head[: self._head.index(b"\n") + 1], _lines(self._parsed)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Say that nothing follows."""
+        self._eof_sent = True
+
+
+def _lines(headers: "CIMultiDict[str]") -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()

@@ -1,0 +1,13 @@
+"""Answers that stay open: their heads are sent by the handler itself, and not by whoever called it."""
+
+from aiohttp import web
+
+from wizard_server.web.keys import HEADERS, REQUESTS
+from wizard_server.web.limits import ADMISSION
+
+
+async def begin(request: web.Request, response: web.StreamResponse) -> None:
+    """Send the head of `response` with the common headers, and count its connection as open."""
+    request.app[HEADERS].put(request, response.headers, request.get(ADMISSION))
+    await response.prepare(request)
+    request.app[REQUESTS].opened(request, response)

@@ -1,0 +1,24 @@
+"""What no route takes: a path that is none, a method that the path does not have.
+
+The framework answers these itself, in plain text, and past everything that other requests go through; so they get a
+route of their own, behind all others.
+"""
+
+from aiohttp import web
+
+from wizard_server.web.pipeline import Pipeline
+
+
+def refuse_the_rest(app: web.Application, pipeline: Pipeline) -> None:
+    """Answer what the routes of `app` do not take with 404, or 405 and ``Allow``. Call this after all routes are in."""
+    resources = list(app.router.resources())
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        allowed: set[str] = set()
+        for resource in resources:
+            allowed |= (await resource.resolve(request))[1]
+        if allowed:
+            raise web.HTTPMethodNotAllowed(request.method, allowed)
+        raise web.HTTPNotFound
+
+    app.router.add_route("*", "/{anything:.*}", pipeline.open(refuse))
