@@ -16,6 +16,7 @@ from wizard_server.web.keys import CONFIG
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.rendered import Rendered
 from wizard_server.web.routes import ROUTES
+from wizard_server.web.unmatched import ANYTHING
 
 MAX_BODY_BYTES = 64 * 1024
 _JSON = ("application/json", "application/problem+json")
@@ -76,7 +77,8 @@ class Observer:
 
     async def _see(self, request: web.Request, response: web.StreamResponse) -> None:
         resource = request.match_info.route.resource
-        if resource is None or response.status == HTTPStatus.INTERNAL_SERVER_ERROR or request.method == "OPTIONS":
+        undescribed = response.status == HTTPStatus.INTERNAL_SERVER_ERROR or request.method == "OPTIONS"
+        if resource is None or resource.raw_match(ANYTHING) or undescribed:
             return  # no route; a mistake that a test makes happen; a page that asks first
         mode = request.app[CONFIG].auth.mode
         method = "get" if request.method == "HEAD" else request.method.lower()

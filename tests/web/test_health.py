@@ -21,7 +21,7 @@ from tests.web.helpers import (
 )
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite import Session
 from wizard_server.web.keys import HUB, STORE
 
 HEALTH = "/api/v1/polling/health"
@@ -133,14 +133,14 @@ async def readiness(client: Client) -> tuple[int, str]:
 
 def failing_commits(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     """Let every commit fail as SQLite says it does on such a disk; reads go on."""
-    execute = Connection.execute
+    execute = Session.execute
 
-    async def failing(self: Connection, query: Query, parameters: Any = None) -> int:
+    def failing(self: Session, query: Query, parameters: Any = None) -> int:
         if query.name == "connection.commit":
             raise sqlite3.OperationalError(message)
-        return await execute(self, query, parameters)
+        return execute(self, query, parameters)
 
-    monkeypatch.setattr(Connection, "execute", failing)
+    monkeypatch.setattr(Session, "execute", failing)
 
 
 @pytest.mark.parametrize("message", ["database or disk is full", "attempt to write a readonly database"])
@@ -153,7 +153,7 @@ async def test_readiness_fails_from_a_failed_write_until_one_succeeds(
         assert await readiness(client) == (200, "ready"), "nothing has been written, so nothing has failed"
         assert (await send(client, "PATCH", url(), json={"status": "ERROR"})).status == 503
         for _ in range(2):
-            assert await readiness(client) == (503, f"the commit failed: {message}")
+            assert await readiness(client) == (503, f"the database cannot be written: {message}")
         assert (await send(client, "GET", "/healthz")).status == 200
         assert (await send(client, "GET", url())).status == 200
     assert await readiness(client) == (200, "ready")

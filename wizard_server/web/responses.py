@@ -17,7 +17,6 @@ from wizard_server.web.rendered import Rendered, head
 
 JSON_BODY = {"Content-Type": "application/json"}
 GZIP_BODY = {"Content-Encoding": "gzip"}
-_MARKS = {"stale": b',"stale":true', "stalled": b',"stalled":true'}
 
 
 def json_response(
@@ -47,7 +46,8 @@ def seen(request: web.Request, record: StateRecord, now: datetime | None) -> byt
     if now is None:
         return b'"last_accessed":null}'
     marks = request.app[RULES].marks(record, now)
-    return b'"last_accessed":"%s"%s}' % (to_wire(now).encode(), b"".join(_MARKS[mark] for mark in marks))
+    end = b"," + orjson.dumps(marks)[1:] if marks else b"}"
+    return b'"last_accessed":"%s"%s' % (to_wire(now).encode(), end)
 
 
 def state_headers(version: int) -> dict[str, str]:

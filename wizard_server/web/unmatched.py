@@ -8,6 +8,8 @@ from aiohttp import web
 
 from wizard_server.web.pipeline import Pipeline
 
+ANYTHING = "/{anything:.*}"
+
 
 def refuse_the_rest(app: web.Application, pipeline: Pipeline) -> None:
     """Answer what the routes of `app` do not take with 404, or 405 and ``Allow``. Call this after all routes are in."""
@@ -21,4 +23,4 @@ def refuse_the_rest(app: web.Application, pipeline: Pipeline) -> None:
             raise web.HTTPMethodNotAllowed(request.method, allowed)
         raise web.HTTPNotFound
 
-    app.router.add_route("*", "/{anything:.*}", pipeline.open(refuse))
+    app.router.add_route("*", ANYTHING, pipeline.open(refuse))
