@@ -18,14 +18,16 @@ def _at(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+@lru_cache(maxsize=64)
 def to_wire(instant: datetime) -> str:
     """Return `instant` (UTC) as every timestamp is written: ISO 8601, milliseconds, ``Z``. Such texts sort by time."""
-    return _written(instant)
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 @lru_cache(maxsize=64)
-def _written(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
+def wire_before(instant: datetime, age: timedelta) -> str:
+    """Return what lies `age` before `instant`, as `to_wire` writes it."""
+    return to_wire(instant - age)
 
 
 def to_utc(instant: datetime) -> datetime:

@@ -4,8 +4,9 @@ import gzip
 import re
 import struct
 import zlib
+from functools import lru_cache
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 COMPRESS_OVER = 1024
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -16,8 +17,13 @@ _ZERO = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 def accepts_gzip(request: web.Request) -> bool:
     """Whether the client takes a body compressed with gzip; what it says of gzip goes before what it says of ``*``."""
+    return _names_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+
+
+@lru_cache(maxsize=256)  # there are few browsers
+def _names_gzip(header: str) -> bool:
     codings: dict[str, bool] = {}
-    for coding in request.headers.get("Accept-Encoding", "").lower().split(","):
+    for coding in header.lower().split(","):
         name, _, quality = coding.partition(";")
         codings[name.strip()] = _ZERO.fullmatch(quality) is None
     return codings.get("gzip", codings.get("*", False))

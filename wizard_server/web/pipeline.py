@@ -7,7 +7,6 @@ one; nothing is computed here that can be computed before.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from http import HTTPStatus
 from time import perf_counter
 
 from aiohttp import web
@@ -28,6 +27,7 @@ Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
+_REFUSED = 400  # looking into an enumeration takes as long as five comparisons
 
 
 class Pipeline:
@@ -117,7 +117,7 @@ class Pipeline:
             response.lines += self._headers.lines(request, admission)
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)
-        if status >= HTTPStatus.BAD_REQUEST or tally.opens or logger.isEnabledFor(tally.level):
+        if status >= _REFUSED or tally.opens or logger.isEnabledFor(tally.level):
             self._requests.tell(request, response, tally, begun)
         if self._hub.draining and not response.prepared:
             response.force_close()

@@ -26,7 +26,7 @@ from wizard_server.events import Hub, WaitEnd, Waiter
 from wizard_server.web.etags import etag, parse_tags
 from wizard_server.web.keys import CLOCK, CONFIG, HUB, INTERVALS, RULES, SERVICE, STORE, instant
 from wizard_server.web.problems import retry_after
-from wizard_server.web.rendered import Rendered, head
+from wizard_server.web.rendered import Rendered, head, lines
 from wizard_server.web.requests import path_identifier, preferences
 from wizard_server.web.responses import GZIP_BODY, JSON_BODY, json_response, seen, state_pieces
 
@@ -104,26 +104,27 @@ class _Outcome(NamedTuple):
 
 async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
-    investigation_id = path_identifier(request)
-    asked = _asked(request)
+    investigation_id, app = path_identifier(request), request.app
+    asked = _asked(request, app)
     if not asked.seconds:
-        return _answer(request, asked, await _read(request, caller, investigation_id, asked))
-    hub = request.app[HUB]
+        return _answer(request, app, asked, await _read(request, app, caller, investigation_id, asked))
+    hub = app[HUB]
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
-        outcome = await _read(request, caller, investigation_id, asked)
+        outcome = await _read(request, app, caller, investigation_id, asked)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
-                outcome = await _park(request, caller, waiter, _Watch(request.app[RULES], outcome), asked.seconds)
+                outcome = await _park(app, caller, waiter, _Watch(app[RULES], outcome), asked.seconds)
             else:
                 outcome = outcome._replace(crowded=True)
-    return _answer(request, asked, outcome)
+    return _answer(request, app, asked, outcome)
 
 
-async def _read(request: web.Request, caller: Caller, investigation_id: str, asked: _Poll) -> _Outcome:
+async def _read(
+    request: web.Request, app: web.Application, caller: Caller, investigation_id: str, asked: _Poll
+) -> _Outcome:
     """Return the state as it is; that the client is wrong about its agents' silence is news."""
-    app, now = request.app, instant(request)
-    service = app[SERVICE]
+    now, service = instant(request), app[SERVICE]
     record = service.known(caller, investigation_id, now) or await service.read(caller, investigation_id, now)
     news = asked.stalled is not None and asked.stalled is not app[RULES].has_stalled(record, now)
     return _Outcome(record, now, asked.wait.arriving_at(record), news)
@@ -170,9 +171,9 @@ class _Watch:
         return None
 
 
-async def _park(request: web.Request, caller: Caller, waiter: Waiter, watch: _Watch, seconds: float) -> _Outcome:
+async def _park(app: web.Application, caller: Caller, waiter: Waiter, watch: _Watch, seconds: float) -> _Outcome:
     """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
-    hub = request.app[HUB]
+    hub = app[HUB]
     deadline = asyncio.get_running_loop().time() + with_jitter(seconds)
     outcome: _Outcome | None = None
     while outcome is None:
@@ -184,21 +185,21 @@ async def _park(request: web.Request, caller: Caller, waiter: Waiter, watch: _Wa
             end = hub.end(waiter, caller.user_id)
         if isinstance(end, StateEvent):
             if end.record is None or not caller.may_see(end.record.user_id):
-                raise await request.app[SERVICE].absence(caller, watch.investigation_id)
+                raise await app[SERVICE].absence(caller, watch.investigation_id)
             outcome = watch.woken(end.record, end.instant)
         else:
-            now = request.app[CLOCK]()
-            record = await request.app[SERVICE].read(caller, watch.investigation_id, now)
+            now = app[CLOCK]()
+            record = await app[SERVICE].read(caller, watch.investigation_id, now)
             outcome = watch.ended(record, now, draining=end is WaitEnd.DRAINING, last=last)
     return outcome
 
 
-def _asked(request: web.Request) -> _Poll:
+def _asked(request: web.Request, app: web.Application) -> _Poll:
     """Read the parameters and headers of a poll."""
     headers = request.headers
     tags = headers.get(hdrs.IF_NONE_MATCH)
     prefer = ",".join(headers.getall(_PREFER)) if _PREFER in headers else ""
-    return _parsed(request.rel_url.raw_query_string, tags, prefer, request.app[CONFIG].polling.max_wait_seconds)
+    return _parsed(request.rel_url.raw_query_string, tags, prefer, app[CONFIG].polling.max_wait_seconds)
 
 
 @lru_cache(maxsize=4096)  # thousands of clients ask the same again and again
@@ -250,25 +251,27 @@ def _preferred_wait(prefer: str) -> float | None:
     return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 
 
-def _answer(request: web.Request, asked: _Poll, outcome: _Outcome) -> web.StreamResponse:
+def _answer(request: web.Request, app: web.Application, asked: _Poll, outcome: _Outcome) -> web.StreamResponse:
     """Return the state as the answer to a poll, 304 where the client named it in its header."""
     record, now, wait = outcome.record, outcome.now, outcome.wait
-    app = request.app
     app[STORE].touch(record.investigation_id, to_wire(now))
     load = 1.0 if outcome.crowded else app[HUB].load
     interval = app[INTERVALS].under(load).recommend(record, now)
     changed = outcome.news or wait.has_changes(record)
-    late: dict[str, str] = {} if outcome.crowded else dict(asked.headers)
-    if outcome.draining:
-        late["Retry-After"] = retry_after()
     if asked.by_header and not changed:
         # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
         kept = wait.known is not None and record.version not in wait.known
-        return _with(late, _unmodified(max(wait.known or ()) if kept else record.version, interval))
-    before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
-    after = seen(request, record, now) + b"}"
-    pieces, compresses = state_pieces(request, record, before, after, summary=asked.summary)
-    return _with(late, Rendered(200, _changed_head(record.version, interval, compresses), *pieces))
+        answer = Rendered(304, _unmodified_head(max(wait.known or ()) if kept else record.version, interval))
+    else:
+        before = _before(record, changed, wait.is_reset(record), interval, to_wire(now))
+        after = seen(request, record, now) + b"}"
+        pieces, compresses = state_pieces(request, record, before, after, summary=asked.summary)
+        answer = Rendered(200, _changed_head(record.version, interval, compresses), *pieces)
+    if asked.headers and not outcome.crowded:
+        answer.lines += lines(asked.headers)
+    if outcome.draining:
+        answer.lines += lines({"Retry-After": retry_after()})
+    return answer
 
 
 def _headers(version: int, interval: int) -> dict[str, str]:
@@ -288,16 +291,6 @@ def _unmodified_head(version: int, interval: int) -> bytes:
 @lru_cache(maxsize=1024)
 def _changed_head(version: int, interval: int, compresses: bool) -> bytes:
     return head(200, {**_headers(version, interval), **JSON_BODY, **(GZIP_BODY if compresses else {})})
-
-
-def _unmodified(version: int, interval: int) -> Rendered:
-    return Rendered(304, _unmodified_head(version, interval))
-
-
-def _with(late: Mapping[str, str], response: Rendered) -> Rendered:
-    if late:
-        response.lines = "".join(f"{name}: {value}\r\n" for name, value in late.items()).encode()
-    return response
 
 
 def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now: str) -> bytes:

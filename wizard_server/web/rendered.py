@@ -14,7 +14,7 @@ from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
 from aiohttp.web_request import BaseRequest
 from multidict import CIMultiDict
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _CONNECTION: Mapping[tuple[HttpVersion, bool], bytes] = {
     (HttpVersion10, True): b"Connection: keep-alive\r\n",
     (HttpVersion11, False): b"Connection: close\r\n",
@@ -23,8 +23,12 @@ _CONNECTION: Mapping[tuple[HttpVersion, bool], bytes] = {
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
     """Return the status line and `headers`, as they go over the wire."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"{_STATUS_LINES[status]}{lines}".encode()
+    return _STATUS_LINES[status] + lines(headers)
+
+
+def lines(headers: Mapping[str, str]) -> bytes:
+    """Return `headers` as lines of a head."""
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
 
 
 class Rendered(web.StreamResponse):
@@ -75,12 +79,8 @@ class Rendered(web.StreamResponse):
     def _top(self) -> tuple[bytes, ...]:
         if self._parsed is None:
             return self._head, self.lines
-        return self._head[: self._head.index(b"\n") + 1], _lines(self._parsed)
+        return self._head[: self._head.index(b"\n") + 1], lines(self._parsed)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Say that nothing follows."""
         self._eof_sent = True
-
-
-def _lines(headers: "CIMultiDict[str]") -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
