@@ -4,6 +4,7 @@ They never read the environment: only ``config.load_wizard_config`` does. A key 
 environment variable carries its name.
 """
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from pydantic_core import PydanticCustomError, ValidationError
 
 JWT_SECRET_MIN_BYTES = 32
 IN_MEMORY = "sqlite:///:memory:"
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\-\[\]:_]+")
+_OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 def _persistent(features: Any) -> bool:
@@ -235,6 +238,16 @@ class CorsConfig(Frozen):
     """``[cors]``: the origins whose pages may call the API."""
 
     allowed_origins: list[str] = Field(default=[])
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins_as_browsers_write_them(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f'{origin}: write scheme://host[:port] in lower case, without a path, or "*"')
+            if origin.endswith(_OWN_PORTS.get(origin.partition(":")[0], "/")):
+                raise ValueError(f"{origin}: leave out the scheme's own port, as browsers do")
+        return origins
 
 
 class LoggingConfig(Frozen):

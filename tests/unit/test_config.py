@@ -288,6 +288,20 @@ def test_a_list_that_is_no_json_list_is_refused(text: str, monkeypatch: pytest.M
     assert refusal().startswith("[cors] allowed_origins: must be a list")
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://a.example/", "https://A.example", "a.example", "https://a.example:443", ""]
+)
+def test_an_origin_that_no_browser_ever_sends_is_refused(origin: str) -> None:
+    assert refusal(cors={"allowed_origins": [origin]}).startswith(f"[cors] allowed_origins: {origin}: ")
+
+
+@pytest.mark.parametrize("origin", ["*", "https://a.example", "http://localhost:5173", "http://[::1]:80443", "app://x"])
+def test_an_origin_as_browsers_write_it_is_taken(origin: str) -> None:
+    write(valid())
+    config = load_wizard_config(overrides={"cors": {"allowed_origins": [origin]}})
+    assert config.cors.allowed_origins == [origin]
+
+
 def test_an_override_is_not_blamed_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     write(valid())
     monkeypatch.setenv("WIZARD_SERVER_PORT", "8080")
