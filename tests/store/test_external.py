@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.store.conftest import Kit, OpenStore
-from tests.store.steps import by_hand, change, creation, deletion
+from tests.store.steps import Gate, by_hand, change, creation, deletion
 from wizard_server.errors import StorageUnavailableError
 
 EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
@@ -150,3 +150,19 @@ async def test_an_edit_that_somebody_read_before_it_was_noticed_is_told_all_the_
     assert found.version == 2
     await seen.store.notice_external_commits()
     assert ("inv-1", 2) in seen.told
+
+
+async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
+    seen: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand(seen.path, EDIT)
+    reads = Gate(seen.store._repository.state, after=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(seen.store._repository, "state", reads)
+        noticing = asyncio.create_task(seen.store.notice_external_commits())
+        await reads.entered.wait()
+    newest = await seen.store.transact(change(status="CANCELLED"))
+    reads.open()
+    await noticing
+    assert newest.version == 3
+    assert [version for key, version in seen.told if key == "inv-1"][-1] == 3

@@ -1,6 +1,7 @@
 """What the store keeps in memory: bounded, read once, and never older than what is committed."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +78,16 @@ async def test_a_read_that_fails_fails_for_all_who_ask_and_is_tried_again(
         outcomes = await asyncio.gather(*(kit.store.state("inv-1") for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailableError] * 3
     assert await kit.store.state("inv-1") is not None
+
+
+async def test_a_reading_of_what_is_in_memory_leaves_it_there(kit: Kit) -> None:
+    """Strangers are answered after such a reading, and it takes nothing from the owner."""
+    await kit.store.transact(creation())
+    kit.store.heard("inv-1", "2026-01-01T12:00:01.000Z")
+    known = kit.store.cached("inv-1")
+    assert known is not None
+    assert await kit.store.loaded("inv-1") == replace(known, heard_at=None)
+    assert kit.store.cached("inv-1") is known
 
 
 async def test_what_is_not_there_is_asked_for_each_time(kit: Kit) -> None:

@@ -127,3 +127,47 @@ async def test_an_edit_that_memory_has_not_noticed_yet_is_not_overwritten(kit: K
     by_hand(kit.path, EDIT)
     record = await kit.store.transact(change(progress=appended("line")))
     assert (record.version, record.status) == (3, "ERROR")
+
+
+def _noticed_once(kit: Kit, use_case: UseCase) -> Counted:
+    """Return `use_case`, overtaken in its first run by an edit that the background work notices before its end."""
+
+    async def run(transaction: Transaction) -> StateRecord:
+        record = await use_case(transaction)
+        if counted.runs == 1:
+            await asyncio.to_thread(by_hand, kit.path, EDIT)
+            await kit.store.notice_external_commits()
+        return record
+
+    counted = Counted(run)
+    return counted
+
+
+async def _reading(transaction: Transaction) -> StateRecord:
+    record = await transaction.state("inv-1")
+    assert record is not None
+    return record
+
+
+async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_noticed_meanwhile(kit: Kit) -> None:
+    await kit.store.transact(creation())
+    use_case = _noticed_once(kit, _reading)
+    record = await kit.store.transact(use_case)
+    assert (use_case.runs, record.version, record.status) == (2, 2, "ERROR")
+
+
+async def test_nor_when_others_of_the_batch_write(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("inv-1", "inv-2"):
+        await kit.store.transact(creation(key))
+    gate = Gate(kit.store._repository.write)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.store._repository, "write", gate)
+        blocker = asyncio.create_task(kit.store.transact(creation("other")))
+        await gate.entered.wait()
+    use_case = _noticed_once(kit, _reading)
+    tasks = [asyncio.create_task(kit.store.transact(each)) for each in (use_case, change("inv-2", status="CANCELLED"))]
+    await asyncio.sleep(0)
+    gate.open()
+    await blocker
+    assert [((record := await task).version, record.status) for task in tasks] == [(2, "ERROR"), (2, "CANCELLED")]
+    assert use_case.runs == 2

@@ -28,11 +28,13 @@ class Committed(Protocol):
 class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
 
-    However often a state changes within the batch, its row is written once; every version has its entry.
+    However often a state changes within the batch, its row is written once; every version has its entry. It rests on
+    the database as it was at `data_version`, whatever is noticed of other processes while the use cases run.
     """
 
-    def __init__(self, committed: Committed) -> None:
+    def __init__(self, committed: Committed, data_version: int | None = None) -> None:
         self._committed = committed
+        self.data_version = data_version
         self._base: dict[str, StateRecord | None] = {}
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}

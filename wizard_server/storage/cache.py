@@ -28,6 +28,11 @@ class StateCache:
     def __contains__(self, investigation_id: str) -> bool:
         return investigation_id in self._records
 
+    def holds(self, record: StateRecord) -> bool:
+        """Whether the version that `record` has is the one in here."""
+        known = self._records.get(record.investigation_id)
+        return known is not None and known.version == record.version
+
     def get(self, investigation_id: str) -> StateRecord | None:
         """Return the record and note its use."""
         record = self._records.get(investigation_id)

@@ -53,10 +53,11 @@ class _Outcome:
 class GroupCommit:
     """Runs use cases one after the other and commits their writes together.
 
-    `refresh` drops what is remembered of the database if another process has written to it, so that a batch that
-    writes nothing rests on the newest state too; `begin` makes an empty batch; `flush` writes one to disk, raising
-    `StaleBaseError` or `StorageUnavailableError` with nothing written; `committed` is called after the commit and
-    before anybody is told; `forget` drops what is remembered of the database.
+    `refresh` drops what is remembered of the database if another process has written to it; `overtaken` does the same
+    and says whether one has since a batch was begun, so that one that writes nothing rests on the newest state too;
+    `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError` with
+    nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
+    remembered of the database.
 
     `sizes` has the number of use cases in each batch that was committed, `seconds` how long that took from the first
     use case until all of it was on disk.
@@ -65,13 +66,15 @@ class GroupCommit:
     def __init__(
         self,
         *,
-        refresh: Callable[[], Awaitable[bool]],
+        refresh: Callable[[], Awaitable[object]],
+        overtaken: Callable[[Batch], Awaitable[bool]],
         begin: Callable[[], Batch],
         flush: Callable[[Batch], Awaitable[None]],
         committed: Callable[[Batch], None],
         forget: Callable[[], None],
     ) -> None:
         self._refresh = refresh
+        self._overtaken = overtaken
         self._begin = begin
         self._flush = flush
         self._committed = committed
@@ -136,7 +139,7 @@ class GroupCommit:
         try:
             outcomes = [await self._outcome(job, batch) for job in jobs]
             if batch.is_empty:
-                if await self._refresh():
+                if await self._overtaken(batch):
                     raise StaleBaseError("another process has written to the database")
                 return outcomes
             await self._flush(batch)

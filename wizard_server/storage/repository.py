@@ -127,17 +127,17 @@ class Repository:
         touch = self._queries["states.touch"]
         await _committed(connection, lambda session: session.execute_many(touch, rows))
 
-    async def write(self, connection: Connection, batch: Batch, data_version: int | None) -> None:
+    async def write(self, connection: Connection, batch: Batch) -> None:
         """Write `batch` in one transaction; return when it is on disk.
 
-        Raises `StaleBaseError`, when `data_version` is not that of the database any more or a row is not what the batch
-        rests on, or `StorageUnavailableError`, with nothing written.
+        Raises `StaleBaseError`, when the database or a row of it is not what the batch rests on any more, or
+        `StorageUnavailableError`, with nothing written.
         """
-        await _committed(connection, lambda session: self._write(session, batch, data_version))
+        await _committed(connection, lambda session: self._write(session, batch))
 
-    def _write(self, session: Session, batch: Batch, data_version: int | None) -> None:
+    def _write(self, session: Session, batch: Batch) -> None:
         seen = session.fetch_all(self._queries["connection.data_version"])[0]["data_version"]
-        if data_version not in (None, seen):
+        if batch.data_version not in (None, seen):
             raise StaleBaseError("another process has written to the database")
         # Entries come before states: the triggers stay silent where a version has its entry already.
         claims = [_claim(record) for record in batch.claims.values()]

@@ -89,7 +89,8 @@ class StateStore:
         self._write_failure: str | None = None
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
-            begin=lambda: Batch(self),
+            overtaken=self._overtaken,
+            begin=lambda: Batch(self, self._data_version),
             flush=self._flush,
             committed=self._committed,
             forget=self._forget,
@@ -148,7 +149,8 @@ class StateStore:
         record = None if load.cancelled() or load.exception() is not None else load.result()
         if self._loads.get(investigation_id) is load:
             del self._loads[investigation_id]
-            if record is not None:
+            # What is in memory knows more than the row of its version, and has its renderings.
+            if record is not None and not self._cache.holds(record):
                 self._cache.put(record)
                 self._read_since_notice.add(investigation_id)
 
@@ -246,7 +248,11 @@ class StateStore:
         return await self._commits.submit(use_case)
 
     async def _flush(self, batch: Batch) -> None:
-        await self._written(self._repository.write(self._writer, batch, self._data_version))
+        await self._written(self._repository.write(self._writer, batch))
+
+    async def _overtaken(self, batch: Batch) -> bool:
+        await self.notice_external_commits()
+        return self._data_version != batch.data_version
 
     async def _written(self, write: Awaitable[None]) -> None:
         """Await `write`, and remember whether the database took it."""
@@ -334,7 +340,8 @@ class StateStore:
             versions = await self._read(partial(self._repository.versions, investigation_ids=keys))
             for key in keys:
                 if key not in versions or versions[key] != known.get(key):
-                    record = await self.state(key)
+                    read = await self.state(key)
+                    record = self._cache.get(key) or read  # a commit may have overtaken the reading
                     owner = record.user_id if record else None
                     self._publish(StateEvent(key, record, (), owner, 0, self._clock()))
         self._refresh()

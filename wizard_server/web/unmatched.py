@@ -8,7 +8,7 @@ from aiohttp import web
 
 from wizard_server.web.pipeline import Pipeline
 
-ANYTHING = "/{anything:.*}"
+ANYTHING = r"/{anything:[\s\S]*}"  # a line break in a path too
 
 
 def refuse_the_rest(app: web.Application, pipeline: Pipeline) -> None:
