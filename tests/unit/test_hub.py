@@ -8,7 +8,8 @@ import pytest
 from tests.unit.test_polling import NOW, record
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
-from wizard_server.events import Hub, WaitEnd, Waiter
+from wizard_server.events import Hub, WaitEnd
+from wizard_server.waiters import Waiter
 
 LONG = 3600.0
 

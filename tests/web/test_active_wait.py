@@ -24,7 +24,7 @@ from tests.web.helpers import (
 )
 from tests.web.test_active import ACTIVE, ask, cursor, ids
 from tests.web.test_changes_wait import Told
-from wizard_server.events import ListWaiter
+from wizard_server.waiters import ListWaiter
 from wizard_server.web.keys import HUB, STORE
 
 

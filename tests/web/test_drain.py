@@ -20,6 +20,7 @@ from tests.web.helpers import (
     start,
     url,
 )
+from wizard_server.web import parked as parked_module
 from wizard_server.web import polling as web_polling
 from wizard_server.web.keys import HUB, SERVICE
 
@@ -88,14 +89,14 @@ async def test_news_are_news_while_draining(client: Client) -> None:
 
 async def test_a_change_before_the_drain_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await start(client)
-    park = web_polling._park
+    park = parked_module.park
 
     async def hooked(*args: Any) -> Any:
         await patch(client, {"status": "ERROR"})
         client.app[HUB].drain()
         return await park(*args)
 
-    monkeypatch.setattr(web_polling, "_park", hooked)
+    monkeypatch.setattr(web_polling, "park", hooked)
     answer = await poll(client, since_version=2, wait=30)
     assert (answer.body["has_changes"], answer.body["version"]) == (True, 3)
 

@@ -28,6 +28,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.domain.callers import Caller
+from wizard_server.web import parked as parked_module
 from wizard_server.web import polling as web_polling
 from wizard_server.web.keys import HUB, SERVICE, STORE
 
@@ -59,14 +60,14 @@ def around_the_next_read(
 
 
 def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
-    park = web_polling._park
+    park = parked_module.park
 
     async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(web_polling, "_park", park)
+        monkeypatch.setattr(web_polling, "park", park)
         await act()
         return await park(*args)
 
-    monkeypatch.setattr(web_polling, "_park", hooked)
+    monkeypatch.setattr(web_polling, "park", hooked)
 
 
 async def test_a_write_between_an_answer_and_the_next_wait_is_answered_at_once(client: Client) -> None:

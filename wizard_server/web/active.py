@@ -14,10 +14,11 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
 from wizard_server.domain.state import summary
-from wizard_server.events import ListWaiter, WaitEnd
+from wizard_server.events import WaitEnd
 from wizard_server.storage.store import StateStore
+from wizard_server.waiters import ListWaiter
 from wizard_server.web.keys import CLOCK, HUB, INTERVALS, RULES, STORE, instant
-from wizard_server.web.polling import asked_seconds, with_jitter
+from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
 from wizard_server.web.responses import json_response

@@ -15,7 +15,7 @@ from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
 from wizard_server.web.etags import etag, parse_tags
 from wizard_server.web.keys import HUB, INTERVALS, SERVICE, STORE, instant
-from wizard_server.web.polling import asked_seconds, with_jitter
+from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import json_response

@@ -16,7 +16,8 @@ from wizard_server.domain.history import changes_after, linked
 from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import HistoryGoneError, TooManyConnectionsError
-from wizard_server.events import WaitEnd, Waiter
+from wizard_server.events import WaitEnd
+from wizard_server.waiters import Waiter
 from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
 
 # How many changes are read ahead for one reader: what it does not take stays in memory.

@@ -48,6 +48,7 @@ from wizard_server.web import (
     changes,
     docs,
     frontend,
+    health,
     history,
     metrics,
     operations,
@@ -80,6 +81,7 @@ from wizard_server.web.openapi.declare import (
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.openapi.problems import KEYED_METHODS
 from wizard_server.web.pipeline import Pipeline
+from wizard_server.web.poll_query import PollQuery
 from wizard_server.web.requests import expect
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
@@ -304,7 +306,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     OpenRoute(
         "GET",
         f"{_POLLING}/health",
-        polling.health,
+        health.health,
         _POLLED,
         answers=(
             Answer(200, "Healthy or degraded.", PollingHealth, ("Cache-Control",)),
@@ -317,7 +319,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         polling.poll,
         READERS,
         _POLLED,
-        query=polling.PollQuery,
+        query=PollQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The state, and whether it is news.", PollingResponse, _POLL), _NO_NEWS),
         errors=(StateExpiredError,),

@@ -1,0 +1,132 @@
+"""What a poll asks: its parameters, ``If-None-Match`` and ``Prefer`` (contract 5)."""
+
+import random
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Literal, NamedTuple
+
+from aiohttp import hdrs, web
+from multidict import istr
+from pydantic import AfterValidator, Field, JsonValue
+from yarl import URL
+
+from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
+from wizard_server.domain.polling import Until, Wait
+from wizard_server.domain.state import FIELDS
+from wizard_server.domain.validation import validate
+from wizard_server.web.etags import parse_tags
+from wizard_server.web.keys import CONFIG
+from wizard_server.web.requests import preferences
+
+_JITTER_SHARE = 16
+_PREFER = istr("Prefer")
+_UNTIL_VALUES = {"status": frozenset(InvestigationStatus), "wizard_step": frozenset(WizardStep)}
+
+
+def _watched(value: str) -> str:
+    unknown = [field for field in value.split(",") if field not in FIELDS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: watch takes {', '.join(FIELDS)}")
+    return value
+
+
+def _listed(names: Iterable[str], before: str = "") -> str:
+    """Return the pattern of some of `names`, separated by commas."""
+    one = f"(?:{'|'.join(sorted(names))})"
+    return f"^{before}{one}(?:,{one})*$"
+
+
+_CONDITIONS: dict[str, JsonValue] = {
+    "anyOf": [{"type": "string", "pattern": _listed(values, f"{name}:")} for name, values in _UNTIL_VALUES.items()]
+}
+
+
+def _condition(value: str) -> str:
+    field, _, values = value.partition(":")
+    allowed = _UNTIL_VALUES.get(field)
+    if allowed is None or not values or not allowed.issuperset(values.split(",")):
+        raise ValueError("until takes status:<values> or wizard_step:<values>, values separated by commas")
+    return value
+
+
+class PollQuery(Schema):
+    """The parameters of ``GET /polling/wizard-state/{id}``; `wait` in seconds."""
+
+    since_version: int | None = Field(None, ge=0, description="the client's version; goes before If-None-Match")
+    wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
+    view: Literal["full", "summary"] = Field("full", description="summary: without settings, results and logs")
+    watch: Annotated[str, AfterValidator(_watched)] | None = Field(
+        None, description="only changes of these fields count", json_schema_extra={"pattern": _listed(FIELDS)}
+    )
+    until: Annotated[str, AfterValidator(_condition)] | None = Field(
+        None, description="wait for a condition: status:<values> or wizard_step:<values>", json_schema_extra=_CONDITIONS
+    )
+    stalled: bool | None = Field(None, description="what the client shows; if that is wrong, the answer comes at once")
+
+
+class Poll(NamedTuple):
+    """One poll: what the client has and waits for, for how many seconds, and how it wants the answer."""
+
+    wait: Wait
+    seconds: float
+    summary: bool
+    by_header: bool
+    stalled: bool | None
+    headers: Mapping[str, str]
+
+
+def asked_by(request: web.Request, app: web.Application) -> Poll:
+    """Read the parameters and headers of a poll."""
+    headers = request.headers
+    tags = headers.get(hdrs.IF_NONE_MATCH)
+    prefer = ",".join(headers.getall(_PREFER)) if _PREFER in headers else ""
+    return _parsed(request.rel_url.raw_query_string, tags, prefer, app[CONFIG].polling.max_wait_seconds)
+
+
+@lru_cache(maxsize=4096)  # thousands of clients ask the same again and again
+def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> Poll:
+    """Return what a query string, ``If-None-Match`` and ``Prefer`` say; ``since_version`` goes before the header."""
+    parameters = validate(PollQuery, dict(URL.build(query_string=raw_query, encoded=True).query))
+    tags = parse_tags(named) if parameters.since_version is None else None
+    if parameters.since_version is not None:
+        known: frozenset[int] | None = frozenset({parameters.since_version})
+    else:
+        known = tags.versions if tags else None
+    field, _, values = (parameters.until or "").partition(":")
+    wait = Wait(
+        known=known,
+        anything=tags is not None and tags.anything,
+        watch=tuple(parameters.watch.split(",")) if parameters.watch else (),
+        until=Until(field, frozenset(values.split(","))) if parameters.until else None,
+    )
+    headers: dict[str, str] = {}
+    seconds = granted_seconds(parameters.wait, prefer, longest, headers)
+    return Poll(wait, seconds, parameters.view == "summary", tags is not None, parameters.stalled, headers)
+
+
+def asked_seconds(request: web.Request, wait: float | None, headers: dict[str, str]) -> float:
+    """Return how long the client wants to wait, by parameter or by ``Prefer``; what is granted goes into `headers`."""
+    prefer = ",".join(request.headers.getall(_PREFER, ()))
+    return granted_seconds(wait, prefer, request.app[CONFIG].polling.max_wait_seconds, headers)
+
+
+def granted_seconds(wait: float | None, prefer: str, longest: float, headers: dict[str, str]) -> float:
+    """Return the same of a ``Prefer`` header; at most `longest`."""
+    seconds = wait if wait is not None else _preferred_wait(prefer)
+    if seconds is None:
+        return 0
+    seconds = min(seconds, longest)
+    if wait is None:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+    return seconds
+
+
+def with_jitter(seconds: float) -> float:
+    """Return `seconds` and up to a sixteenth more, so that clients that came together do not come back together."""
+    return seconds + random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
+
+
+def _preferred_wait(prefer: str) -> float | None:
+    """Return the seconds of ``Prefer: wait``; a preference that cannot be read is ignored (RFC 7240)."""
+    value = preferences(prefer).get("wait", "")
+    return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
