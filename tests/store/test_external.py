@@ -155,13 +155,19 @@ async def test_an_edit_that_somebody_read_before_it_was_noticed_is_told_all_the_
 async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
     seen: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A client that has the commit's version would take what is told last for a backup that was restored."""
+    writes = Gate(seen.store._repository.write)
+    monkeypatch.setattr(seen.store._repository, "write", writes)
+    committing = asyncio.create_task(seen.store.transact(change(progress={"logs": ["line"]})))
+    await writes.entered.wait()
     by_hand(seen.path, EDIT)
     reads = Gate(seen.store._repository.state, after=True)
     with monkeypatch.context() as patch:
         patch.setattr(seen.store._repository, "state", reads)
         noticing = asyncio.create_task(seen.store.notice_external_commits())
         await reads.entered.wait()
-    newest = await seen.store.transact(change(status="CANCELLED"))
+    writes.open()
+    newest = await committing
     reads.open()
     await noticing
     assert newest.version == 3
