@@ -4,19 +4,21 @@ Subscribe, then read; commit, then publish. A waiter costs a future and a timer;
 investigation whether the new version concerns it, and touches neither the database nor anybody else.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
 from wizard_server.metrics import Histogram
 from wizard_server.waiters import ListWaiter, Waiter
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger(__name__)
 

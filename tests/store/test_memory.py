@@ -120,7 +120,7 @@ async def test_a_store_without_memory_works(open_store: OpenStore) -> None:
 
 
 def test_the_least_recently_used_state_leaves_first() -> None:
-    one, two, three = (record(investigation_id=key, body=b"x" * 1000) for key in ("one", "two", "three"))
+    one, two, three = (record(investigation_id=key, opened=b"x" * 1000) for key in ("one", "two", "three"))
     cache = StateCache(6000)
     cache.put(one)
     cache.put(two)
@@ -131,9 +131,9 @@ def test_the_least_recently_used_state_leaves_first() -> None:
 
 def test_the_size_is_what_is_held() -> None:
     cache = StateCache(100_000)
-    cache.put(record(1, body=b"x" * 1000))
+    cache.put(record(1, opened=b"x" * 1000))
     small = cache.size_bytes
-    cache.put(record(2, body=b"x" * 5000))
+    cache.put(record(2, opened=b"x" * 5000))
     assert cache.size_bytes == small + 4000
     assert cache.versions() == {"inv-1": 2}
     cache.drop("inv-1")
@@ -146,6 +146,6 @@ def test_the_size_is_what_is_held() -> None:
 
 def test_a_state_larger_than_the_memory_does_not_drive_the_others_out() -> None:
     cache = StateCache(10_000)
-    cache.put(record(investigation_id="small", body=b"x" * 100))
-    cache.put(record(investigation_id="large", body=b"x" * 20_000))
+    cache.put(record(investigation_id="small", opened=b"x" * 100))
+    cache.put(record(investigation_id="large", opened=b"x" * 20_000))
     assert (cache.get("large"), cache.get("small") is not None) == (None, True)

@@ -38,7 +38,7 @@ async def test_what_is_in_memory_is_what_is_on_disk(kit: Kit, open_store: OpenSt
     fresh = await open_store()
     on_disk = await fresh.store.state("inv-1")
     assert on_disk == in_memory
-    assert on_disk.body == in_memory.body
+    assert on_disk.opened == in_memory.opened
     assert on_disk.field_versions == {**dict.fromkeys(FIELDS, 1), "status": 2, "progress": 3}
 
 

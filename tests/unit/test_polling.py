@@ -28,7 +28,7 @@ def record(version: int = 5, **overrides: Any) -> StateRecord:
         "updated_at": to_wire(NOW),
         "updated_by": "dev",
         "last_accessed": None,
-        "body": b"{}",
+        "opened": b"{,",
         **overrides,
     }
     return StateRecord(**values)

@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from tests import factories
 from tests.unit.test_polling import record
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.state import StateRecord, opened
 from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip
 from wizard_server.web.keys import RULES
 from wizard_server.web.responses import around_state, json_response, seen, state_response
@@ -36,12 +36,12 @@ def state_of(size: int, *, noise: bool = False) -> StateRecord:
     filler = "".join(random.Random(size).choices("abcdefghijklmnop0123456789", k=size)) if noise else "x" * size
     body = orjson.dumps({"a": filler})[: size - 2] + b'"}'
     assert len(body) == size
-    return record(3, body=body)
+    return record(3, opened=opened(body))
 
 
 def document_of(**parts: Any) -> StateRecord:
     document = {"settings": factories.settings(), "progress": factories.progress(), "results": None, **parts}
-    return record(3, body=orjson.dumps(document))
+    return record(3, opened=opened(orjson.dumps(document)))
 
 
 def wrapped(request: web.Request, state: StateRecord, before: bytes = b'{"state":', **more: Any) -> web.Response:

@@ -16,7 +16,7 @@ from tests.unit.test_auth import FOREVER, sending
 from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
 from wizard_server.errors import ConfigError, InvalidTokenError
-from wizard_server.web import signing_keys
+from wizard_server.web import auth, signing_keys
 from wizard_server.web.auth import TokenAuthenticator
 from wizard_server.web.signing_keys import LOOK_SECONDS, load_keys
 
@@ -299,6 +299,20 @@ def test_a_key_that_leaves_the_set_takes_with_it_what_it_verified(tmp_path: Path
     write_set(path, jwk("rsa-2", "two"))
     clock.pass_on()
     assert user_of(trusted, token("rsa-2", "RS256", "two", sub="bob")) == "bob"
+    assert "kid" in refused(trusted, old)
+
+
+def test_a_key_that_leaves_the_set_ends_what_it_verified_though_no_other_token_comes(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "time", clock)
+    path = tmp_path / "set"
+    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
+    old = token("rsa", "RS256", "one")
+    assert user_of(trusted, old) == "ann"
+    write_set(path, jwk("rsa-2", "two"))
+    assert user_of(trusted, old) == "ann", "the file was looked at just before"
+    clock.pass_on()
     assert "kid" in refused(trusted, old)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from wizard_server import logs
+from wizard_server import collector, logs
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
@@ -20,8 +20,10 @@ from wizard_server.web.protocol import Runner
 
 logger = logging.getLogger(__name__)
 
-# The kernel caps this; with the framework's 128 a reconnect storm waits for SYN retries.
+# With the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
+_LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
+_MOST_SOCKETS = 8
 # What has not ended within [server] shutdown_timeout_seconds gets this much longer, then it is cancelled.
 CANCEL_AFTER_SECONDS = 0.5
 
@@ -45,12 +47,26 @@ class Server:
         host = self._config.server.host
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, self._config.server.port, backlog=BACKLOG).start()
+            port = await self._listen(host, self._config.server.port)
         except OSError:
             await self._runner.cleanup()
             raise
-        port = self._runner.addresses[0][1]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def _listen(self, host: str, port: int) -> int:
+        """Listen with as many sockets as it takes to queue `BACKLOG` connections; return the port.
+
+        The first one listens alone, which no address in use permits; those that share the address come after it.
+        """
+        alone = web.TCPSite(self._runner, host, port, backlog=BACKLOG)
+        await alone.start()
+        taken: int = self._runner.addresses[0][1]
+        sockets = _sockets_for(BACKLOG)
+        if sockets > 1:
+            await alone.stop()
+            for _ in range(sockets):
+                await web.TCPSite(self._runner, host, taken, backlog=BACKLOG, reuse_port=True).start()
+        return taken
 
     async def stop(self) -> None:
         """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close."""
@@ -81,6 +97,7 @@ async def serve(config: ServerConfig, config_path: str) -> int:
         return _refuse(error.message + _how_to_make(config.database.sqlite_path, config_path))
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
+    collector.relax()
     print(f"Listening on {url}", flush=True)
     logger.info("ready", extra={"url": url})
     await stop.wait()
@@ -88,6 +105,15 @@ async def serve(config: ServerConfig, config_path: str) -> int:
         loop.remove_signal_handler(number)  # the next one ends the process whatever it does
     await server.stop()
     return 0
+
+
+def _sockets_for(backlog: int) -> int:
+    """Return how many listening sockets queue `backlog` connections: the kernel shortens the queue of each."""
+    try:
+        longest = int(_LONGEST_QUEUE.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 1  # no Linux, so nothing is known of it
+    return min(max(-(-backlog // max(longest, 1)), 1), _MOST_SOCKETS)
 
 
 def _how_to_make(path: str, config_path: str) -> str:

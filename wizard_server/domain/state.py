@@ -28,7 +28,8 @@ Document = dict[str, Any]
 class StateRecord:
     """One version of a state.
 
-    `body` is the JSON object that clients get, without ``last_accessed``; it is encoded once and shared by all readers.
+    `opened` is the JSON object that clients get, up to where ``last_accessed`` follows: all of it but the closing
+    brace, and a comma. It is encoded once and shared by all readers.
     `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
     that the trail knows: it lies above `version` only in a row that was set back by hand. `mutation_id` is the
     Idempotency-Key of the request that made this version, `heard_at` when its agents last said that nothing is new
@@ -47,14 +48,14 @@ class StateRecord:
     updated_at: str
     updated_by: str
     last_accessed: str | None
-    body: bytes
+    opened: bytes
     mutation_id: str | None = None
     heard_at: str | None = None
     renderings: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
 
     def document(self) -> Document:
-        """Return the body as a fresh JSON object."""
-        document: Document = orjson.loads(self.body)
+        """Return the state as a fresh JSON object."""
+        document: Document = orjson.loads(self.opened[:-1] + b"}")
         return document
 
     @property
@@ -76,10 +77,15 @@ class Values(Protocol):
         """Return the value under `key`."""
 
 
-def encode_body(values: Values, parts: Mapping[str, str | None]) -> bytes:
-    """Return the body of a state: the keys of `values`, with `parts` (settings, progress, results) as they are."""
+def encode(values: Values, parts: Mapping[str, str | None]) -> bytes:
+    """Return a state as `StateRecord.opened`: the keys of `values`, with `parts` (settings and so on) as they are."""
     texts = {part: None if text is None else orjson.Fragment(text) for part, text in parts.items()}
-    return orjson.dumps({key: texts[key] if key in texts else values[key] for key in _KEYS})
+    return opened(orjson.dumps({key: texts[key] if key in texts else values[key] for key in _KEYS}))
+
+
+def opened(text: bytes) -> bytes:
+    """Return a JSON object, ready for further members; what the encoder reserved beyond its end is not kept."""
+    return text[:-1] + b","
 
 
 class Draft(NamedTuple):
@@ -104,7 +110,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         updated_at=document["updated_at"],
         updated_by=updated_by,
         last_accessed=None,
-        body=encode_body(document, parts),
+        opened=encode(document, parts),
         mutation_id=mutation_id,
     )
     return Draft(record, parts)

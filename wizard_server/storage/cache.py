@@ -72,4 +72,4 @@ class StateCache:
 
 
 def _weight(record: StateRecord) -> int:
-    return len(record.body) + _OVERHEAD_BYTES
+    return len(record.opened) + _OVERHEAD_BYTES

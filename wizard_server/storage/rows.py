@@ -6,7 +6,7 @@ import orjson
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.ports import AuditEntry, Template
-from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode_body
+from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode
 
 
 def state_from_row(row: Values) -> StateRecord:
@@ -24,7 +24,7 @@ def state_from_row(row: Values) -> StateRecord:
         updated_by=row["updated_by"] or row["user_id"],
         last_accessed=row["last_accessed"],
         mutation_id=row["mutation_id"],
-        body=encode_body(row, {part: row[f"{part}_json"] for part in PARTS}),
+        opened=encode(row, {part: row[f"{part}_json"] for part in PARTS}),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from time import time
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import jwt
@@ -91,6 +91,14 @@ def require_loopback(host: str) -> None:
         raise ConfigError(f'{REFUSAL}[server] host: mode "none" needs a loopback address, {host} is {beyond[0]}')
 
 
+class _Verified(NamedTuple):
+    """Who a token names, when it expires, and until when nothing else need be looked at."""
+
+    until: float
+    caller: Caller
+    expires: float
+
+
 class TokenAuthenticator:
     """Mode ``jwt``: a signed token with ``sub``, ``scope`` and ``exp``, and what of ``iss`` and ``aud`` is configured.
 
@@ -98,7 +106,8 @@ class TokenAuthenticator:
     ``nbf`` and ``iat`` may not lie ahead. The leeway counts for all of them.
 
     Checking a signature costs more than a poll, so a verified token is remembered until it expires or the keys change,
-    under the header that brings it: then it costs one look-up and one comparison. Of what was refused nothing is kept.
+    under the header that brings it: then it costs one look-up and one comparison. From time to time it also has the
+    keys looked at, so that one that is withdrawn ends also what no other token ends. Of what was refused nothing is kept.
     """
 
     def __init__(self, keys: SigningKeys, config: AuthConfig) -> None:
@@ -108,7 +117,7 @@ class TokenAuthenticator:
         self._audience = config.audience
         self._leeway = config.leeway_seconds
         self._cache_size = config.token_cache_size
-        self._verified: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._verified: OrderedDict[str, _Verified] = OrderedDict()
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
@@ -118,17 +127,17 @@ class TokenAuthenticator:
         return self._of_token(_token(request))
 
     def _of_token(self, token: str) -> Caller:
-        """Return the caller of a token that came in another way than the last time, or for the first time."""
+        """Return the caller of a token that is new, came in another way than the last time, or is due for a look."""
         if self._keys.renewed():
             self._verified.clear()
         header = _SCHEME + token
         known = self._verified.pop(header) if header in self._verified else None
-        if known is None or known[0] <= time():
-            known = self._verify(token)
-        self._verified[header] = known
+        now = time()
+        expires, caller = (known.expires, known.caller) if known and known.expires > now else self._verify(token)
+        self._verified[header] = _Verified(min(expires, now + self._keys.look_seconds), caller, expires)
         if len(self._verified) > self._cache_size:
             self._verified.popitem(last=False)
-        return known[1]
+        return caller
 
     def _verify(self, token: str) -> tuple[float, Caller]:
         try:

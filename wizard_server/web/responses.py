@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.state import StateRecord, opened
 from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip, compressed, deflated, gzip_around
 from wizard_server.web.etags import etag
 from wizard_server.web.keys import RULES
@@ -90,31 +90,21 @@ def state_pieces(
     request: web.Request, record: StateRecord, before: bytes, after: bytes, *, summary: bool = False
 ) -> tuple[tuple[bytes, ...], bool]:
     """Return the body of `around_state` in pieces, and whether it is compressed."""
-    opened = _opened(record, summary=summary)
-    if len(before) + len(opened) + len(after) > COMPRESS_OVER and accepts_gzip(request):
-        return (gzip_around(before, opened, _deflated(record, opened, summary=summary), after),), True
-    return (before, opened, after), False
-
-
-def _opened(record: StateRecord, *, summary: bool) -> bytes:
-    """Return the body without its closing brace, ready for further members."""
-    key = "opened-summary" if summary else "opened"
-    opened = record.renderings.get(key)
-    if opened is None:
-        body = _summary(record) if summary else record.body
-        opened = record.renderings[key] = body[:-1] + b","
-    return opened
+    state = _summary(record) if summary else record.opened
+    if len(before) + len(state) + len(after) > COMPRESS_OVER and accepts_gzip(request):
+        return (gzip_around(before, state, _deflated(record, state, summary=summary), after),), True
+    return (before, state, after), False
 
 
 def _summary(record: StateRecord) -> bytes:
     """Return the state without settings and results, its progress without logs (contract 5, ``view=summary``)."""
-    body = record.renderings.get("summary")
-    if body is None:
+    summary = record.renderings.get("summary")
+    if summary is None:
         document = record.document()
         del document["settings"], document["results"]
         document["progress"] = _without_logs(document["progress"])
-        body = record.renderings["summary"] = orjson.dumps(document)
-    return body
+        summary = record.renderings["summary"] = opened(orjson.dumps(document))
+    return summary
 
 
 def _without_logs(progress: Any) -> Any:
@@ -129,9 +119,9 @@ def _without_logs(progress: Any) -> Any:
     return progress
 
 
-def _deflated(record: StateRecord, opened: bytes, *, summary: bool) -> bytes:
+def _deflated(record: StateRecord, state: bytes, *, summary: bool) -> bytes:
     key = "deflated-summary" if summary else "deflated"
     blocks = record.renderings.get(key)
     if blocks is None:
-        blocks = record.renderings[key] = deflated(opened)
+        blocks = record.renderings[key] = deflated(state)
     return blocks

@@ -1,6 +1,7 @@
 """The keys that verify tokens: a secret, a public key, or a JSON Web Key Set that may rotate (contract 7)."""
 
 import logging
+import math
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 _Stamp = tuple[int, int, int]
 
-# How often, at most, the file of a key set is looked at.
+# How often, at most, the file of a key set is looked at, and how often for each token that is remembered.
 LOOK_SECONDS = 3.0
 _RSA_MIN_BITS = 2048
 _WANTED = {
@@ -34,7 +35,9 @@ _WANTED = {
 
 
 class SigningKeys(Protocol):
-    """The keys of whoever makes the tokens."""
+    """The keys of whoever makes the tokens; `look_seconds` is how often `renewed` is to be asked about each token."""
+
+    look_seconds: float
 
     def renewed(self) -> bool:
         """Whether the keys are others than at the last call: what they verified then counts no more."""
@@ -45,6 +48,8 @@ class SigningKeys(Protocol):
 
 class OneKey:
     """The secret, or the one public key."""
+
+    look_seconds = math.inf
 
     def __init__(self, key: PublicKey | str) -> None:
         self._key = key
@@ -61,9 +66,11 @@ class OneKey:
 class KeySet:
     """The public keys of a JSON Web Key Set by their ``kid``; the file is read again when it has changed.
 
-    Nobody has to tell: it is looked at when a token comes that is not remembered, at most every `LOOK_SECONDS`. While
-    the file cannot be used the keys stay as they are.
+    Nobody has to tell: it is looked at when a token comes that is new, or that is remembered since `LOOK_SECONDS`, and
+    at most that often. While the file cannot be used the keys stay as they are.
     """
+
+    look_seconds = LOOK_SECONDS
 
     def __init__(self, path: str, algorithm: str) -> None:
         """Read the file at `path`; raise `ConfigError` when it is no set of keys for `algorithm`."""

@@ -105,7 +105,7 @@ def _last_event_id(request: web.Request) -> int | None:
 
 def _state(request: web.Request, record: StateRecord) -> bytes:
     after = seen(request, record, request.app[CLOCK]())
-    return _event("state", record.version, record.body[:-1] + b"," + after)
+    return _event("state", record.version, record.opened + after)
 
 
 def _event(name: str, version: int | None, data: bytes) -> bytes:

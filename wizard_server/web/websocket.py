@@ -149,7 +149,7 @@ class _Session:
     async def send_state(self, kind: str, record: StateRecord) -> None:
         """Send a message that carries the whole state."""
         after = seen(self._request, record, self._request.app[CLOCK]())
-        state = orjson.Fragment(record.body[:-1] + b"," + after)
+        state = orjson.Fragment(record.opened + after)
         await self.send(kind, {"version": record.version, "state": state})
 
     async def _send(self, text: bytes) -> None:
