@@ -106,8 +106,9 @@ class TokenAuthenticator:
     ``nbf`` and ``iat`` may not lie ahead. The leeway counts for all of them.
 
     Checking a signature costs more than a poll, so a verified token is remembered until it expires or the keys change,
-    under the header that brings it: then it costs one look-up and one comparison. From time to time it also has the
-    keys looked at, so that one that is withdrawn ends also what no other token ends. Of what was refused nothing is kept.
+    under the header that brings it: then it costs one look-up and one comparison. Where keys may
+    change it has them looked at now and then, so that a withdrawn key ends its tokens though no other token comes. Of
+    what was refused nothing is kept.
     """
 
     def __init__(self, keys: SigningKeys, config: AuthConfig) -> None:
