@@ -23,6 +23,7 @@ from tests.web.helpers import (
     start,
     url,
 )
+from wizard_server.web import poll_query
 
 
 async def test_who_has_nothing_gets_the_state_at_once(client: Client) -> None:
@@ -51,6 +52,15 @@ async def test_unchanged_is_a_304_for_the_header(client: Client, tags: str) -> N
     assert (answer.status, answer.text, answer.headers["ETag"]) == (304, b"", '"version-2"')
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Recommended-Interval"] == "500"
+
+
+async def test_what_is_asked_at_length_is_answered_and_not_remembered(client: Client) -> None:
+    await create(client)
+    many = ", ".join(f'"version-{version}"' for version in range(1, 400))
+    before = poll_query._remembered.cache_info().currsize
+    assert (await poll(client, headers={"If-None-Match": many})).status == 304
+    assert (await poll(client, headers={"Prefer": f"x={'y' * 1000}"})).status == 200
+    assert poll_query._remembered.cache_info().currsize == before
 
 
 async def test_unchanged_is_a_200_without_changes_for_the_parameter(client: Client) -> None:

@@ -19,6 +19,8 @@ from wizard_server.web.keys import CONFIG
 from wizard_server.web.requests import preferences
 
 _JITTER_SHARE = 16
+# What is longer than any client of ours sends is not remembered: 4096 of the longest would take 220 MB.
+_MOST_REMEMBERED = 256
 _PREFER = istr("Prefer")
 _UNTIL_VALUES = {"status": frozenset(InvestigationStatus), "wizard_step": frozenset(WizardStep)}
 
@@ -77,13 +79,14 @@ class Poll(NamedTuple):
 
 def asked_by(request: web.Request, app: web.Application) -> Poll:
     """Read the parameters and headers of a poll."""
-    headers = request.headers
+    headers, raw_query = request.headers, request.rel_url.raw_query_string
     tags = headers.get(hdrs.IF_NONE_MATCH)
     prefer = ",".join(headers.getall(_PREFER)) if _PREFER in headers else ""
-    return _parsed(request.rel_url.raw_query_string, tags, prefer, app[CONFIG].polling.max_wait_seconds)
+    is_short = len(raw_query) + len(tags or "") + len(prefer) <= _MOST_REMEMBERED
+    parsed = _remembered if is_short else _parsed
+    return parsed(raw_query, tags, prefer, app[CONFIG].polling.max_wait_seconds)
 
 
-@lru_cache(maxsize=4096)  # thousands of clients ask the same again and again
 def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> Poll:
     """Return what a query string, ``If-None-Match`` and ``Prefer`` say; ``since_version`` goes before the header."""
     parameters = validate(PollQuery, dict(URL.build(query_string=raw_query, encoded=True).query))
@@ -102,6 +105,9 @@ def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> P
     headers: dict[str, str] = {}
     seconds = granted_seconds(parameters.wait, prefer, longest, headers)
     return Poll(wait, seconds, parameters.view == "summary", tags is not None, parameters.stalled, headers)
+
+
+_remembered = lru_cache(maxsize=4096)(_parsed)  # thousands of clients ask the same again and again
 
 
 def asked_seconds(request: web.Request, wait: float | None, headers: dict[str, str]) -> float:
