@@ -1,11 +1,14 @@
 """Each metric moves by what it counts, seen as a scraper sees it: through the text of ``/metrics``."""
 
 import asyncio
+import logging
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import ClientError, ClientResponse, web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -30,9 +33,10 @@ from tests.web.helpers import (
     until,
     url,
 )
-from tests.web.push import events, everybody_has_gone, socket, waiting
+from tests.web.push import events, events_url, everybody_has_gone, socket, socket_url, waiting
 from wizard_server import __version__
 from wizard_server.storage import schema
+from wizard_server.web import streams
 from wizard_server.web.keys import HUB, STORE
 
 ACTIVE = "/api/v1/polling/active-investigations"
@@ -343,3 +347,31 @@ async def test_metrics_need_no_token(start_server: StartServer) -> None:
     client = await start_server(auth={"mode": "jwt", "jwt_secret": "s" * 64})
     assert (await send(client, "GET", poll_url())).status == 401
     assert (await scrape(client))("problems_total", code="invalid-token") == 1
+
+
+@pytest.mark.parametrize("path", [events_url(), socket_url()])
+@pytest.mark.parametrize("head_is_sent", [False, True])
+async def test_who_leaves_as_a_stream_begins_is_no_error_of_the_server(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str, head_is_sent: bool
+) -> None:
+    """The connection closes in the very turn of the loop in which the server writes to it."""
+    await create(client)
+    begin = streams.begin
+
+    async def left(request: web.Request, response: web.StreamResponse) -> None:
+        assert request.transport is not None
+        if head_is_sent:
+            await begin(request, response)
+        request.transport.close()
+        if not head_is_sent:
+            await begin(request, response)
+
+    monkeypatch.setattr(streams, "begin", left)
+    with suppress(ClientError):
+        async with client.ws_connect(path) if path == socket_url() else client.get(path) as opened:
+            await opened.read() if isinstance(opened, ClientResponse) else await opened.receive()
+    await everybody_has_gone(client)
+    said = await scrape(client)
+    assert "500" not in said.labels("http_requests_total", "status")
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert [said("push_connections", transport=kind) for kind in ("sse", "websocket")] == [0, 0]

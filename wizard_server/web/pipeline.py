@@ -79,6 +79,9 @@ class Pipeline:
             except asyncio.CancelledError:
                 self._requests.cancelled(request, begun)
                 raise
+            except ConnectionError:  # what it sent met a client that has gone, and it was about to be cancelled
+                self._requests.cancelled(request, begun)
+                raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and not its details
                 response = problems.answer(request, error)
             finally:
@@ -99,6 +102,9 @@ class Pipeline:
             except asyncio.CancelledError:
                 self._requests.cancelled(request, begun)
                 raise
+            except ConnectionError:  # as above
+                self._requests.cancelled(request, begun)
+                raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - as above
                 response = problems.answer(request, error)
             finally:
