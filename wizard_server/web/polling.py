@@ -1,5 +1,6 @@
 """``/api/v1/polling/wizard-state/{id}``: the long-poll (contract 5)."""
 
+from datetime import datetime
 from functools import lru_cache
 
 import orjson
@@ -7,6 +8,7 @@ from aiohttp import web
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError
 from wizard_server.web.etags import etag
 from wizard_server.web.keys import CLOCK, HUB, INSTANT, INTERVALS, RULES, SERVICE, STORE
@@ -23,11 +25,16 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     investigation_id, app = path_identifier(request), request.app
     asked = asked_by(request, app)
     if not asked.seconds:
-        return _answer(request, app, asked, await _read(request, app, caller, investigation_id, asked))
+        now = app[CLOCK]()
+        record = app[SERVICE].known(caller, investigation_id, now)
+        record = record or await _loaded(request, caller, investigation_id, now)
+        return _answer(request, app, asked, _outcome(app, asked, record, now))
     hub = app[HUB]
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
-        outcome = await _read(request, app, caller, investigation_id, asked)
+        now = app[CLOCK]()
+        record = await _loaded(request, caller, investigation_id, now)
+        outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
                 outcome = await park(app, caller, waiter, Watch(app[RULES], outcome), asked.seconds)
@@ -36,16 +43,17 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     return _answer(request, app, asked, outcome)
 
 
-async def _read(
-    request: web.Request, app: web.Application, caller: Caller, investigation_id: str, asked: Poll
-) -> Outcome:
-    """Return the state as it is; that the client is wrong about its agents' silence is news."""
-    now, service = app[CLOCK](), app[SERVICE]
+async def _loaded(request: web.Request, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
+    """Return the state; raises as `WizardService.read`."""
     try:
-        record = service.known(caller, investigation_id, now) or await service.read(caller, investigation_id, now)
+        return await request.app[SERVICE].read(caller, investigation_id, now)
     except RequestError:
         request[INSTANT] = now  # only here, for what the problem says: on a parked poll it would weigh 200 bytes
         raise
+
+
+def _outcome(app: web.Application, asked: Poll, record: StateRecord, now: datetime) -> Outcome:
+    """Return the state as it is; that the client is wrong about its agents' silence is news."""
     news = asked.stalled is not None and asked.stalled is not app[RULES].has_stalled(record, now)
     return Outcome(record, now, asked.wait.arriving_at(record), news)
 

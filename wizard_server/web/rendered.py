@@ -7,7 +7,7 @@ For an unchanged poll that is a quarter of all the work (``python -m tests.bench
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import ClientConnectionResetError, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
@@ -73,7 +73,12 @@ class Rendered(web.StreamResponse):
         length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
         date = b"Date: %s\r\n\r\n" % rfc822_formatted_time().encode()
         pieces = () if request.method == hdrs.METH_HEAD else self._pieces
-        await writer.write(b"".join((*self._top(), connection, length, date, *pieces)))
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("the client has gone")
+        transport.write(b"".join((*self._top(), connection, length, date, *pieces)))
+        if transport.get_write_buffer_size():
+            await writer.drain()
         return writer
 
     def _top(self) -> tuple[bytes, ...]:

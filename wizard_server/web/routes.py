@@ -391,7 +391,8 @@ ROUTES: tuple[AnyRoute, ...] = (
 def add_routes(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:
     """Put the table into `app`, each route behind its rules."""
     app[docs.DESCRIPTION] = docs.Description(lambda: describe_api(config))
-    for route in ROUTES:
+    # The framework tries what has the same beginning in the order it came: states are asked for more than their list.
+    for route in sorted(ROUTES, key=lambda route: "{" not in route.path):
         handler = _behind_its_rules(route, config, pipeline)
         if route.method == "GET":
             app.router.add_get(route.path, handler, expect_handler=expect)  # and HEAD
