@@ -1,6 +1,7 @@
 """Readers that do not read: they cost the server no memory without bound and nobody else a wait (contract 6)."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -142,3 +143,29 @@ async def test_a_reader_that_does_not_read_does_not_keep_the_server_from_going(
 
 async def _are_following(control: Connection, count: int) -> bool:
     return await parked(control) == count
+
+
+async def test_an_answer_that_is_under_way_when_the_signal_comes_arrives_whole(config: Path, serve: Serve) -> None:
+    server = serve(config)
+    async with connect(server.port) as [control]:
+        description = "x" * 450_000
+        created = factories.creation("inv-1", settings=factories.settings(description=description))
+        assert (await control.ask("POST", STATES, created)).status == 201
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.settimeout(PATIENCE_SECONDS)
+    reader.connect(("127.0.0.1", server.port))
+    reader.sendall(f"GET {STATES}/inv-1 HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
+    received = reader.recv(1000)  # so the server is at it, and cannot end before more is read
+    server.signal(signal.SIGTERM)
+    while chunk := await asyncio.to_thread(reader.recv, 65536):
+        received += chunk
+    reader.close()
+    assert server.wait() == 0
+    whole = 0
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        [length] = [int(line.split()[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length")]
+        assert len(rest) >= length, "the last answer is cut off"
+        received, whole = rest[length:], whole + 1
+    assert whole

@@ -14,6 +14,8 @@ from tests.web.helpers import (
     but_access,
     create,
     patch,
+    poll_url,
+    raw,
     read,
     send,
     start,
@@ -185,3 +187,13 @@ async def test_every_version_of_a_life_is_rebuilt_exactly_and_no_tag_comes_twice
         else:
             assert answer.status == 404
     assert but_access(await read(client, INV)) == but_access(life.seen[newest])
+
+
+@pytest.mark.parametrize("tags", [('"version-9"', '"version-1"'), ('"version-1"', '"version-9"')])
+async def test_tags_may_come_in_several_lines(client: Client, tags: tuple[str, str]) -> None:
+    await create(client)
+    unmatched = b"".join(b"If-None-Match: %s\r\n" % tag.encode() for tag in tags)
+    assert (await raw(client, "GET", url(), unmatched))[0] == 304
+    assert (await raw(client, "GET", poll_url(), unmatched))[0] == 304
+    matched = b"".join(b"If-Match: %s\r\n" % tag.encode() for tag in tags)
+    assert (await raw(client, "DELETE", url(), matched))[0] == 204

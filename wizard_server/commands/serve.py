@@ -74,9 +74,13 @@ class Server:
         for site in list(self._runner.sites):
             await site.stop()
         # From its cleanup on the framework drops what arrives, the rest of a body that a handler waits for too.
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._config.server.shutdown_timeout_seconds
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._config.server.shutdown_timeout_seconds):
+            async with asyncio.timeout_at(deadline):
                 await self._app[UNDER_WAY].none_left()
+        if self._runner.server is not None:  # what is answered may still be on its way to a client that reads slowly
+            await self._runner.server.shutdown(max(deadline - loop.time(), CANCEL_AFTER_SECONDS))
         await self._runner.cleanup()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
@@ -13,7 +13,7 @@ from wizard_server.domain.ports import AuditEntry, StateEvent
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
-from wizard_server.web.etags import etag, parse_tags
+from wizard_server.web.etags import etag, parse_tags, tags_in
 from wizard_server.web.keys import HUB, INTERVALS, SERVICE, STORE, instant
 from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
@@ -69,7 +69,7 @@ async def _woken(
 def _since(request: web.Request, asked: ChangesQuery) -> int:
     if asked.since_version is not None:
         return asked.since_version
-    tags = parse_tags(request.headers.get("If-None-Match"))
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH))
     if tags is None or not tags.versions:
         raise ValidationFailedError.of("since_version", "required, here or as If-None-Match", "missing")
     return max(tags.versions)

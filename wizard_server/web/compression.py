@@ -9,7 +9,8 @@ from functools import lru_cache
 from aiohttp import hdrs, web
 
 COMPRESS_OVER = 1024
-_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_HEADER = GZIP_MAGIC + b"\x08\x00\x00\x00\x00\x00\x00\xff"
 _STORED_MAX = 0xFFFF
 _LEVEL = 6
 _ZERO = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")

@@ -2,6 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _VERSION = re.compile(r"version-([1-9][0-9]{0,17})")
@@ -18,6 +22,11 @@ class Tags:
 def etag(version: int) -> str:
     """Return the tag of `version`."""
     return f'"version-{version}"'
+
+
+def tags_in(headers: "CIMultiDictProxy[str]", name: str) -> str | None:
+    """Return what a header lists, in however many lines (RFC 9110, section 5.3); None when there is no such header."""
+    return ",".join(headers.getall(name)) if name in headers else None
 
 
 def parse_tags(header: str | None) -> Tags | None:

@@ -1,6 +1,7 @@
 """A parked poll: how long it waits, for what, and how it ends (contract 5)."""
 
 import asyncio
+from collections.abc import Hashable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ class Outcome(NamedTuple):
     """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
 
     `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
+    `renderings` are those of the event that woke it, which all share who are woken by it.
     """
 
     record: StateRecord
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     news: bool = False
     crowded: bool = False
     draining: bool = False
+    renderings: dict[Hashable, bytes] | None = None
 
 
 class Watch:
@@ -56,11 +59,12 @@ class Watch:
         """Say whether `newer` is to be told, or to wait on from."""
         return self._wait.satisfied(newer) or self._quiet or is_running(newer) != self._running
 
-    def woken(self, record: StateRecord, now: datetime) -> Outcome | None:
+    def woken(self, event: StateEvent, record: StateRecord) -> Outcome | None:
         """Return the outcome of a change, None for one that is none for this client."""
+        now = event.instant
         heard = self._quiet and not self._rules.has_stalled(record, now)
         if heard or self._wait.satisfied(record):
-            return Outcome(record, now, self._wait, news=heard)
+            return Outcome(record, now, self._wait, news=heard, renderings=event.renderings)
         self.see(record, now)
         return None
 
@@ -88,7 +92,7 @@ async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Watc
         if isinstance(end, StateEvent):
             if end.record is None or not caller.may_see(end.record.user_id):
                 raise await app[SERVICE].absence(caller, watch.investigation_id)
-            outcome = watch.woken(end.record, end.instant)
+            outcome = watch.woken(end, end.record)
         else:
             now = app[CLOCK]()
             record = await app[SERVICE].read(caller, watch.investigation_id, now)

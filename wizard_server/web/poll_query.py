@@ -14,7 +14,7 @@ from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.state import FIELDS
 from wizard_server.domain.validation import validate
-from wizard_server.web.etags import parse_tags
+from wizard_server.web.etags import parse_tags, tags_in
 from wizard_server.web.keys import CONFIG
 from wizard_server.web.requests import preferences
 
@@ -80,7 +80,7 @@ class Poll(NamedTuple):
 def asked_by(request: web.Request, app: web.Application) -> Poll:
     """Read the parameters and headers of a poll."""
     headers, raw_query = request.headers, request.rel_url.raw_query_string
-    tags = headers.get(hdrs.IF_NONE_MATCH)
+    tags = tags_in(headers, hdrs.IF_NONE_MATCH)
     prefer = ",".join(headers.getall(_PREFER)) if _PREFER in headers else ""
     is_short = len(raw_query) + len(tags or "") + len(prefer) <= _MOST_REMEMBERED
     parsed = _remembered if is_short else _parsed

@@ -10,6 +10,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError
+from wizard_server.web.compression import GZIP_MAGIC, accepts_gzip
 from wizard_server.web.etags import etag
 from wizard_server.web.keys import CLOCK, HUB, INSTANT, INTERVALS, RULES, SERVICE, STORE
 from wizard_server.web.parked import Outcome, Watch, park
@@ -70,18 +71,31 @@ def _answer(request: web.Request, app: web.Application, asked: Poll, outcome: Ou
         kept = wait.known is not None and record.version not in wait.known
         answer = Rendered(304, _unmodified_head(max(wait.known or ()) if kept else record.version, interval))
     else:
-        reset = wait.is_reset(record)
-        before = _before(
-            record.investigation_id, record.version, record.mutation_id, changed, reset, interval, to_wire(now)
-        )
-        after = seen(request, record, now) + b"}"
-        pieces, compresses = state_pieces(request, record, before, after, summary=asked.summary)
-        answer = Rendered(200, _changed_head(record.version, interval, compresses), *pieces)
+        compresses = accepts_gzip(request)
+        body = _body(request, outcome, changed, interval, compresses=compresses, summary=asked.summary)
+        compresses = compresses and body.startswith(GZIP_MAGIC)
+        answer = Rendered(200, _changed_head(record.version, interval, compresses), body)
     if asked.headers and not outcome.crowded:
         answer.lines += lines(asked.headers)
     if outcome.draining:
         answer.lines += lines({"Retry-After": retry_after()})
     return answer
+
+
+def _body(
+    request: web.Request, outcome: Outcome, changed: bool, interval: int, *, compresses: bool, summary: bool
+) -> bytes:
+    """Return the answer's body; everybody whom one commit wakes gets the same, made once."""
+    record, now, reset = outcome.record, to_wire(outcome.now), outcome.wait.is_reset(outcome.record)
+    key = ("poll", changed, reset, interval, compresses, summary)
+    body = outcome.renderings.get(key) if outcome.renderings is not None else None
+    if body is None:
+        before = _before(record, changed, reset, interval, now)
+        pieces, _ = state_pieces(request, record, before, seen(request, record, outcome.now) + b"}", summary=summary)
+        body = b"".join(pieces)
+        if outcome.renderings is not None:
+            outcome.renderings[key] = body
+    return body
 
 
 def _headers(version: int, interval: int) -> dict[str, str]:
@@ -103,19 +117,16 @@ def _changed_head(version: int, interval: int, compresses: bool) -> bytes:
     return head(200, {**_headers(version, interval), **JSON_BODY, **(GZIP_BODY if compresses else {})})
 
 
-@lru_cache(maxsize=64)  # everybody whom a commit wakes gets the same
-def _before(
-    investigation_id: str, version: int, mutation_id: str | None, changed: bool, reset: bool, interval: int, now: str
-) -> bytes:
+def _before(record: StateRecord, changed: bool, reset: bool, interval: int, now: str) -> bytes:
     members = {
-        "investigation_id": investigation_id,
+        "investigation_id": record.investigation_id,
         "timestamp": now,
         "has_changes": changed,
         "next_poll_interval": interval,
-        "version": version,
+        "version": record.version,
     }
-    if mutation_id is not None:
-        members["mutation_id"] = mutation_id
+    if record.mutation_id is not None:
+        members["mutation_id"] = record.mutation_id
     if reset:
         members["reset"] = True
     return orjson.dumps(members)[:-1] + b',"state":'

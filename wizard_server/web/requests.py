@@ -23,7 +23,7 @@ from wizard_server.errors import (
     UnsupportedMediaTypeError,
     ValidationFailedError,
 )
-from wizard_server.web.etags import parse_tags
+from wizard_server.web.etags import parse_tags, tags_in
 from wizard_server.web.keys import CONFIG, HEADERS, instant
 from wizard_server.web.problems import problem
 
@@ -171,7 +171,7 @@ async def read_update(request: web.Request) -> Update:
 
 def precondition(request: web.Request, version: int | None = None) -> Precondition:
     """Return what ``If-Match`` and the body's `version` say of the current version."""
-    tags = parse_tags(request.headers.get("If-Match"))
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_MATCH))
     if tags is None:
         return Precondition(version=version)
     return Precondition(None if tags.anything else tags.versions, tags.anything, version)

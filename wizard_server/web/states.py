@@ -21,7 +21,7 @@ from wizard_server.domain.ports import StateFilter
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
-from wizard_server.web.etags import parse_tags
+from wizard_server.web.etags import parse_tags, tags_in
 from wizard_server.web.keys import CONFIG, RULES, SERVICE, STORE, instant
 from wizard_server.web.requests import (
     origin,
@@ -87,7 +87,7 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     older = version if version not in (None, record.version) else None
     document = await _older(request, record, older) if older else None
     shown = older or record.version
-    tags = parse_tags(request.headers.get(hdrs.IF_NONE_MATCH))
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH))
     if tags is not None and (tags.anything or shown in tags.versions):
         return web.Response(status=304, headers=state_headers(shown))
     if document is None:
