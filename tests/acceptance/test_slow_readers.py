@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -158,6 +159,8 @@ async def test_an_answer_that_is_under_way_when_the_signal_comes_arrives_whole(c
     reader.sendall(f"GET {STATES}/inv-1 HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
     received = reader.recv(1000)  # so the server is at it, and cannot end before more is read
     server.signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, as long as the configuration lets it
+        server._process.wait(2)
     while chunk := await asyncio.to_thread(reader.recv, 65536):
         received += chunk
     reader.close()
