@@ -147,28 +147,45 @@ async def _are_following(control: Connection, count: int) -> bool:
 
 
 async def test_an_answer_that_is_under_way_when_the_signal_comes_arrives_whole(config: Path, serve: Serve) -> None:
+    write_config(config.parent, logging={"level": "DEBUG"})
     server = serve(config)
-    async with connect(server.port) as [control]:
-        description = "x" * 450_000
-        created = factories.creation("inv-1", settings=factories.settings(description=description))
-        assert (await control.ask("POST", STATES, created)).status == 201
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.settimeout(PATIENCE_SECONDS)
-    reader.connect(("127.0.0.1", server.port))
-    reader.sendall(f"GET {STATES}/inv-1 HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
-    received = reader.recv(1000)  # so the server is at it, and cannot end before more is read
-    server.signal(signal.SIGTERM)
-    with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, as long as the configuration lets it
-        server._process.wait(2)
-    while chunk := await asyncio.to_thread(reader.recv, 65536):
-        received += chunk
-    reader.close()
+    with reader:
+        async with connect(server.port) as [control]:
+            created = factories.creation("inv-1", settings=factories.settings(description="x" * 450_000))
+            assert (await control.ask("POST", STATES, created)).status == 201
+            reader.connect(("127.0.0.1", server.port))
+            reader.sendall(f"GET {STATES}/inv-1 HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
+            received = reader.recv(1000)
+            await until_it_is_stuck(server, control)
+        server.signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, as long as the configuration lets it
+            server._process.wait(2)
+        while chunk := await asyncio.to_thread(reader.recv, 65536):
+            received += chunk
     assert server.wait() == 0
-    whole = 0
+    assert whole_answers(received) > 1
+
+
+async def until_it_is_stuck(server: ServerProcess, control: Connection) -> None:
+    """Return when the server has answered others twice and meanwhile nothing more of what was asked for at once."""
+    begun, before = server.stderr.count("method=GET"), -1
+    while begun != before:
+        before = begun
+        for _ in range(50):
+            await parked(control)
+        begun = server.stderr.count("method=GET route=/api/v1/wizard-state/{investigation_id}")
+    assert 0 < begun < 20
+
+
+def whole_answers(received: bytes) -> int:
+    """Return how many answers came; fail when the last of them is cut off."""
+    count = 0
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         [length] = [int(line.split()[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length")]
         assert len(rest) >= length, "the last answer is cut off"
-        received, whole = rest[length:], whole + 1
-    assert whole
+        received, count = rest[length:], count + 1
+    return count
