@@ -14,10 +14,6 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.syntax import Syntax
-
 P = ParamSpec("P")
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,6 +29,9 @@ def print_source(text: str, language: str, end: str = "\n") -> None:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         print(text, end=end)
         return
+    from rich.console import Console  # what draws is loaded where it draws: the server does without 3 MB of it
+    from rich.syntax import Syntax
+
     highlighted = Syntax("", language, background_color="default").highlight(text)
     highlighted.rstrip()
     Console().print(highlighted, soft_wrap=True)
@@ -51,6 +50,9 @@ def progress(
     if not shown or not sys.stderr.isatty():
         yield lambda steps: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:

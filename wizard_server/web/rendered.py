@@ -5,6 +5,7 @@ For an unchanged poll that is a quarter of all the work (``python -m tests.bench
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 from aiohttp import ClientConnectionResetError, hdrs, web
@@ -29,6 +30,11 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 def lines(headers: Mapping[str, str]) -> bytes:
     """Return `headers` as lines of a head."""
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+
+
+@lru_cache(maxsize=2)
+def _date(text: str) -> bytes:
+    return f"Date: {text}\r\n\r\n".encode()
 
 
 class Rendered(web.StreamResponse):
@@ -71,7 +77,7 @@ class Rendered(web.StreamResponse):
             self._keep_alive = request.keep_alive
         connection = _CONNECTION.get((request.version, self._keep_alive), b"")
         length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
-        date = b"Date: %s\r\n\r\n" % rfc822_formatted_time().encode()
+        date = _date(rfc822_formatted_time())
         pieces = () if request.method == hdrs.METH_HEAD else self._pieces
         transport = request.transport
         if transport is None or transport.is_closing():
