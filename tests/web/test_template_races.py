@@ -31,7 +31,7 @@ class Commits:
 
     def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         store = store_of(client)
-        self._write: Callable[[Connection, Batch, int | None], Awaitable[None]] = store._repository.write
+        self._write: Callable[[Connection, Batch], Awaitable[None]] = store._repository.write
         self._submit: Callable[[UseCase[Any]], Awaitable[Any]] = store._commits.submit
         self._go = asyncio.Event()
         self._news = asyncio.Condition()
@@ -41,12 +41,12 @@ class Commits:
         monkeypatch.setattr(store._repository, "write", self._held)
         monkeypatch.setattr(store._commits, "submit", self._counted)
 
-    async def _held(self, connection: Connection, batch: Batch, data_version: int | None) -> None:
+    async def _held(self, connection: Connection, batch: Batch) -> None:
         async with self._news:
             self._writing += 1
             self._news.notify_all()
         await self._go.wait()
-        await self._write(connection, batch, data_version)
+        await self._write(connection, batch)
         self.written.append(batch)
 
     async def _counted(self, use_case: UseCase[Any]) -> Any:
