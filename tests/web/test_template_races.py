@@ -9,6 +9,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.web.helpers import HANGS_AFTER_SECONDS
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
 from wizard_server.domain.ports import Transaction
@@ -57,12 +58,12 @@ class Commits:
 
     async def writing(self) -> None:
         """Return when a commit is under way and held back."""
-        async with self._news:
+        async with asyncio.timeout(HANGS_AFTER_SECONDS), self._news:
             await self._news.wait_for(lambda: self._writing)
 
     async def queued(self, number: int) -> None:
         """Return when `number` use cases have come since the beginning."""
-        async with self._news:
+        async with asyncio.timeout(HANGS_AFTER_SECONDS), self._news:
             await self._news.wait_for(lambda: self._queued >= number)
 
     def let_go(self) -> None:
