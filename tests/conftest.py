@@ -1,5 +1,7 @@
 """What every tier shares: a database made by the operators' scripts, and the whole server on it."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,14 +32,24 @@ class Server(TestServer):
 EDITED_BY_HAND = frozenset({"tests.web.test_flags_audit", "tests.web.test_operator_edits", "tests.web.test_purged"})
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> str:
-    """The path of an empty database with the newest schema."""
-    path = str(tmp_path / "investigations.db")
-    connection = await connect(path, create=True)
-    await schema.apply(connection)
-    await connection.close()
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the newest schema and no row, which tests copy; nobody writes to it."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+
+    async def make() -> None:
+        connection = await connect(str(path), create=True)
+        await schema.apply(connection)
+        await connection.close()
+
+    asyncio.run(make())
     return path
+
+
+@pytest.fixture
+async def database(tmp_path: Path, empty_database: Path) -> str:
+    """The path of an empty database with the newest schema."""
+    return str(shutil.copy(empty_database, tmp_path / "investigations.db"))
 
 
 @pytest.fixture
