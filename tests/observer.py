@@ -77,6 +77,7 @@ class Observer:
 
     async def _see(self, request: web.Request, response: web.StreamResponse) -> None:
         resource = request.match_info.route.resource
+        self._compare_keeping(request, response)
         undescribed = response.status == HTTPStatus.INTERNAL_SERVER_ERROR or request.method == "OPTIONS"
         if resource is None or resource.raw_match(ANYTHING) or undescribed:
             return  # no route; a mistake that a test makes happen; a page that asks first
@@ -102,11 +103,29 @@ class Observer:
         for error in list(validator.iter_errors(body))[:1]:
             self.differences.append(f"{where}: {error.message[:300]} at {error.instance_path}: {str(body)[:600]}")
 
+    def _compare_keeping(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Every answer says how it may be kept (contract 4), also where no route is described."""
+        path, said = request.path, response.headers.get("Cache-Control")
+        if said not in _kept(request.method, path, response):
+            self.differences.append(f"{request.method} {path} {response.status} has Cache-Control {said}")
+
     def _compare_headers(self, where: str, described: dict[str, Any], response: web.StreamResponse) -> None:
         known = {name.lower() for name in described.get("headers", {})} | _GENERAL
         unknown = sorted({name.lower() for name in response.headers} - known)
         if unknown:
             self.differences.append(f"{where} has headers that are not described: {unknown}")
+
+
+def _kept(method: str, path: str, response: web.StreamResponse) -> tuple[str, ...]:
+    """Return what an answer may say of how it is kept."""
+    if response.status >= HTTPStatus.BAD_REQUEST or method == "OPTIONS":
+        return ("no-store",)
+    if path.rstrip("/").endswith(("/openapi.json", "/docs")):
+        return ("no-cache",)
+    if "/docs/" in path:
+        return ("public, max-age=31536000, immutable", "no-cache")
+    is_state = response.headers.get("ETag", "").startswith('"version-') and "/polling/" not in path
+    return ("private, no-cache",) if is_state else ("no-store",)
 
 
 def _body(response: web.StreamResponse) -> Any:

@@ -5,6 +5,7 @@
     WizardError
     ├── RequestError                     an answer to a client; ``web.problems`` maps each code to its status
     │   ├── MalformedJsonError           malformed-json
+    │   ├── MalformedHeaderError         malformed-header
     │   ├── InvalidTokenError            invalid-token
     │   ├── MissingScopeError            missing-scope
     │   ├── NotFoundError                not-found
@@ -69,6 +70,12 @@ class MalformedJsonError(RequestError):
     """The body is not JSON (RFC 8259)."""
 
     code = "malformed-json"
+
+
+class MalformedHeaderError(RequestError):
+    """A header is not written as HTTP has it."""
+
+    code = "malformed-header"
 
 
 class InvalidTokenError(RequestError):

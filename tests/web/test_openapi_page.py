@@ -57,9 +57,18 @@ async def test_it_is_compressed_for_who_asks(client: Client) -> None:
 async def test_everything_that_the_page_names_is_served_from_beside_it(guarded: Client, prefix: str) -> None:
     named = _NAMED.findall(await text(guarded, f"{prefix}/docs"))
     assert len(named) == 4
-    assert {f"docs/{name}" for name in FILES} == set(named)
+    assert {f"docs/{name}" for name in FILES} == {re.sub(r"\.[0-9a-f]{16}", "", name) for name in named}
     for name in named:
-        assert (await guarded.get(f"{prefix}/{name}")).status == 200, name
+        answer = await guarded.get(f"{prefix}/{name}")
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable"), name
+        known = await guarded.get(f"{prefix}/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        assert (known.status, known.headers["Cache-Control"]) == (304, "public, max-age=31536000, immutable")
+
+
+async def test_a_file_of_another_release_is_not_passed_off_as_this_one(client: Client) -> None:
+    answer = await client.get("/docs/docs.0123456789abcdef.js")
+    assert (answer.status, answer.headers["Cache-Control"]) == (404, "no-store")
+    assert (await client.get("/docs/docs.js")).headers["Cache-Control"] == "no-cache"
 
 
 async def test_the_page_may_run_and_ask_nothing_but_what_is_served_here(client: Client) -> None:

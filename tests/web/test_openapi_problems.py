@@ -111,16 +111,15 @@ async def state_expired(start: Start, mode: str, case: Case) -> None:
 async def validation_failed(start: Start, mode: str, case: Case) -> None:
     world = await start()
     for each in documented("validation-failed", mode):
-        if each.path == "/api/v1/config":
-            caller = "".join(f"{name}: {value}\r\n" for name, value in world.caller().items()).encode()
-            head = b"GET /api/v1/config HTTP/1.1\r\nHost: a:b:c\r\nConnection: close\r\n" + caller + b"\r\n"
-            await send_head(world, head)
-        elif "{" in each.path:
-            await world.ask(each, identifier="a b")
-        elif mode == "none":
-            await world.ask(each, headers={"X-User-Id": "a b"})
-        else:
-            await world.ask(each, params={"typo": "1"} if each.query else None, json={} if each.bodies else None)
+        await world.ask(each, params={"typo": "1"})
+
+
+async def malformed_header(start: Start, mode: str, case: Case) -> None:
+    world = await start()
+    await world.investigate()
+    for each in documented("malformed-header", mode):
+        named = {name: "version-1" for name in ("If-Match", "If-None-Match") if name in each.headers}
+        await world.ask(each, headers=named)
 
 
 async def send_head(world: World, head: bytes) -> None:
@@ -282,6 +281,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         idempotency_mismatch,
         invalid_token,
         invalid_transition,
+        malformed_header,
         malformed_json,
         missing_scope,
         not_found,

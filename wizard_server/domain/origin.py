@@ -17,16 +17,19 @@ class Precondition:
     """What the caller says of the current version.
 
     `if_match` are the versions named by the header (None: no header), `any_version` stands for ``If-Match: *``,
-    `version` comes from the body.
+    `version` comes from the body. `if_none_match` are the versions at which nothing may happen (``If-None-Match``),
+    `no_version` stands for its ``*``: nothing may happen to a state that exists.
     """
 
     if_match: frozenset[int] | None = None
     any_version: bool = False
     version: int | None = None
+    if_none_match: frozenset[int] = frozenset()
+    no_version: bool = False
 
     @property
     def given(self) -> bool:
-        """Whether the caller named anything."""
+        """Whether the caller named what the change is based on; ``If-None-Match`` only says what it is not."""
         return self.if_match is not None or self.any_version or self.version is not None
 
 

@@ -237,6 +237,11 @@ class WizardService:
         return record
 
     def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime) -> None:
+        if precondition.no_version or record.version in precondition.if_none_match:
+            raise PreconditionFailedError(
+                f"the state exists, at version {record.version}, and If-None-Match names it",
+                self._conflict(record, 0, fields, now),  # based on nothing, so on nothing that could be merged
+            )
         if not precondition.given:
             if self._rules.require_precondition:
                 raise PreconditionRequiredError("name the version this is based on: If-Match, or version in the body")

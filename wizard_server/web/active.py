@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
@@ -17,6 +17,7 @@ from wizard_server.domain.state import summary
 from wizard_server.events import WaitEnd
 from wizard_server.storage.store import StateStore
 from wizard_server.waiters import ListWaiter
+from wizard_server.web.etags import opaque_tags, tags_in
 from wizard_server.web.keys import CLOCK, HUB, INTERVALS, RULES, STORE, instant
 from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
@@ -25,7 +26,7 @@ from wizard_server.web.responses import json_response
 
 _FOREVER = "9999-12-31T23:59:59.999Z"
 _MOST_QUIET = 1000
-_TAG = re.compile(r'(?:W/)?"list-([0-9]{1,18})"')
+_TAG = re.compile(r"list-([0-9]{1,18})")
 
 
 class ActiveQuery(Schema):
@@ -83,7 +84,9 @@ def _is_outdated(cursor: int, page: ActivePage) -> bool:
 
 def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     parameters = query(request, ActiveQuery)
-    tag = _TAG.search(request.headers.get("If-None-Match", "")) if parameters.cursor is None else None
+    named = tags_in(request.headers, hdrs.IF_NONE_MATCH) if parameters.cursor is None else None
+    tags = (opaque_tags(named, hdrs.IF_NONE_MATCH) or ()) if named is not None else ()
+    tag = next(filter(None, map(_TAG.fullmatch, sorted(tags))), None)
     wanted = ActiveFilter(
         user_id=None if caller.may_see(None) else caller.user_id,
         status=parameters.status,

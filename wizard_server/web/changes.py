@@ -69,7 +69,7 @@ async def _woken(
 def _since(request: web.Request, asked: ChangesQuery) -> int:
     if asked.since_version is not None:
         return asked.since_version
-    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH))
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH), hdrs.IF_NONE_MATCH)
     if tags is None or not tags.versions:
         raise ValidationFailedError.of("since_version", "required, here or as If-None-Match", "missing")
     return max(tags.versions)

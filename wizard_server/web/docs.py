@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,9 +32,12 @@ DESCRIPTION = web.AppKey("description", Description)
 _STATIC = Path(__file__).parents[1] / "static"
 _SCRIPT, _STYLE, _ICON = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/png"
 # Our own page and script, and those files of the package swagger-ui-py that they need.
-_OURS = {"docs.html": "text/html; charset=utf-8", "docs.js": _SCRIPT}
+_OURS = {"docs.js": _SCRIPT}
 _SWAGGER = {"swagger-ui-bundle.js": _SCRIPT, "swagger-ui.css": _STYLE, "favicon-32x32.png": _ICON}
-FILES = ("docs.js", *_SWAGGER)
+FILES = (*_OURS, *_SWAGGER)
+_HASHED = re.compile(r"(.+)\.([0-9a-f]{16})\.([a-z]+)")
+FILE_PATTERN = rf"^({'|'.join(sorted({name.rpartition('.')[0] for name in FILES}))})(\.[0-9a-f]{{16}})?\.(css|js|png)$"
+_FOR_EVER = "public, max-age=31536000, immutable"
 # The style sheet of Swagger UI holds its icons as data; its scripts set styles on elements, which no policy forbids.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -49,22 +53,41 @@ async def description(request: web.Request) -> web.Response:
 
 async def page(request: web.Request) -> web.Response:
     """Return a page to try the API: authorize once with a token, then send requests."""
-    asset = await asyncio.to_thread(_asset, "docs.html")
+    asset = await asyncio.to_thread(_page)
     return asset.answer(request, {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY})
 
 
 async def file(request: web.Request) -> web.Response:
-    """Return a file of that page."""
-    name = request.match_info["file"]
+    """Return a file of that page; under a name that holds its hash, as the page names it, it never changes."""
+    asked = request.match_info["file"]
+    name, tag = _without_hash(asked)
     if name not in FILES:
-        raise NotFoundError(f"no file {name}")
+        raise NotFoundError(f"no file {asked}")
     asset = await asyncio.to_thread(_asset, name)
-    return asset.answer(request, {"Cache-Control": "public, max-age=86400"})
+    if tag is not None and tag != asset.hash:
+        raise NotFoundError(f"no file {asked}")
+    return asset.answer(request, {"Cache-Control": _FOR_EVER if tag else "no-cache"})
+
+
+def _without_hash(name: str) -> tuple[str, str | None]:
+    """Return the name of a file and the hash in it, None where it has none."""
+    found = _HASHED.fullmatch(name)
+    return (f"{found[1]}.{found[3]}", found[2]) if found else (name, None)
+
+
+@functools.cache
+def _page() -> Asset:
+    """Return the page, each file named with its hash, so that a new release is never mixed with an old one."""
+    text = (_STATIC / "docs.html").read_text(encoding="utf-8")
+    for name in FILES:
+        stem, _, ending = name.rpartition(".")
+        text = text.replace(f'"docs/{name}"', f'"docs/{stem}.{_asset(name).hash}.{ending}"')
+    return Asset.of(text.encode(), "text/html; charset=utf-8")
 
 
 @functools.cache
 def _asset(name: str) -> Asset:
-    """Return one of `FILES` or the page, read and compressed once in the life of the process."""
+    """Return one of `FILES`, read and compressed once in the life of the process."""
     if name in _OURS:
         return Asset.of((_STATIC / name).read_bytes(), _OURS[name])
     return Asset.of((_swagger_folder() / name).read_bytes(), _SWAGGER[name])

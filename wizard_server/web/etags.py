@@ -4,10 +4,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiohttp import hdrs
+
+from wizard_server.errors import MalformedHeaderError
+
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
-_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+# RFC 9110, 8.8.3: what stands between the quotes. Bytes over 0x7F come as characters of whatever they were decoded to.
+_TAG = re.compile(r'(?:W/)?"([!#-~\x80-\U0010ffff]*)"')
+_LIST = re.compile(rf"(?:[ \t]*,)*[ \t]*{_TAG.pattern}(?:[ \t]*,[ \t]*(?:{_TAG.pattern})?)*")
+_SHOWN = 64
 _VERSION = re.compile(r"version-([1-9][0-9]{0,17})")
 
 
@@ -29,11 +36,29 @@ def tags_in(headers: "CIMultiDictProxy[str]", name: str) -> str | None:
     return ",".join(headers.getall(name)) if name in headers else None
 
 
-def parse_tags(header: str | None) -> Tags | None:
-    """Return the tags of a header; None when there is no header."""
+def opaque_tags(header: str, name: str) -> frozenset[str] | None:
+    """Return the tags that the header `name` lists, without quotes and ``W/``; None for ``*``, which names any.
+
+    Raises `MalformedHeaderError` for what is no list of tags (RFC 9110, 8.8.3): read as one, it would never match.
+    """
+    text = header.strip(" \t")
+    if text == "*":
+        return None
+    if _LIST.fullmatch(text) is None:
+        raise MalformedHeaderError(
+            f'{name}: {text[:_SHOWN]} is no entity tag: write it in quotes, as ETag has it: "version-7"'
+            if text
+            else f'{name} is empty: name an entity tag, as ETag has it: "version-7"'
+        )
+    return frozenset(_TAG.findall(text))
+
+
+def parse_tags(header: str | None, name: str = hdrs.IF_MATCH) -> Tags | None:
+    """Return the tags of the header `name`; None when there is no header. Raises as `opaque_tags`."""
     if header is None:
         return None
-    if header.strip() == "*":
+    tags = opaque_tags(header, name)
+    if tags is None:
         return Tags(frozenset(), anything=True)
-    found = (_VERSION.fullmatch(tag) for tag in _TAG.findall(header))
+    found = (_VERSION.fullmatch(tag) for tag in tags)
     return Tags(frozenset(int(match.group(1)) for match in found if match))

@@ -21,6 +21,9 @@ FIXED: Sequence[tuple[istr, str]] = (
 )
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
+# A cache may keep what says nothing of it, a 404 among it (RFC 9111, 4.2.2): so everything says, and most must not.
+KEPT_NOWHERE = "no-store"
+
 _POLICY = istr("Content-Security-Policy")
 _REQUEST_ID = istr("X-Request-Id")
 _ORIGIN = "Origin"
@@ -41,8 +44,12 @@ class CommonHeaders:
         return lines + self._origins.lines(request) if self._origins else lines
 
     def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
-        """Put them into `headers`: a page may have a policy of its own, and ``Vary`` is a list to add to."""
+        """Put them into `headers`: a page may have a policy of its own, and ``Vary`` is a list to add to.
+
+        What does not say how it may be kept is kept nowhere (contract 4).
+        """
         headers.setdefault(_POLICY, CONTENT_SECURITY_POLICY)
+        headers.setdefault(hdrs.CACHE_CONTROL, KEPT_NOWHERE)
         headers.update(FIXED)
         headers[_REQUEST_ID] = request_id(request)
         if admission is not None:

@@ -153,6 +153,7 @@ async def _fingerprint(request: web.Request, caller: Caller) -> bytes:
         request.path_qs,
         request.content_type,
         request.headers.get("If-Match", ""),
+        request.headers.get("If-None-Match", ""),
         f"{caller.is_agent}",
     )
     for part in named:

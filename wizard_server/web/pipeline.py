@@ -20,6 +20,7 @@ from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.limits import ADMISSION, Admission, RateLimiter
 from wizard_server.web.rendered import Rendered
+from wizard_server.web.taken import Taken
 from wizard_server.web.tally import Requests, logger
 from wizard_server.web.underway import UnderWay
 
@@ -55,12 +56,15 @@ class Pipeline:
         self._under_way = under_way
         self._requests = requests
 
-    def guarded(self, handler: Handler, scopes: Sequence[str], *, keyed: bool, pushes: bool) -> OpenHandler:
-        """Let callers with one of `scopes` in, as far as their quota goes.
+    def guarded(
+        self, handler: Handler, scopes: Sequence[str], taken: Taken, *, keyed: bool, pushes: bool
+    ) -> OpenHandler:
+        """Let callers with one of `scopes` in, as far as their quota goes, with what is `taken`.
 
         A `keyed` handler takes an Idempotency-Key; one that `pushes` sends the head of its answer itself.
         """
         authenticate, admit, under_way, finish = self._authenticate, self._admit, self._under_way, self._finish
+        refuses = taken.refuses
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission = perf_counter(), None
@@ -70,6 +74,8 @@ class Pipeline:
                 admission = admit(caller)
                 admission.check()
                 caller.require(*scopes)
+                if refuses(request):
+                    await taken.refuse(request)
                 if pushes:
                     request[ADMISSION] = admission
                 if keyed and _IDEMPOTENCY_KEY in request.headers:
@@ -90,14 +96,16 @@ class Pipeline:
 
         return handle
 
-    def open(self, handler: OpenHandler) -> OpenHandler:
-        """Let everybody in."""
+    def open(self, handler: OpenHandler, taken: Taken | None = None) -> OpenHandler:
+        """Let everybody in; with what is `taken`, or whatever comes."""
         under_way, finish = self._under_way, self._finish
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun = perf_counter()
             under_way.count += 1
             try:
+                if taken is not None and taken.refuses(request):
+                    await taken.refuse(request)
                 response = await handler(request)
             except asyncio.CancelledError:
                 self._requests.cancelled(request, begun)

@@ -13,9 +13,9 @@ from yarl import URL
 from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.state import FIELDS
-from wizard_server.domain.validation import validate
 from wizard_server.web.etags import parse_tags, tags_in
 from wizard_server.web.keys import CONFIG
+from wizard_server.web.parameters import parameters
 from wizard_server.web.requests import preferences
 
 _JITTER_SHARE = 16
@@ -89,22 +89,22 @@ def asked_by(request: web.Request, app: web.Application) -> Poll:
 
 def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> Poll:
     """Return what a query string, ``If-None-Match`` and ``Prefer`` say; ``since_version`` goes before the header."""
-    parameters = validate(PollQuery, dict(URL.build(query_string=raw_query, encoded=True).query))
-    tags = parse_tags(named) if parameters.since_version is None else None
-    if parameters.since_version is not None:
-        known: frozenset[int] | None = frozenset({parameters.since_version})
+    asked = parameters(URL.build(query_string=raw_query, encoded=True).query, PollQuery)
+    tags = parse_tags(named, hdrs.IF_NONE_MATCH) if asked.since_version is None else None
+    if asked.since_version is not None:
+        known: frozenset[int] | None = frozenset({asked.since_version})
     else:
         known = tags.versions if tags else None
-    field, _, values = (parameters.until or "").partition(":")
+    field, _, values = (asked.until or "").partition(":")
     wait = Wait(
         known=known,
         anything=tags is not None and tags.anything,
-        watch=tuple(parameters.watch.split(",")) if parameters.watch else (),
-        until=Until(field, frozenset(values.split(","))) if parameters.until else None,
+        watch=tuple(asked.watch.split(",")) if asked.watch else (),
+        until=Until(field, frozenset(values.split(","))) if asked.until else None,
     )
     headers: dict[str, str] = {}
-    seconds = granted_seconds(parameters.wait, prefer, longest, headers)
-    return Poll(wait, seconds, parameters.view == "summary", tags is not None, parameters.stalled, headers)
+    seconds = granted_seconds(asked.wait, prefer, longest, headers)
+    return Poll(wait, seconds, asked.view == "summary", tags is not None, asked.stalled, headers)
 
 
 _remembered = lru_cache(maxsize=4096)(_parsed)  # thousands of clients ask the same again and again

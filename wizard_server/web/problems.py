@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: Mapping[str, HTTPStatus] = {
     "malformed-json": HTTPStatus.BAD_REQUEST,
+    "malformed-header": HTTPStatus.BAD_REQUEST,
     "invalid-token": HTTPStatus.UNAUTHORIZED,
     "missing-scope": HTTPStatus.FORBIDDEN,
     "not-found": HTTPStatus.NOT_FOUND,

@@ -23,8 +23,9 @@ from wizard_server.errors import (
     UnsupportedMediaTypeError,
     ValidationFailedError,
 )
-from wizard_server.web.etags import parse_tags, tags_in
+from wizard_server.web.etags import Tags, parse_tags, tags_in
 from wizard_server.web.keys import CONFIG, HEADERS, instant
+from wizard_server.web.parameters import parameters
 from wizard_server.web.problems import problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,9 +53,9 @@ def path_identifier(request: web.Request, name: str = "investigation_id") -> str
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
-    """Return the query parameters as `model`; unknown ones are refused."""
+    """Return the query parameters as `model`; see `parameters`."""
     if request.rel_url.raw_query_string:
-        return validate(model, dict(request.query))
+        return parameters(request.query, model)
     defaults = _DEFAULTS.get(model)
     if defaults is None:
         defaults = _DEFAULTS[model] = validate(model, {})
@@ -170,11 +171,19 @@ async def read_update(request: web.Request) -> Update:
 
 
 def precondition(request: web.Request, version: int | None = None) -> Precondition:
-    """Return what ``If-Match`` and the body's `version` say of the current version."""
+    """Return what ``If-Match``, ``If-None-Match`` and the body's `version` say of the current version.
+
+    Raises `MalformedHeaderError`.
+    """
     tags = parse_tags(tags_in(request.headers, hdrs.IF_MATCH))
-    if tags is None:
-        return Precondition(version=version)
-    return Precondition(None if tags.anything else tags.versions, tags.anything, version)
+    not_tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH), hdrs.IF_NONE_MATCH) or Tags(frozenset())
+    return Precondition(
+        if_match=None if tags is None or tags.anything else tags.versions,
+        any_version=tags is not None and tags.anything,
+        version=version,
+        if_none_match=not_tags.versions,
+        no_version=not_tags.anything,
+    )
 
 
 def origin(request: web.Request, caller: Caller, *, from_agent: bool = False) -> Origin:

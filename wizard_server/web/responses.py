@@ -52,7 +52,7 @@ def seen(request: web.Request, record: StateRecord, now: datetime | None) -> byt
 
 def state_headers(version: int) -> dict[str, str]:
     """Return the headers that go with a version of a state, with or without its body."""
-    return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+    return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
 
 
 def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Rendered:

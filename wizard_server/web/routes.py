@@ -83,6 +83,7 @@ from wizard_server.web.openapi.problems import KEYED_METHODS
 from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.poll_query import PollQuery
 from wizard_server.web.requests import expect
+from wizard_server.web.taken import Taken
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
 
@@ -97,7 +98,7 @@ _TRAIL = ("audit_logging",)
 _TEMPLATES = ("templates_enabled",)
 _POLLED = ("polling_enabled",)
 
-_VERSIONED = ("ETag", "Cache-Control")
+_VERSIONED = ("ETag",)
 _POLL = (*_VERSIONED, "X-Recommended-Interval", "Preference-Applied", "Retry-After")
 _STATE_ANSWER = Answer(200, "The state.", WizardStateResponse, _VERSIONED)
 _CREATED = Answer(
@@ -113,10 +114,11 @@ _NO_NEWS = Answer(304, "Nothing new, and the client named what it has in the hea
 _DELETED = Answer(204, "Deleted.")
 _TEMPLATE_ANSWER = Answer(200, "The template.", TemplateResponse)
 
+_CONDITIONS = ("If-Match", "If-None-Match")
 _WRITES = ("X-Audit-Source", "Prefer")
 _CHANGES_STATE = (InvalidTransitionError, StateExpiredError, StateTooLargeError)
 _BASED_ON_VERSION = (PreconditionFailedError, PreconditionRequiredError)
-_FILE_HEADERS = ("ETag", "Cache-Control")
+_FILE_HEADERS = ("ETag",)
 
 
 def _change(method: str, **bodies: Any) -> Route:
@@ -126,7 +128,7 @@ def _change(method: str, **bodies: Any) -> Route:
         _STATE,
         states.update,
         WRITERS,
-        headers=("If-Match", *_WRITES),
+        headers=(*_CONDITIONS, *_WRITES),
         bodies={JSON: WizardStateUpdate, **bodies},
         answers=(_STATE_ANSWER, _MINIMAL),
         errors=(*_CHANGES_STATE, *_BASED_ON_VERSION, VersionConflictError),
@@ -216,7 +218,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         _STATE,
         states.delete,
         WRITERS,
-        headers=("If-Match", "X-Audit-Source", "Idempotency-Key"),
+        headers=(*_CONDITIONS, "X-Audit-Source", "Idempotency-Key"),
         answers=(_DELETED,),
         errors=_BASED_ON_VERSION,
     ),
@@ -225,10 +227,10 @@ ROUTES: tuple[AnyRoute, ...] = (
         f"{_STATE}/progress",
         states.report_progress,
         WRITERS,
-        headers=_WRITES,
+        headers=(*_CONDITIONS, *_WRITES),
         bodies={JSON: ProgressReport},
         answers=(_STATE_ANSWER, _MINIMAL),
-        errors=_CHANGES_STATE,
+        errors=(*_CHANGES_STATE, PreconditionFailedError),
     ),
     Route(
         "GET",
@@ -309,8 +311,8 @@ ROUTES: tuple[AnyRoute, ...] = (
         health.health,
         _POLLED,
         answers=(
-            Answer(200, "Healthy or degraded.", PollingHealth, ("Cache-Control",)),
-            Answer(503, "Unavailable.", PollingHealth, ("Cache-Control", "Retry-After")),
+            Answer(200, "Healthy or degraded.", PollingHealth),
+            Answer(503, "Unavailable.", PollingHealth, ("Retry-After",)),
         ),
     ),
     Route(
@@ -353,7 +355,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         _TRAIL,
         pushes=True,
         headers=("Last-Event-ID",),
-        answers=(Answer(200, "Events.", headers=("Cache-Control", "X-Accel-Buffering"), media=("text/event-stream",)),),
+        answers=(Answer(200, "Events.", headers=("X-Accel-Buffering",), media=("text/event-stream",)),),
         errors=(StateExpiredError, TooManyConnectionsError),
     ),
     Route(
@@ -405,9 +407,9 @@ def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline)
     if disabled:
         return pipeline.open(_disabled(disabled[0]))
     if isinstance(route, OpenRoute):
-        return pipeline.open(route.handler)
+        return pipeline.open(route.handler, Taken(route))
     keyed = route.method in KEYED_METHODS
-    return pipeline.guarded(route.handler, route.scopes, keyed=keyed, pushes=route.pushes)
+    return pipeline.guarded(route.handler, route.scopes, Taken(route), keyed=keyed, pushes=route.pushes)
 
 
 def describe_api(config: ServerConfig) -> bytes:

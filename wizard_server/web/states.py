@@ -87,7 +87,7 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     older = version if version not in (None, record.version) else None
     document = await _older(request, record, older) if older else None
     shown = older or record.version
-    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH))
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH), hdrs.IF_NONE_MATCH)
     if tags is not None and (tags.anything or shown in tags.versions):
         return web.Response(status=304, headers=state_headers(shown))
     if document is None:
@@ -162,7 +162,9 @@ async def report_progress(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     report = await read_model(request, ProgressReport)
     change = ProgressUpdate(report, request.app[CONFIG].state.max_log_lines)
-    return await _changed(request, caller, investigation_id, change, None, origin(request, caller, from_agent=True))
+    named = precondition(request)
+    based_on = None if named == Precondition() else named  # a report needs no version; one that names it means it
+    return await _changed(request, caller, investigation_id, change, based_on, origin(request, caller, from_agent=True))
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:

@@ -2,14 +2,12 @@
 
 import gzip
 import hashlib
-import re
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip
-
-_TAG = re.compile(r'"[^"]*"|\*')
+from wizard_server.web.etags import opaque_tags, tags_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +25,20 @@ class Asset:
         tag = hashlib.sha256(body).hexdigest()[:32]
         return cls(body, gzip.compress(body, mtime=0), media, f'"{tag}"')
 
+    def _is_known_to(self, request: web.Request) -> bool:
+        named = tags_in(request.headers, hdrs.IF_NONE_MATCH)
+        tags = opaque_tags(named, hdrs.IF_NONE_MATCH) if named is not None else frozenset()
+        return tags is None or self.tag.strip('"') in tags
+
+    @property
+    def hash(self) -> str:
+        """What names this content within the name of a file."""
+        return self.tag[1:17]
+
     def answer(self, request: web.Request, headers: dict[str, str]) -> web.Response:
         """Return the asset with `headers`, or 304 to a client that has it."""
         sent = {"ETag": self.tag, "Vary": "Accept-Encoding", **headers}
-        if {self.tag, "*"} & set(_TAG.findall(request.headers.get("If-None-Match", ""))):
+        if self._is_known_to(request):
             return web.Response(status=304, headers=sent)
         sent["Content-Type"] = self.media
         if len(self.body) <= COMPRESS_OVER or not accepts_gzip(request):

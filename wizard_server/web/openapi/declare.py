@@ -110,7 +110,11 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 ANSWER_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Accept-Patch": ("The media types that this resource takes (RFC 5789).", _TEXT),
-    "Cache-Control": ("`no-store` for polls, else how long the answer may be kept.", _TEXT),
+    "Cache-Control": (
+        "How the answer may be kept: a state by its owner's browser, asking first (`private, no-cache`); files that"
+        " never change by anybody; everything else, and every error, nowhere (`no-store`).",
+        _TEXT,
+    ),
     "Content-Security-Policy": ("What the answer may load when a browser shows it.", _TEXT),
     "ETag": ("Names the content: of a state its version, of a dashboard the cursor.", _TAGS),
     "Idempotency-Key": ("The key of the request, when it sent one.", _TEXT),

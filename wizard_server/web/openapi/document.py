@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from wizard_server import __version__
-from wizard_server.web.docs import FILES
+from wizard_server.web.docs import FILE_PATTERN
 from wizard_server.web.openapi import examples, problems
 from wizard_server.web.openapi.declare import ANSWER_HEADERS, JSON, PROBLEM, REQUEST_HEADERS, Answer, AnyRoute
 from wizard_server.web.openapi.schemas import Mode, Schema, components, reference, without_null
@@ -17,6 +17,7 @@ from wizard_server.web.problems import STATUS
 _IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "Template identifier"}
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
 _SOURCES = {"investigation_id": "$request.body#/investigation_id", "template_id": "$response.body#/template_id"}
+_ALWAYS = ("Cache-Control", "X-Request-Id")
 _TYPES = {JSON: {"type": "object"}}
 _PARAMETER = re.compile(r"{(\w+)}")
 _DESCRIPTION = """\
@@ -84,7 +85,7 @@ class _Document:
 
     def _parameters(self, route: AnyRoute) -> Iterator[Schema]:
         for name in _PARAMETER.findall(route.path):
-            schema = _IDENTIFIER if name in _IDENTIFIERS else {"type": "string", "enum": [*FILES]}
+            schema = _IDENTIFIER if name in _IDENTIFIERS else {"type": "string", "pattern": FILE_PATTERN}
             yield {
                 "name": name,
                 "in": "path",
@@ -234,7 +235,7 @@ def _header_references(names: Sequence[str]) -> Schema:
 def _common_headers(route: AnyRoute, status: int) -> Sequence[str]:
     """Return what every answer of a route says; who sends a bad token has no quota."""
     limited = route.scopes and status != HTTPStatus.UNAUTHORIZED
-    return ("X-Request-Id", "RateLimit-Policy", "RateLimit") if limited else ("X-Request-Id",)
+    return (*_ALWAYS, "RateLimit-Policy", "RateLimit") if limited else _ALWAYS
 
 
 def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from wizard_server.web.openapi.declare import JSON_PATCH, AnyRoute
 KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 NOT_A_HANDSHAKE = "bad-request"
 _REFERENCE = re.compile(r" \(contract [^)]*\)")  # to a text that clients do not have
+_TAGS = frozenset({"If-Match", "If-None-Match"})
 _INVESTIGATION = "{investigation_id}"
 
 
@@ -126,8 +127,9 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
         yield errors.NotFoundError
     if _INVESTIGATION in route.path:
         yield errors.HistoryGoneError
-    if route.scopes and ("{" in route.path or route.query or route.bodies):
-        yield errors.ValidationFailedError
+    yield errors.ValidationFailedError  # every route refuses what it does not take
+    if not _TAGS.isdisjoint(route.headers):
+        yield errors.MalformedHeaderError
     if route.bodies:
         yield from _of_bodies(route)
     if route.scopes and route.stored:
@@ -137,7 +139,6 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
 def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
     yield errors.RateLimitedError
     if mode == "none":
-        yield errors.ValidationFailedError  # X-User-Id
         return
     yield errors.InvalidTokenError
     yield errors.MissingScopeError
