@@ -9,7 +9,7 @@ from tests.store.steps import by_hand, change, creation, deletion
 from wizard_server.domain.ports import ActiveFilter
 from wizard_server.storage import active
 
-EVERYBODY = ActiveFilter(user_id=None, status=None, wizard_step=None, limit=100, offset=0)
+EVERYBODY = ActiveFilter(user_id=None, status=(), wizard_step=(), limit=100, offset=0)
 FOREVER = "9999-12-31T23:59:59.999Z"
 
 
@@ -47,7 +47,7 @@ async def test_changes_come_in_their_order_whatever_the_filter(kit: Kit) -> None
     for name in ("a", "b", "c"):
         await kit.store.transact(creation(name))
     await kit.store.transact(change("a", status="ERROR"))
-    found = await kit.store.active_since(wanted(status="COMPLETED"), 0)
+    found = await kit.store.active_since(wanted(status=("COMPLETED",)), 0)
     assert ids(found.rows) == ["b", "c", "a"]
 
 

@@ -110,7 +110,7 @@ async def test_a_statement_that_fails_undoes_those_before_it(kit: Kit, monkeypat
 READS: list[Callable[[Kit], Any]] = [
     lambda kit: kit.store.state("absent"),
     lambda kit: kit.store.investigation("inv-1"),
-    lambda kit: kit.store.history(HistoryFilter("inv-1", None, None, None, None, 1, 10)),
+    lambda kit: kit.store.history(HistoryFilter("inv-1", (), (), None, None, 1, 10)),
     lambda kit: kit.store.trail("inv-1", down_to=0, below=9, limit=9),
     lambda kit: kit.store.ping(),
 ]

@@ -10,8 +10,8 @@ from tests.store.steps import change, creation, deletion, entry
 from wizard_server.domain.models import InvestigationSettings
 from wizard_server.domain.ports import HistoryFilter, StateFilter, Transaction
 
-EVERYTHING = StateFilter("dev", None, None, None, None, "-updated_at", 1, 100)
-HISTORY = HistoryFilter("inv-1", None, None, None, None, 1, 100)
+EVERYTHING = StateFilter("dev", (), (), None, None, "-updated_at", 1, 100)
+HISTORY = HistoryFilter("inv-1", (), (), None, None, 1, 100)
 
 
 def named(name: str) -> dict[str, Any]:
@@ -84,10 +84,11 @@ async def test_the_list_is_sorted_as_asked_and_by_id_among_equals(filled: Kit, s
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({"status": "ERROR"}, "d"),
-        ({"status": "COMPLETED"}, ""),
-        ({"wizard_step": "PROGRESS"}, "d"),
-        ({"wizard_step": "SETTINGS", "status": "IN_PROGRESS"}, "ac"),
+        ({"status": ("ERROR",)}, "d"),
+        ({"status": ("COMPLETED",)}, ""),
+        ({"status": ("ERROR", "CANCELLED", "COMPLETED")}, "bd"),
+        ({"wizard_step": ("PROGRESS",)}, "d"),
+        ({"wizard_step": ("SETTINGS",), "status": ("IN_PROGRESS",)}, "ac"),
         ({"name_contains": "RING"}, "ad"),
         ({"name_contains": "%"}, "b"),
         ({"name_contains": "_"}, "d"),
@@ -136,9 +137,11 @@ async def noted(kit: Kit) -> Kit:
     ("wanted", "versions"),
     [
         ({}, [3, 2, None, 1]),
-        ({"action_type": "STATE_CHANGE"}, [3, 2]),
-        ({"action_type": "state_change"}, []),
-        ({"source": "POLLING"}, [None]),
+        ({"action_type": ("STATE_CHANGE",)}, [3, 2]),
+        ({"action_type": ("state_change",)}, []),
+        ({"action_type": ("STATE_CHANGE", "STATE_CREATED")}, [3, 2, 1]),
+        ({"source": ("POLLING",)}, [None]),
+        ({"source": ("POLLING", "USER")}, [3, 2, None, 1]),
         ({"since": at(2)}, [3, 2, None]),
         ({"until": at(2)}, [None, 1]),
         ({"since": at(2), "until": at(2)}, [None]),

@@ -118,7 +118,7 @@ async def malformed_header(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
     for each in documented("malformed-header", mode):
-        named = {name: "version-1" for name in ("If-Match", "If-None-Match") if name in each.headers}
+        named: dict[str, str] = {name: "version-1" for name in ("If-Match", "If-None-Match") if name in each.headers}
         await world.ask(each, headers=named)
 
 

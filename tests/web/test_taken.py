@@ -183,8 +183,8 @@ async def test_a_cache_buster_is_no_parameter_of_a_get_and_one_of_a_write(client
             assert answer.status == 200, path
         async with client.head(path, params={"_": "1"}) as answer:
             assert answer.status == 200, path
-    answer = await send(client, "PATCH", url(), params={"_": "1"}, json={"status": "ERROR"})
-    assert (answer.status, fields_named(answer)) == (422, {"_"})
+    written = await send(client, "PATCH", url(), params={"_": "1"}, json={"status": "ERROR"})
+    assert (written.status, fields_named(written)) == (422, {"_"})
 
 
 async def test_a_date_that_keeps_caches_away_is_no_precondition_of_a_get(client: Client) -> None:

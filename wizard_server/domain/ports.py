@@ -62,8 +62,8 @@ class StateFilter:
     """Which of a user's states to list, in which order; None and empty mean no restriction."""
 
     user_id: str
-    status: str | None
-    wizard_step: str | None
+    status: tuple[str, ...]
+    wizard_step: tuple[str, ...]
     name_contains: str | None
     updated_since: str | None
     sort: str
@@ -84,11 +84,11 @@ class TemplateFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActiveFilter:
-    """Which investigations a dashboard shows: of `user_id`, or of everybody (None)."""
+    """Which investigations a dashboard shows: of `user_id`, or of everybody (None); empty means no restriction."""
 
     user_id: str | None
-    status: str | None
-    wizard_step: str | None
+    status: tuple[str, ...]
+    wizard_step: tuple[str, ...]
     limit: int
     offset: int
 
@@ -113,8 +113,8 @@ class HistoryFilter:
     """Which entries of one trail to list, newest first; instants are wire timestamps, both ends included."""
 
     investigation_id: str
-    action_type: str | None
-    source: str | None
+    action_type: tuple[str, ...]
+    source: tuple[str, ...]
     since: str | None
     until: str | None
     page: int

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from wizard_server.domain.ports import ActiveFilter, ActivePage
-from wizard_server.storage.queries import load_queries
+from wizard_server.storage.queries import bound, load_queries
 from wizard_server.storage.sqlite import Connection
 
 # More changes than one commit can make, so that cutting an answer short never cuts through one place in the order.
@@ -28,8 +28,7 @@ class ActiveRepository:
     async def _ask(self, connection: Connection, name: str, wanted: ActiveFilter, **more: Any) -> list[sqlite3.Row]:
         of_user, of_all = _STATEMENTS[name]
         query = self._queries[of_all if wanted.user_id is None else of_user]
-        known = {**asdict(wanted), **more}
-        return await connection.fetch_all(query, {parameter: known[parameter] for parameter in query.parameters})
+        return await connection.fetch_all(query, bound(query, {**asdict(wanted), **more}))
 
     async def page(self, connection: Connection, wanted: ActiveFilter) -> ActivePage:
         """Return one page, and a place up to which it is complete: read first, so that nothing falls in between."""

@@ -4,6 +4,7 @@ A block is a line ``-- name: <noun>.<verb>``, comment lines that describe it in 
 named parameters (``:parameter``). The rest of the code knows statements by name only.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from wizard_server.errors import SchemaError
 
@@ -69,3 +71,12 @@ def load_queries(engine: str) -> Mapping[str, Query]:
                 raise SchemaError(f"query {query.name} is defined twice")
             found[query.name] = query
     return found
+
+
+def bound(query: Query, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of `values` that `query` takes; a list of choices as a JSON array, an empty one as NULL: any."""
+    taken = {name: values[name] for name in query.parameters}
+    return {
+        name: (json.dumps(value) if value else None) if isinstance(value, tuple) else value
+        for name, value in taken.items()
+    }

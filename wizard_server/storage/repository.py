@@ -12,7 +12,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.groupcommit import StaleBaseError
-from wizard_server.storage.queries import Query, load_queries
+from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
     entry_to_row,
@@ -66,12 +66,9 @@ class Repository:
         self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
     ) -> tuple[list[sqlite3.Row], int]:
         parameters = {**wanted, "offset": (wanted["page"] - 1) * wanted["page_size"]}
-        rows = await connection.fetch_all(self._queries[query], self._bound(query, parameters))
-        total = await connection.fetch_all(self._queries[count], self._bound(count, parameters))
+        rows = await connection.fetch_all(self._queries[query], bound(self._queries[query], parameters))
+        total = await connection.fetch_all(self._queries[count], bound(self._queries[count], parameters))
         return rows, total[0]["total"]
-
-    def _bound(self, query: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: parameters[name] for name in self._queries[query].parameters}
 
     async def trail(
         self, connection: Connection, investigation_id: str, *, down_to: int, below: int, limit: int

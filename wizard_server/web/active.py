@@ -36,8 +36,8 @@ class ActiveQuery(Schema):
     wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
     limit: int = Field(100, ge=1, le=1000, description="how many rows at most")
     offset: int = Field(0, ge=0, le=1_000_000_000, description="how many rows to leave out first")
-    status: InvestigationStatus | None = Field(None, description="only those of this status")
-    wizard_step: WizardStep | None = Field(None, description="only those at this step")
+    status: tuple[InvestigationStatus, ...] = Field((), description="only those of one of these statuses")
+    wizard_step: tuple[WizardStep, ...] = Field((), description="only those at one of these steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +164,6 @@ def _answer(
 
 
 def _matches(row: Mapping[str, Any], wanted: ActiveFilter) -> bool:
-    return wanted.status in (None, row["status"]) and wanted.wizard_step in (None, row["wizard_step"])
+    return row["status"] in (wanted.status or (row["status"],)) and row["wizard_step"] in (
+        wanted.wizard_step or (row["wizard_step"],)
+    )

@@ -1,6 +1,6 @@
 """``/api/v1/wizard-state/{id}/history``: the audit trail (contract 4)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import Field
@@ -18,8 +18,10 @@ from wizard_server.web.states import Page, paginated
 class HistoryQuery(Page):
     """The parameters of ``GET /wizard-state/{id}/history``; both instants are included."""
 
-    action_type: str | None = Field(None, max_length=100, description="only entries of this type")
-    source: AuditSource | None = Field(None, description="only entries of this source")
+    action_type: tuple[Annotated[str, Field(max_length=100)], ...] = Field(
+        (), description="only entries of one of these types"
+    )
+    source: tuple[AuditSource, ...] = Field((), description="only entries of one of these sources")
     since: Timestamp | None = Field(None, description="only entries from then on")
     until: Timestamp | None = Field(None, description="only entries up to then")
 

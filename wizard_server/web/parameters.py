@@ -35,7 +35,12 @@ def parameters(given: "MultiMapping[str]", model: type[Model]) -> Model:
             found[name] = value
     if twice:
         raise _given_twice(twice)
-    return validate(model, found)
+    try:
+        return validate(model, found)
+    except ValidationFailedError as error:
+        for each in error.extra["errors"]:
+            each["field"] = each["field"].partition(".")[0]  # of the list too it is the name that is wrong
+        raise
 
 
 @cache

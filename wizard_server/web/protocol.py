@@ -23,6 +23,7 @@ from aiohttp.web_request import BaseRequest
 
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
+from wizard_server.web.final_slash import without_slash
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
 
 logger = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class _Server(web.Server):
     def __init__(self, made: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
         super().__init__(
             made.request_handler,
-            request_factory=made.request_factory,
+            request_factory=without_slash(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             **options,
         )

@@ -47,8 +47,8 @@ class Page(Schema):
 class StatesQuery(Page):
     """The parameters of ``GET /wizard-state``."""
 
-    status: InvestigationStatus | None = Field(None, description="only those of this status")
-    wizard_step: WizardStep | None = Field(None, description="only those at this step")
+    status: tuple[InvestigationStatus, ...] = Field((), description="only those of one of these statuses")
+    wizard_step: tuple[WizardStep, ...] = Field((), description="only those at one of these steps")
     q: str | None = Field(None, max_length=255, description="part of the name")
     updated_since: Timestamp | None = Field(None, description="only those that changed then or later")
     sort: Literal["updated_at", "-updated_at", "created_at", "-created_at", "name", "-name"] = Field(

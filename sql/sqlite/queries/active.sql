@@ -15,8 +15,8 @@ SELECT investigation_id, user_id, name, wizard_step, status, version, created_at
        json_extract(progress_json, '$.current_phase') AS current_phase
 FROM investigation_states
 WHERE user_id = :user_id
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
 ORDER BY updated_at DESC, investigation_id
 LIMIT :limit OFFSET :offset;
 
@@ -25,8 +25,8 @@ LIMIT :limit OFFSET :offset;
 SELECT count(*) AS total
 FROM investigation_states
 WHERE user_id = :user_id
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step);
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)));
 
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
@@ -64,8 +64,8 @@ SELECT investigation_id, user_id, name, wizard_step, status, version, created_at
        json_extract(progress_json, '$.current_phase') AS current_phase
 FROM investigation_states
 WHERE TRUE
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
 ORDER BY updated_at DESC, investigation_id
 LIMIT :limit OFFSET :offset;
 
@@ -74,8 +74,8 @@ LIMIT :limit OFFSET :offset;
 SELECT count(*) AS total
 FROM investigation_states
 WHERE TRUE
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step);
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)));
 
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.

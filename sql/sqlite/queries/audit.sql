@@ -12,8 +12,8 @@ INSERT INTO investigation_audit_log (
 SELECT count(*) AS total
 FROM investigation_audit_log
 WHERE investigation_id = :investigation_id
-  AND (:action_type IS NULL OR action_type = :action_type)
-  AND (:source IS NULL OR source = :source)
+  AND (:action_type IS NULL OR action_type IN (SELECT value FROM json_each(:action_type)))
+  AND (:source IS NULL OR source IN (SELECT value FROM json_each(:source)))
   AND (:since IS NULL OR timestamp >= :since)
   AND (:until IS NULL OR timestamp <= :until);
 
@@ -22,8 +22,8 @@ WHERE investigation_id = :investigation_id
 SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
 FROM investigation_audit_log INDEXED BY idx_audit_log_investigation
 WHERE investigation_id = :investigation_id
-  AND (:action_type IS NULL OR action_type = :action_type)
-  AND (:source IS NULL OR source = :source)
+  AND (:action_type IS NULL OR action_type IN (SELECT value FROM json_each(:action_type)))
+  AND (:source IS NULL OR source IN (SELECT value FROM json_each(:source)))
   AND (:since IS NULL OR timestamp >= :since)
   AND (:until IS NULL OR timestamp <= :until)
 ORDER BY rowid DESC

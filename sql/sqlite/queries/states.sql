@@ -56,8 +56,8 @@ WHERE investigation_id IN (SELECT value FROM json_each(:investigation_ids));
 SELECT count(*) AS total
 FROM investigation_states
 WHERE user_id = :user_id
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
   AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0);
 
@@ -66,8 +66,8 @@ WHERE user_id = :user_id
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
 FROM investigation_states
 WHERE user_id = :user_id
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
   AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
 ORDER BY updated_at DESC, investigation_id
@@ -78,8 +78,8 @@ LIMIT :page_size OFFSET :offset;
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
 FROM investigation_states
 WHERE user_id = :user_id
-  AND (:status IS NULL OR status = :status)
-  AND (:wizard_step IS NULL OR wizard_step = :wizard_step)
+  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
   AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
 ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN casefold(name) END,
