@@ -168,3 +168,40 @@ def test_tokens_name_any_of_the_scopes_of_the_route_and_development_names_a_user
 
 def test_patterns_are_written_as_json_schema_has_them() -> None:
     assert r"\z" not in str(document("jwt"))
+
+
+def schemas_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of the document that is a schema or holds one."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from schemas_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from schemas_in(inner)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_default_makes_a_generator_demand_an_optional_member_or_send_it_every_time(mode: str) -> None:
+    known = document(mode)
+    holders = [known["paths"], known["components"]["schemas"], known["components"]["parameters"]]
+    assert [schema for schema in schemas_in(holders) if "default" in schema] == []
+
+
+def test_a_default_is_told_in_the_description() -> None:
+    parameters = document("jwt")["paths"]["/api/v1/wizard-state"]["get"]["parameters"]
+    told = {each["name"]: each["description"] for each in parameters if "name" in each}
+    assert told["page_size"].endswith("; default: 20")
+    assert told["sort"].endswith('; default: "-updated_at"')
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_error_is_one_flat_schema_that_says_its_code(mode: str) -> None:
+    schemas = document(mode)["components"]["schemas"]
+    for code in {code for route in ROUTES for code in problems.codes(route, mode)}:
+        schema = schemas["".join(word.capitalize() for word in code.split("-")) + "Problem"]
+        assert schema["type"] == "object"
+        assert not {"allOf", "$ref", "anyOf", "oneOf"} & set(schema)
+        assert schema["properties"]["code"] == {**schema["properties"]["code"], "type": "string", "const": code}
+        assert schema["properties"]["status"]["const"] == STATUS.get(code, 400)
+        assert {"code", "status", "detail", "success", "error"} <= set(schema["required"])

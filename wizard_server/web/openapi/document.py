@@ -51,7 +51,9 @@ class _Document:
             paths.setdefault(route.path, {})[route.method.lower()] = self._operation(route)
         used = {code for route in self._routes for code in problems.codes(route, self._mode)}
         queries = {self._name(route.query, "validation") for route in self._routes if route.query}
-        schemas = {name: schema for name, schema in self._schemas.items() if name not in queries}
+        models: list[type[problems.Problem]] = [problems.Problem, *problems.MODELS.values()]
+        bases = {self._name(model, "serialization") for model in models}
+        schemas = {name: schema for name, schema in self._schemas.items() if name not in queries | bases}
         schemas |= {_problem_name(code): self._problem(code) for code in sorted(used)}
         return {
             "openapi": "3.1.1",
@@ -151,16 +153,20 @@ class _Document:
         return {**response, "description": description, "headers": headers, "content": content}
 
     def _problem(self, code: str) -> Schema:
+        """Return one flat schema: what is put together by ``allOf`` with a ``const`` not every generator can read."""
         model = problems.MODELS.get(code, problems.Problem)
-        narrowed = {
+        narrowed: dict[str, Schema] = {
             "type": {"const": f"urn:wizard-server:problem:{code}"},
             "code": {"const": code},
             "status": {"const": int(STATUS.get(code, HTTPStatus.BAD_REQUEST))},
         }
+        base = self._schemas[self._name(model, "serialization")]
+        properties = {name: {**schema, **narrowed.get(name, {})} for name, schema in base["properties"].items()}
         return {
+            **base,
             "title": _problem_name(code),
             "description": self._meanings[code],
-            "allOf": [self._references[model, "serialization"], {"properties": narrowed}],
+            "properties": properties,
         }
 
 
@@ -254,7 +260,7 @@ def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list
 
 
 def _problem_name(code: str) -> str:
-    return "Problem-" + code
+    return "".join(word.capitalize() for word in code.split("-")) + "Problem"
 
 
 def _security(route: AnyRoute, mode: str) -> list[Schema]:

@@ -1,5 +1,6 @@
 """JSON Schema 2020-12 of the models, from pydantic: those of bodies as they are read, those of answers as written."""
 
+import json
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -32,7 +33,22 @@ def components(
         ref_template=PREFIX + "{model}",
         schema_generator=_Generator,
     )
-    return places, definitions.get("$defs", {})  # type: ignore[return-value]  # pydantic's key has wider types
+    schemas: Schema = definitions.get("$defs", {})
+    for schema in schemas.values():
+        for member in schema.get("properties", {}).values():
+            _tell_default(member)
+    return places, schemas  # type: ignore[return-value]  # pydantic's key has wider types
+
+
+def _tell_default(member: Schema) -> None:
+    """Move the default of an optional member into its description, where it is more than nothing.
+
+    Generators of clients take a ``default`` for a reason to demand the member, or send it with every request.
+    """
+    default = member.pop("default", None)
+    if default not in (None, [], {}):
+        told = f"default: {json.dumps(default)}"
+        member["description"] = f"{member['description']}; {told}" if "description" in member else told.capitalize()
 
 
 def reference(name: str) -> Schema:
