@@ -36,7 +36,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+
+Error = TypeVar("Error", bound=BaseException)
+
+
+def bare(error: Error) -> Error:
+    """Return `error` without its traceback and what it came from, as it has to be before it waits in a future.
+
+    A traceback keeps every frame that it passed, and those the documents of a request: held by a future that one of the
+    frames holds, they stay until the next full collection.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class WizardError(Exception):

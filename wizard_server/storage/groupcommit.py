@@ -7,12 +7,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
 from wizard_server.domain.ports import Transaction
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.metrics import Histogram
 from wizard_server.storage.batch import Batch
 
@@ -93,7 +94,10 @@ class GroupCommit:
         job = _Job(use_case, asyncio.get_running_loop().create_future())
         self._queue.append(job)
         self._queued.set()
-        result: Result = await job.done
+        try:
+            result: Result = await job.done
+        finally:
+            del job  # an error keeps this frame, and its future would keep the error
         return result
 
     async def close(self) -> None:
@@ -130,7 +134,7 @@ class GroupCommit:
             self._forget()
             return _Outcome(job, error=StorageUnavailableError(f"another process keeps changing this: {error}"))
         except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
-            return _Outcome(job, error=error)
+            return _failed(job, error)
         return outcome
 
     async def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
@@ -144,7 +148,7 @@ class GroupCommit:
                 return outcomes
             await self._flush(batch)
         except StorageUnavailableError as error:
-            return [_Outcome(job, error=error) for job in jobs]
+            return [_failed(job, copy(error)) for job in jobs]
         self._measure(len(jobs), perf_counter() - begun)
         try:
             self._committed(batch)
@@ -163,4 +167,11 @@ class GroupCommit:
         try:
             return _Outcome(job, result=await job.use_case(batch))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
-            return _Outcome(job, error=error)
+            return _failed(job, error)
+
+
+def _failed(job: _Job, error: Exception) -> _Outcome:
+    """Return what to tell the one who asked: an error that holds no frames; those of a mistake go into the log."""
+    if not isinstance(error, RequestError):
+        logger.error("use case failed", exc_info=error)
+    return _Outcome(job, error=bare(error))

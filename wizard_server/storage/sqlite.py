@@ -236,6 +236,8 @@ class ReaderPool:
         except asyncio.CancelledError:
             opening.add_done_callback(self._keep)
             raise
+        finally:
+            del opening  # as in `StateStore.loaded`
 
     def _keep(self, opening: "asyncio.Task[Connection]") -> None:
         if not opening.cancelled() and opening.exception() is None:

@@ -143,7 +143,10 @@ class StateStore:
             load = asyncio.create_task(self._read(lambda reader: self._repository.state(reader, investigation_id)))
             self._loads[investigation_id] = load
             load.add_done_callback(lambda done: self._loaded(investigation_id, done))
-        return await asyncio.shield(load)
+        try:
+            return await asyncio.shield(load)
+        finally:
+            del load  # an error keeps this frame, and the task would keep the error
 
     def _loaded(self, investigation_id: str, load: asyncio.Task[StateRecord | None]) -> None:
         record = None if load.cancelled() or load.exception() is not None else load.result()
