@@ -38,7 +38,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeVar
 
-
 Error = TypeVar("Error", bound=BaseException)
 
 
