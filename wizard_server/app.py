@@ -47,6 +47,7 @@ from wizard_server.web.limits import RateLimiter
 from wizard_server.web.metrics import registry
 from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.preflights import answer_preflights
+from wizard_server.web.receiving import RECEIVING, Receiving
 from wizard_server.web.routes import add_routes
 from wizard_server.web.signing_keys import load_keys
 from wizard_server.web.tally import Requests
@@ -76,6 +77,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
     app[UNDER_WAY] = UnderWay()
+    app[RECEIVING] = Receiving()
     app[RULES] = _rules(config)
     polling = config.polling
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)

@@ -152,6 +152,7 @@ class ListenConfig(Frozen):
     workers: int = Field(default=1, ge=1)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
     receive_timeout_seconds: int = Field(default=30, ge=1, le=300)
+    keepalive_seconds: int = Field(default=75, ge=1, le=3600)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
 
     @field_validator("workers")

@@ -149,3 +149,33 @@ async def _acknowledged(connection: Connection) -> bool:
 def _names(config: Path) -> dict[str, str]:
     with closing(sqlite3.connect(config.parent / "investigations.db")) as connection:
         return dict(connection.execute("SELECT investigation_id, name FROM investigation_states").fetchall())
+
+
+DRAIN_SECONDS = 2.0  # the contract's, asserted with a slack of three
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_whatever_connections_are_open_the_server_is_gone_in_time(
+    config: Path, serve: Serve, number: signal.Signals
+) -> None:
+    server = serve(config)
+    async with connect(server.port, 8) as [control, idle, silent, half_head, half_body, waiter, events, socket]:
+        await create(control, "inv-1")
+        assert (await idle.ask("GET", "/healthz")).status == 200
+        await half_head.send(b"GET /healthz HTTP/1.1\r\nHost: 127")
+        await half_body.send(request_bytes("PATCH", f"{STATES}/inv-1", {"status": "ERROR"})[:-5])
+        await events.send(request_bytes("GET", "/api/v1/events/wizard-state/inv-1"))
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        await socket.send(request_bytes("GET", "/ws/investigation/inv-1", headers=upgrade))
+        await waiter.send(poll("inv-1", by_header=True))
+        await eventually(lambda: _are_parked(control, 3))
+
+        began = time.monotonic()
+        server.signal(number)
+        assert (await waiter.answer()).status == 304
+        assert await asyncio.to_thread(server.wait) == 0
+        gone = time.monotonic() - began
+        assert await silent.ended()
+        assert (await half_body.answer()).status == 503
+    assert gone < DRAIN_SECONDS * 3

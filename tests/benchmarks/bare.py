@@ -20,7 +20,6 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from wizard_server.commands.serve import BACKLOG
-from wizard_server.web.protocol import KEEPALIVE_SECONDS
 
 _POLL = "/api/v1/polling/wizard-state/{investigation_id}"
 
@@ -81,7 +80,7 @@ async def _serve(given: dict[str, Any], port: int) -> None:
     app.router.add_get(_POLL, answers.poll)
     app.router.add_post(_POLL, answers.change)
     app.router.add_get("/parked", answers.parked)
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, keepalive_timeout=75.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=BACKLOG).start()
     print(f"Listening on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)

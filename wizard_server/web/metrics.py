@@ -28,7 +28,10 @@ from wizard_server.web.tally import Requests
 
 async def metrics(request: web.Request) -> web.Response:
     """Return the metrics, in the format that the scraper prefers."""
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    try:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    except (TypeError, ValueError):  # the library reads versions and escapings out of it, and raises for what is none
+        encode, content_type = choose_encoder("")
     return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
 
 

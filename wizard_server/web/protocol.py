@@ -28,7 +28,6 @@ from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
 
 logger = logging.getLogger(__name__)
 
-KEEPALIVE_SECONDS = 75.0
 # How long what a refused request still sends is read and dropped, so that its client comes to read the refusal.
 LINGER_SECONDS = 5.0
 # The parser says of a line that is too long only over which limit it is: so the two differ.
@@ -80,6 +79,10 @@ class Connection(RequestHandler):
         if self._taking is not None:
             self._taking.cancel()
             self._taking = None
+
+    def hurry(self) -> None:
+        """Wait for nothing that a refused request still sends: the server goes down."""
+        self._lingering_time = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that are a part of a head only, and of no body, begin the time for the rest of it."""
@@ -201,6 +204,12 @@ class _Server(web.Server):
         self._app = app
         self._patience = patience
 
+    def hurry(self) -> None:
+        """See `Connection.hurry`."""
+        for connection in self.connections:
+            if isinstance(connection, Connection):
+                connection.hurry()
+
     def __call__(self) -> Connection:
         return Connection(self, self._app, self._patience, loop=self._loop, **self._kwargs)
 
@@ -216,7 +225,7 @@ class Runner(web.AppRunner):
         fixed: dict[str, Any] = {
             "handler_cancellation": True,
             "access_log": None,
-            "keepalive_timeout": KEEPALIVE_SECONDS,
+            "keepalive_timeout": float(app[CONFIG].server.keepalive_seconds),
             "lingering_time": LINGER_SECONDS,
             "max_line_size": MAX_REQUEST_LINE_BYTES,
             "max_field_size": MAX_HEADER_BYTES,
@@ -225,6 +234,11 @@ class Runner(web.AppRunner):
         }
         super().__init__(app, **{**options, **fixed})
         self._options = {name: value for name, value in fixed.items() if name != "handler_cancellation"}
+
+    def hurry(self) -> None:
+        """Have no connection wait for a client that still sends what was refused: the server goes down."""
+        if isinstance(self.server, _Server):
+            self.server.hurry()
 
     async def _make_server(self) -> web.Server:
         config = self.app[CONFIG]

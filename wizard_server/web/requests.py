@@ -1,6 +1,5 @@
 """What requests say: bodies, query parameters, and the headers that many routes share."""
 
-import asyncio
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from wizard_server.errors import (
     BodyTooLargeError,
     MalformedJsonError,
     RequestTimeoutError,
+    StorageUnavailableError,
     UnsupportedMediaTypeError,
     ValidationFailedError,
 )
@@ -27,6 +27,7 @@ from wizard_server.web.etags import Tags, parse_tags, tags_in
 from wizard_server.web.keys import CONFIG, HEADERS, instant
 from wizard_server.web.parameters import parameters
 from wizard_server.web.problems import problem
+from wizard_server.web.receiving import RECEIVING
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -106,14 +107,17 @@ async def whole_body(request: web.Request) -> bytes:
 async def _received(request: web.Request, limit: int) -> bytes:
     """Return the body as it comes over the wire, once its client has been told to send it."""
     seconds = request.app[CONFIG].server.receive_timeout_seconds
-    is_here = request.content.is_eof()  # it came with the head, as most do
     try:
-        async with asyncio.timeout(None if is_here else seconds):
+        if request.content.is_eof():  # it came with the head, as most do
+            return await request.read()
+        async with request.app[RECEIVING].within(seconds):
             if request.headers.get(hdrs.EXPECT) and request.version == HttpVersion11:
                 await request.writer.write(_CONTINUE)
                 request.writer.output_size = 0  # no part of the answer
             return await request.read()
     except TimeoutError:
+        if request.app[RECEIVING].hurries:
+            raise StorageUnavailableError("the server is shutting down, and the body did not arrive in time") from None
         raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None

@@ -14,7 +14,7 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.history import change
 from wizard_server.domain.models import Schema
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import RequestError, StorageUnavailableError
+from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web import streams
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.follow import End, Follower, following
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 64 * 1024
 CLOSE_SECONDS = 1.0
 SLOW_READER = 4008
+_HANDSHAKE = ("connection", "upgrade", "sec-websocket-")
 _CLOSES = {
     End.DELETED: (4004, "deleted"),
     End.DRAINING: (WSCloseCode.GOING_AWAY, "going away"),
@@ -50,6 +51,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     ``acknowledgment`` or ``sync``; anything else closes the connection with 1008. Further codes: 1001 the server
     drains, 1013 try again later, 4004 the state was deleted, 4008 the client reads too slowly.
     """
+    _check_handshake(request)
     investigation_id = path_identifier(request)
     since = query(request, SocketQuery).since_version
     async with following(request, caller, investigation_id) as follower:
@@ -59,6 +61,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             heartbeat=float(request.app[CONFIG].polling.heartbeat_seconds),
             timeout=CLOSE_SECONDS,
             max_msg_size=MAX_MESSAGE_BYTES,
+            compress=False,  # every browser offers it, and it would cost 100 KiB for each connection
         )
         await streams.begin(request, socket)
         session = _Session(request, socket, follower)
@@ -73,6 +76,13 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             logger.info("slow reader cut off", extra={"investigation_id": investigation_id, "transport": "websocket"})
             await session.cut_off()
         return socket
+
+
+def _check_handshake(request: web.Request) -> None:
+    """Raise `ValidationFailedError` for a header with bytes that are no ASCII: the framework would stumble."""
+    for name, value in request.headers.items():
+        if name.lower().startswith(_HANDSHAKE) and not value.isascii():
+            raise ValidationFailedError.of(name, "a WebSocket handshake consists of ASCII characters", "ascii")
 
 
 def _protocols(request: web.Request) -> tuple[str, ...]:
