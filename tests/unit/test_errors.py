@@ -20,7 +20,7 @@ from wizard_server.web.problems import STATUS, from_error
 
 # Contract 4: the statuses of errors, with the codes under each.
 CONTRACT = {
-    400: "malformed-json",
+    400: "malformed-header malformed-json",
     401: "invalid-token",
     403: "missing-scope",
     404: "feature-disabled not-found",

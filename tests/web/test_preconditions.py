@@ -50,7 +50,7 @@ async def test_header_and_body_may_both_name_the_version(client: Client) -> None
     assert (await try_patch(client, {"status": "ERROR", "version": 1}, **{"If-Match": '"version-1"'})).status == 200
 
 
-@pytest.mark.parametrize("tags", ['"version-2"', 'W/"version-2"', '"version-4"', '"other"'])
+@pytest.mark.parametrize("tags", ['"version-2"', 'W/"version-2"', '"version-4"', '"other"', ""])
 async def test_another_tag_is_a_412_and_changes_nothing(client: Client, database: str, tags: str) -> None:
     await reported(client)
     before = stored(database)

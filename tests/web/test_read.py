@@ -43,7 +43,7 @@ async def test_a_client_that_has_the_version_gets_304_without_a_body(client: Cli
     assert (answer.status, answer.text, answer.headers["ETag"]) == (304, b"", '"version-2"')
 
 
-@pytest.mark.parametrize("tags", ['"version-1"', 'W/"version-3"', '"other"', "version-2", '"version-02"', ""])
+@pytest.mark.parametrize("tags", ['"version-1"', 'W/"version-3"', '"other"', '"version-02"', ""])
 async def test_a_client_that_has_another_version_gets_the_state(client: Client, tags: str) -> None:
     await start(client)
     answer = await send(client, "GET", url(), headers={"If-None-Match": tags})

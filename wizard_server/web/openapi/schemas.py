@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
+from wizard_server.web.openapi.bodies import StateJsonPatch
+
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 PREFIX = "#/components/schemas/"
@@ -37,7 +39,19 @@ def components(
     for schema in schemas.values():
         for member in schema.get("properties", {}).values():
             _tell_default(member)
+    if StateJsonPatch.__name__ in schemas:
+        _keep_apart(schemas[StateJsonPatch.__name__])
     return places, schemas  # type: ignore[return-value]  # pydantic's key has wider types
+
+
+def _keep_apart(array: Schema) -> None:
+    """Say of what an array is made beside it and not within.
+
+    For a request with bodies of several media types openapi-python-client writes ``isinstance(body, list[Operation])``,
+    which raises whatever the body is: the whole operation is lost. An array of nothing it leaves out, with a warning,
+    and the other media types work. To everybody else it is the same.
+    """
+    array["allOf"] = [{"type": "array", "items": array.pop("items")}]
 
 
 def _tell_default(member: Schema) -> None:
