@@ -80,6 +80,7 @@ def creation(investigation_id: str = "inv-1", **overrides: Any) -> dict[str, Any
 def rules(**overrides: Any) -> Rules:
     given: dict[str, Any] = {
         "max_size_kb": 500,
+        "max_nodes": 20_000,
         "require_precondition": False,
         "stale_after": timedelta(days=7),
         "stalled_after": timedelta(minutes=2),

@@ -9,6 +9,7 @@ Use it on a server that no observer watches (`unobserved`), with bodies encoded 
 
 import asyncio
 import gc
+import io
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -72,5 +73,5 @@ async def ask(
 ) -> tuple[int, bytes]:
     """Send `body`, JSON unless told, and return status and text of the answer; nothing is encoded or parsed here."""
     given = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
-    async with client.request(method, path, data=body, headers=given) as answer:
+    async with client.request(method, path, data=None if body is None else io.BytesIO(body), headers=given) as answer:
         return answer.status, await answer.read()

@@ -48,6 +48,7 @@ from wizard_server.web.metrics import registry
 from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.preflights import answer_preflights
 from wizard_server.web.receiving import RECEIVING, Receiving
+from wizard_server.web.requests import TURNS
 from wizard_server.web.routes import add_routes
 from wizard_server.web.signing_keys import load_keys
 from wizard_server.web.tally import Requests
@@ -73,6 +74,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     """
     app = web.Application(client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK)
     app[CONFIG] = config
+    app[TURNS] = asyncio.Lock()
     app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
@@ -112,6 +114,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
 def _rules(config: ServerConfig) -> Rules:
     return Rules(
         max_size_kb=config.state.max_size_kb,
+        max_nodes=config.state.max_nodes,
         require_precondition=config.state.require_precondition,
         stale_after=timedelta(seconds=min(config.state.cache_ttl_seconds, _LONGEST_SECONDS)),
         stalled_after=timedelta(seconds=min(config.polling.stall_after_seconds, _LONGEST_SECONDS)),

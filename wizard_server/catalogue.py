@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wizard_server.config_sources import REFUSAL
-from wizard_server.domain.documents import parse_json
+from wizard_server.domain.json_text import parse_json
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.errors import ConfigError, MalformedJsonError
 

@@ -107,6 +107,7 @@ class WizardStateConfig(Frozen):
 
     cache_ttl_seconds: int = Field(default=604800, ge=0)
     max_size_kb: int = Field(default=500, ge=100, le=5000)
+    max_nodes: int = Field(default=20000, ge=1000, le=200000)
     template_max_count_per_user: int = Field(
         default=50, ge=10, le=200, json_schema_extra=_env("WIZARD_TEMPLATE_MAX_COUNT_PER_USER")
     )

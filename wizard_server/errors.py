@@ -50,6 +50,8 @@ def bare(error: Error) -> Error:
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
+MAX_LISTED = 50
+
 
 class WizardError(Exception):
     """The root: ``code`` names the kind for machines, the message says what and why for people."""
@@ -76,6 +78,14 @@ class FieldError:
     field: str
     message: str
     constraint: str
+
+
+def listed(errors: Sequence[FieldError], total: int | None = None) -> dict[str, Any]:
+    """Return the members `errors`, at most `MAX_LISTED` of them, and `errors_total`: `total`, or how many are given."""
+    return {
+        "errors": [asdict(error) for error in errors[:MAX_LISTED]],
+        "errors_total": len(errors) if total is None else total,
+    }
 
 
 class MalformedJsonError(RequestError):
@@ -148,7 +158,7 @@ class InvalidTransitionError(RequestError):
     ) -> None:
         members: dict[str, Any] = {"from": origin, "to": target, "allowed": list(allowed)}
         if errors:
-            members["errors"] = [asdict(error) for error in errors]
+            members |= listed(errors)
         super().__init__(message, **members)
 
 
@@ -206,8 +216,8 @@ class ValidationFailedError(RequestError):
 
     code = "validation-failed"
 
-    def __init__(self, message: str, errors: Sequence[FieldError]) -> None:
-        super().__init__(message, errors=[asdict(error) for error in errors])
+    def __init__(self, message: str, errors: Sequence[FieldError], total: int | None = None) -> None:
+        super().__init__(message, **listed(errors, total))
 
     @classmethod
     def of(cls, field: str, message: str, constraint: str) -> "ValidationFailedError":

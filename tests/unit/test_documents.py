@@ -11,9 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from wizard_server.domain.documents import MAX_COPIES, MAX_OPERATIONS, FieldUpdate, JsonPatch, MergePatch, parse_json
+from wizard_server.domain.documents import MAX_COPIES, MAX_OPERATIONS, FieldUpdate, JsonPatch, MergePatch
+from wizard_server.domain.json_text import count_nodes, parse_json
 from wizard_server.domain.models import InvestigationProgress, InvestigationSettings
-from wizard_server.errors import MalformedJsonError, PatchConflictError, RequestError, ValidationFailedError
+from wizard_server.errors import (
+    BodyTooLargeError,
+    MalformedJsonError,
+    PatchConflictError,
+    RequestError,
+    ValidationFailedError,
+)
 
 Json = Any
 
@@ -80,6 +87,50 @@ def test_names_that_look_alike_are_no_duplicates(text: bytes) -> None:
 def test_a_number_that_no_double_holds_is_refused(text: bytes) -> None:
     with pytest.raises(MalformedJsonError):
         parse_json(text)
+
+
+@pytest.mark.parametrize("text", [b"18446744073709551616", b"[-9223372036854775809]", b'{"a": 1' + b"0" * 20 + b"}"])
+def test_an_integer_over_64_bits_is_refused(text: bytes) -> None:
+    with pytest.raises(MalformedJsonError, match="more than 64 bits"):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a": 1e19, "b": "1234567890123456789"}',
+        b'{"a": 1e19, "b": "\\",12345678901234567890123,", "c": "\\\\"}',
+        b"[12345678901234567890123.0, 1.12345678901234567890123, 1e-0000000000000000000019, -1E+0000000000000000019]",
+        b"[18446744073709551615, -9223372036854775808]",
+    ],
+)
+def test_digits_in_texts_and_large_floats_are_no_integers(text: bytes) -> None:
+    assert parse_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes"),
+    [
+        (b"1", 1),
+        (b"[]", 1),
+        (b" { } ", 1),
+        (b'[[ ], {}, "[,{", 1]', 5),
+        (b'{"a,": {"b\\",[": [1, 2, "\\\\"]}}', 6),
+    ],
+)
+def test_nodes_are_values_wherever_they_stand(text: bytes, nodes: int) -> None:
+    assert count_nodes(text) == nodes
+    assert parse_json(text, nodes) == json.loads(text)
+    with pytest.raises(BodyTooLargeError) as refusal:
+        parse_json(text, nodes - 1)
+    assert refusal.value.extra == {"limit_nodes": nodes - 1}
+
+
+def test_a_name_has_1024_characters_at_most() -> None:
+    assert parse_json(b'{"' + b"a" * 1024 + b'": 1}')
+    with pytest.raises(ValidationFailedError) as refusal:
+        parse_json(b'{"a": [{"' + b"a" * 1025 + b'": 1}]}')
+    assert errors_of(refusal) == {"a.0": "name_too_long"}
 
 
 @pytest.mark.parametrize(
@@ -284,7 +335,7 @@ MALFORMED = [
     ({"op": "remove", "path": "/a~2"}, {"0.path": "string_pattern_mismatch"}),
     ({"op": "remove", "path": "/a~"}, {"0.path": "string_pattern_mismatch"}),
     ({"op": "remove", "path": 1}, {"0.path": "string_type"}),
-    ({"op": "remove", "path": "/a", "note": 1}, {"0.note": "extra_forbidden"}),
+    ({"op": "remove", "path": "/" + "a" * 9000}, {"0.path": "string_too_long"}),
     ([], {"0": "model_type"}),
 ]
 
@@ -294,6 +345,18 @@ def test_an_operation_that_is_not_well_formed_is_named(operation: Json, errors: 
     with pytest.raises(ValidationFailedError) as refusal:
         JsonPatch.of([operation])
     assert errors_of(refusal) == errors
+
+
+def test_members_that_an_operation_does_not_have_are_ignored(document: dict[str, Json]) -> None:
+    further = {f"note-{index}": None for index in range(100)}
+    operation = {"op": "replace", "path": "/status", "value": "CANCELLED", "from": "/nowhere", **further}
+    assert patched(document, operation) == {"status": "CANCELLED"}
+
+
+def test_an_operation_after_a_bad_one_is_not_looked_at() -> None:
+    with pytest.raises(ValidationFailedError) as refusal:
+        JsonPatch.of([{"op": "remove", "path": "/a"}, {"op": "jump"}, {"op": "jump"}])
+    assert set(errors_of(refusal)) == {"1.op", "1.path"}
 
 
 def test_operations_and_copies_are_bounded(document: dict[str, Json]) -> None:

@@ -72,13 +72,12 @@ def test_nulls_beside_errors_do_not_hide_them() -> None:
 
 
 def test_every_offending_field_is_named_with_a_message() -> None:
-    progress = {"phases": [{"phase_name": "p", "status": "done"}, {"status": "running", "progress": 101}]}
+    progress = {"phases": [{"status": "running", "progress": 101}, {"phase_name": "p", "status": "done"}]}
     results = factories.results(risk_score={"overall_score": -1, "category_scores": {"a": "x"}, "risk_level": "mild"})
     errors = refused(WizardStateUpdate, {"progress": progress, "results": results, "version": 0})
     assert sorted(error["field"] for error in errors) == [
-        "progress.phases.0.status",
-        "progress.phases.1.phase_name",
-        "progress.phases.1.progress",
+        "progress.phases.0.phase_name",
+        "progress.phases.0.progress",
         "results.risk_score.category_scores.a",
         "results.risk_score.overall_score",
         "results.risk_score.risk_level",
@@ -131,7 +130,52 @@ def test_one_enabled_tool_is_enough_to_start() -> None:
 
 
 def test_a_state_may_be_as_large_as_its_limit_and_not_a_byte_larger() -> None:
-    validate_state_size(100 * 1024, 100)
+    validate_state_size(bytes(100 * 1024), 100, 1000)
     with pytest.raises(StateTooLargeError, match="101 KB, the limit is 100 KB") as refusal:
-        validate_state_size(100 * 1024 + 1, 100)
+        validate_state_size(bytes(100 * 1024 + 1), 100, 1000)
     assert refusal.value.extra == {"size_bytes": 100 * 1024 + 1, "limit_bytes": 100 * 1024}
+
+
+WRONG = [
+    (5, "body", "must be an object"),
+    ({"settings": []}, "settings", "must be an object"),
+    ({"progress": {"logs": {}}}, "progress.logs", "must be an array"),
+    ({"progress": {"logs": [1]}}, "progress.logs.0", "must be a string"),
+    ({"progress": {"started_at": "soon"}}, "progress.started_at", "must be a timestamp by ISO 8601"),
+    ({"progress": {"overall_progress": "x"}}, "progress.overall_progress", "must be a number"),
+    ({"status": "DONE"}, "status", 'must be "IN_PROGRESS", "COMPLETED", "ERROR" or "CANCELLED"'),
+    ({"version": True}, "version", "must be an integer"),
+    ({"setings": 1}, "setings", "unknown field"),
+]
+
+
+@pytest.mark.parametrize(("body", "field", "message"), WRONG)
+def test_messages_name_values_as_json_has_them(body: Any, field: str, message: str) -> None:
+    found = {error["field"]: error["message"] for error in refused(WizardStateUpdate, body)}
+    assert found == {field: message}
+
+
+def test_a_status_that_a_new_state_cannot_have_is_refused_in_words_of_json() -> None:
+    errors = refused(WizardStateCreate, {"investigation_id": "a b", "user_id": "dev", "status": "ERROR"})
+    assert {error["message"] for error in errors} == {'must be "IN_PROGRESS"', "must match ^[A-Za-z0-9_-]{1,255}$"}
+
+
+def test_of_many_unknown_names_50_are_listed_and_all_counted() -> None:
+    body = {f"name-{index}": object() for index in range(60_000)}
+    with pytest.raises(ValidationFailedError) as refusal:
+        validate(WizardStateUpdate, {"settings": body})
+    errors = refusal.value.extra["errors"]
+    assert (len(errors), errors[0]["field"], refusal.value.extra["errors_total"]) == (50, "settings.name-0", 60_000)
+
+
+def test_a_list_is_checked_up_to_its_first_bad_item() -> None:
+    errors = refused(WizardStateUpdate, {"progress": {"logs": ["a", *range(1000)], "agents": [{}] * 1000}})
+    fields = ["progress.agents.0.agent_name", "progress.agents.0.status", "progress.logs.1"]
+    assert sorted(error["field"] for error in errors) == fields
+
+
+def test_an_object_of_the_callers_own_names_has_a_thousand_members() -> None:
+    scores = {str(index): "x" for index in range(1001)}
+    risk = {"overall_score": 1, "category_scores": scores, "risk_level": "low"}
+    errors = refused(WizardStateUpdate, {"results": factories.results(risk_score=risk)})
+    assert {error["field"] for error in errors} == {"results.risk_score.category_scores"}

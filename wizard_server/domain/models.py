@@ -11,19 +11,25 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     PlainSerializer,
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from wizard_server.domain.clock import to_utc, to_wire
+from wizard_server.errors import MAX_LISTED
 
 MAX_ENTITIES = 10
 MAX_TOOLS = 1000
+MAX_NAMED = 1000  # entries of an object whose names are the client's and whose values are checked
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
 _Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -43,6 +49,20 @@ def _not_blank(value: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_not_blank)]
+
+
+Item = TypeVar("Item")
+# A list is checked up to its first bad item: of 500,000 bad ones nobody wants to read.
+Items = Annotated[list[Item], FailFast()]
+
+
+def _few(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > MAX_NAMED:
+        raise PydanticCustomError("too_long", "must have at most {max_length} members", {"max_length": MAX_NAMED})
+    return value
+
+
+Named = Annotated[dict[str, Item], BeforeValidator(_few), Field(max_length=MAX_NAMED)]
 
 
 class WizardStep(StrEnum):
@@ -72,9 +92,26 @@ class AuditSource(StrEnum):
 
 
 class Schema(BaseModel):
-    """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing."""
+    """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing.
+
+    A null counts as absent (contract 3). Of more unknown names than anybody mistypes no value is read.
+    """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, data: Any) -> Any:
+        if type(data) is not dict:
+            return data
+        fields = cls.model_fields
+        if len(data) > len(fields) + MAX_LISTED and cls.model_config.get("extra") == "forbid":
+            unknown = [name for name in data if name not in fields]
+            context = {"names": unknown[:MAX_LISTED], "total": len(unknown)}
+            raise PydanticCustomError("extra_forbidden", "unknown field", context)
+        if None in data.values():
+            return {name: value for name, value in data.items() if value is not None or name not in fields}
+        return data
 
 
 class Entity(Schema):
@@ -113,9 +150,9 @@ class InvestigationSettings(Schema):
 
     name: Name = Field(description="Investigation name")
     description: str | None = Field(None, description="Investigation description")
-    entities: list[Entity] = Field(description="Entities to investigate", min_length=1, max_length=MAX_ENTITIES)
+    entities: Items[Entity] = Field(description="Entities to investigate", min_length=1, max_length=MAX_ENTITIES)
     time_range: TimeRange = Field(description="Investigation time range")
-    tools: list[ToolSelection] = Field(description="Selected tools", min_length=1, max_length=MAX_TOOLS)
+    tools: Items[ToolSelection] = Field(description="Selected tools", min_length=1, max_length=MAX_TOOLS)
     correlation_mode: Literal["AND", "OR"] = Field("OR", description="Entity correlation mode (AND/OR)")
     execution_mode: Literal["parallel", "sequential"] = Field("parallel", description="Execution mode")
 
@@ -136,7 +173,7 @@ class AgentStatus(Schema):
     agent_name: str = Field(description="Agent identifier")
     status: str = Field(description="Agent status")
     progress: Percentage = Field(0.0, description="Progress percentage")
-    logs: list[str] = Field(default_factory=list, description="Agent logs")
+    logs: Items[str] = Field(default_factory=list, description="Agent logs")
     logs_dropped: LogsDropped = 0
 
 
@@ -145,9 +182,9 @@ class InvestigationProgress(Schema):
 
     overall_progress: Percentage = Field(0.0, description="Overall progress percentage")
     current_phase: str | None = Field(None, description="Current phase identifier")
-    phases: list[PhaseStatus] = Field(default_factory=list, description="Phase statuses")
-    agents: list[AgentStatus] = Field(default_factory=list, description="Agent statuses")
-    logs: list[str] = Field(default_factory=list, description="Investigation logs")
+    phases: Items[PhaseStatus] = Field(default_factory=list, description="Phase statuses")
+    agents: Items[AgentStatus] = Field(default_factory=list, description="Agent statuses")
+    logs: Items[str] = Field(default_factory=list, description="Investigation logs")
     logs_dropped: LogsDropped = 0
     started_at: Timestamp | None = Field(None, description="Investigation start time")
 
@@ -159,23 +196,23 @@ class Finding(Schema):
     description: str = Field(description="Finding description")
     severity: str = Field(description="Severity level")
     confidence: float = Field(description="Confidence score (0-1)", ge=0, le=1)
-    evidence: list[dict[str, Any]] = Field(default_factory=list, description="Supporting evidence")
+    evidence: Items[dict[str, Any]] = Field(default_factory=list, description="Supporting evidence")
 
 
 class RiskScore(Schema):
     """The risk assessment; scores from 0 to 100."""
 
     overall_score: Percentage = Field(description="Overall risk score (0-100)")
-    category_scores: dict[str, float] = Field(description="Category-specific scores")
+    category_scores: Named[float] = Field(description="Category-specific scores")
     risk_level: Literal["low", "medium", "high", "critical"] = Field(description="Risk level")
 
 
 class InvestigationResults(Schema):
     """What step RESULTS shows."""
 
-    findings: list[Finding] = Field(default_factory=list, description="Investigation findings")
+    findings: Items[Finding] = Field(default_factory=list, description="Investigation findings")
     risk_score: RiskScore = Field(description="Risk assessment")
-    entity_summaries: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Per-entity summaries")
+    entity_summaries: Named[dict[str, Any]] = Field(default_factory=dict, description="Per-entity summaries")
     visualizations: dict[str, Any] = Field(default_factory=dict, description="Visualization data")
     completed_at: Timestamp = Field(description="Investigation completion time")
 
@@ -312,9 +349,6 @@ class AuditLogResponse(Schema):
     timestamp: Timestamp = Field(description="Entry timestamp")
     version: int | None = Field(None, description="The version that this entry committed")
     mutation_id: str | None = Field(None, description="The Idempotency-Key of the request")
-
-
-Item = TypeVar("Item")
 
 
 class PaginatedResponse(Schema, Generic[Item]):

@@ -14,6 +14,7 @@ from wizard_server.domain.models import (
     InvestigationProgress,
     InvestigationResults,
     InvestigationStatus,
+    Items,
     Percentage,
     PhaseStatus,
     Schema,
@@ -43,7 +44,7 @@ class AgentReport(Schema):
     agent_name: str = Field(description="Agent identifier")
     status: str | None = None
     progress: Percentage | None = None
-    logs: list[str] = Field(default_factory=list, description="Lines to append")
+    logs: Items[str] = Field(default_factory=list, description="Lines to append")
 
 
 class ProgressReport(Schema):
@@ -55,9 +56,9 @@ class ProgressReport(Schema):
 
     overall_progress: Percentage | None = None
     current_phase: str | None = None
-    phases: list[PhaseReport] = Field(default_factory=list)
-    agents: list[AgentReport] = Field(default_factory=list)
-    logs: list[str] = Field(default_factory=list, description="Lines to append")
+    phases: Items[PhaseReport] = Field(default_factory=list)
+    agents: Items[AgentReport] = Field(default_factory=list)
+    logs: Items[str] = Field(default_factory=list, description="Lines to append")
     started_at: Timestamp | None = None
     finish: bool = Field(default=False, description="Complete the investigation and show its results")
     results: InvestigationResults | None = Field(None, description="The results, with finish")

@@ -22,6 +22,7 @@ class Rules:
     """Limits and switches; `recovery` off means that stale states are refused until they are reset."""
 
     max_size_kb: int
+    max_nodes: int
     require_precondition: bool
     stale_after: timedelta
     stalled_after: timedelta

@@ -277,7 +277,7 @@ class WizardService:
             updated_by=caller.user_id,
             mutation_id=origin.mutation_id,
         )
-        validate_state_size(len(successor.record.opened), self._rules.max_size_kb)
+        validate_state_size(successor.record.opened, self._rules.max_size_kb, self._rules.max_nodes)
         return successor
 
 

@@ -1,10 +1,11 @@
 """Templates: settings that a user keeps under a name and applies to new investigations (specification, table 2)."""
 
 import uuid
-from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
+
+import orjson
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
@@ -22,13 +23,14 @@ from wizard_server.domain.ports import AuditEntry, Store, Template, TemplateFilt
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
 from wizard_server.domain.state import StateRecord
-from wizard_server.domain.validation import validate
+from wizard_server.domain.validation import validate, validate_state_size
 from wizard_server.errors import (
     FieldError,
     NotFoundError,
     TemplateExistsError,
     TemplateLimitError,
     ValidationFailedError,
+    listed,
 )
 
 Request = TypeVar("Request", bound=TemplateCreate | TemplateUpdate)
@@ -45,8 +47,8 @@ class TemplateService:
     async def create(self, caller: Caller, body: Any, origin: Origin) -> Template:
         """Make a template from `body`, a `TemplateCreate`.
 
-        Raises `ValidationFailedError` with every error, `TemplateExistsError`, `TemplateLimitError`, `NotFoundError`
-        for an investigation that the caller does not see.
+        Raises `ValidationFailedError` with every error, `TemplateExistsError`, `TemplateLimitError`,
+        `StateTooLargeError`, `NotFoundError` for an investigation that the caller does not see.
         """
         request, errors = self._validated(TemplateCreate, body)
 
@@ -63,6 +65,7 @@ class TemplateService:
             now = to_wire(origin.now)
             key = str(uuid.uuid4())
             template = Template(key, caller.user_id, request.name, request.description, settings, 0, now, now)
+            self._check_size(template)
             transaction.add_template(template)
             if record is not None:
                 transaction.append(self._entry(record, caller, "TEMPLATE_SAVED", template, origin))
@@ -96,7 +99,7 @@ class TemplateService:
     async def update(self, caller: Caller, template_id: str, body: Any, now: datetime) -> Template:
         """Bring `body`, a `TemplateUpdate`, into a template; content that is there already changes nothing.
 
-        Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`.
+        Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`, `StateTooLargeError`.
         """
         request, errors = self._validated(TemplateUpdate, body)
 
@@ -116,6 +119,7 @@ class TemplateService:
             if changed == template:
                 return template
             changed = replace(changed, updated_at=to_wire(now))
+            self._check_size(changed)
             transaction.save_template(changed)
             return changed
 
@@ -158,15 +162,20 @@ class TemplateService:
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
         """Return `body` as `model`, or None and everything that is wrong with it, the settings' own rules included."""
         errors = _source_errors(body) if model is TemplateCreate else []
-        request, cleaned = None, deepcopy(body)  # nulls go from the copy: the use case may run again
+        request = None
         try:
-            request = validate(model, cleaned)
+            request = validate(model, body)
         except ValidationFailedError as error:
             errors += [FieldError(**detail) for detail in error.extra["errors"]]
-        settings = cleaned.get("settings") if isinstance(cleaned, dict) else None
+        settings = body.get("settings") if isinstance(body, dict) else None
         if settings is not None:
             errors += [error for error in self._rules.hindrances(settings) if error not in errors]
         return (None if errors else request), errors
+
+    def _check_size(self, template: Template) -> None:
+        """Raise `StateTooLargeError`: a template has the limits of the states that are made from it."""
+        text = orjson.dumps((template.name, template.description, template.settings))
+        validate_state_size(text, self._rules.max_size_kb, self._rules.max_nodes, "template")
 
     @staticmethod
     def _entry(record: StateRecord, caller: Caller, action: str, template: Template, origin: Origin) -> AuditEntry:
@@ -201,4 +210,4 @@ def _check(name: str | None, *, taken: bool, errors: list[FieldError]) -> None:
     if errors:
         raise ValidationFailedError("the template is not valid", [*errors, *([duplicate] if taken else [])])
     if taken:
-        raise TemplateExistsError(duplicate.message, errors=[asdict(duplicate)])
+        raise TemplateExistsError(duplicate.message, **listed([duplicate]))

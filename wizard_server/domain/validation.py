@@ -1,16 +1,21 @@
 """The specification's validation rules ("Validation Rules") beyond what the schemas say, and errors in one shape."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from wizard_server.domain.complaints import readable
+from wizard_server.domain.json_text import has_more_nodes
 from wizard_server.domain.models import InvestigationSettings, ToolSelection
 from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 Model = TypeVar("Model", bound=BaseModel)
 
-
+_MOST_SHOWN = 100  # characters of a name
 _TOOLS = TypeAdapter(list[ToolSelection])
 
 
@@ -40,63 +45,52 @@ def tools_of(settings: Any) -> list[ToolSelection]:
         return []
 
 
-def validate_state_size(size_bytes: int, max_size_kb: int) -> None:
-    """Refuse a state whose JSON is over `max_size_kb` kilobytes of 1,024 bytes (contract 4: 413)."""
-    if size_bytes > max_size_kb * 1024:
+def validate_state_size(text: bytes, max_size_kb: int, max_nodes: int, what: str = "state") -> None:
+    """Refuse a JSON text over `max_size_kb` kilobytes of 1,024 bytes or over `max_nodes` nodes (contract 4: 413)."""
+    limit_bytes, size_bytes = max_size_kb * 1024, len(text)
+    if size_bytes > limit_bytes:
         size_kb = -(-size_bytes // 1024)
-        raise StateTooLargeError(
-            f"the state would be {size_kb} KB, the limit is {max_size_kb} KB",
-            size_bytes=size_bytes,
-            limit_bytes=max_size_kb * 1024,
-        )
+        message = f"the {what} would be {size_kb} KB, the limit is {max_size_kb} KB"
+        raise StateTooLargeError(message, size_bytes=size_bytes, limit_bytes=limit_bytes)
+    if has_more_nodes(text, max_nodes):
+        message = f"the {what} would have more than {max_nodes} JSON nodes, the limit is [state] max_nodes"
+        raise StateTooLargeError(message, size_bytes=size_bytes, limit_nodes=max_nodes)
 
 
 def validate(model: type[Model], data: Any, *, path: str = "") -> Model:
-    """Return `data` as `model`; a null counts as absent (contract 3). `path` is where in the request `data` stands.
+    """Return `data` as `model`. `path` is where in the request `data` stands.
 
     Raises `ValidationFailedError` that names every offending field.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        if not _drop_nulls(data, error):
-            raise ValidationFailedError("the request is not valid", field_errors(error, path)) from None
-    return validate(model, data, path=path)
+        found = field_errors(error, path)
+        total = max(len(found), error.error_count(), *map(_unknown_names, error.errors(include_url=False)))
+        raise ValidationFailedError("the request is not valid", found, total) from None
 
 
-def _drop_nulls(data: Any, error: ValidationError) -> bool:
-    """Remove from `data` the nulls that `error` complains of; say whether there were any."""
-    dropped = False
-    for detail in error.errors(include_url=False, include_context=False):
-        if detail["input"] is not None or not detail["loc"] or detail["type"] == "extra_forbidden":
-            continue
-        holder = data
-        for step in detail["loc"][:-1]:
-            holder = holder[step] if _has(holder, step) else None
-        if isinstance(holder, dict) and holder.get(detail["loc"][-1], ...) is None:
-            del holder[detail["loc"][-1]]
-            dropped = True
-    return dropped
-
-
-def _has(holder: Any, step: int | str) -> bool:
-    if isinstance(holder, list):
-        return isinstance(step, int) and step < len(holder)
-    return isinstance(holder, dict) and step in holder
+def _unknown_names(detail: "ErrorDetails") -> int:
+    total: int = detail.get("ctx", {}).get("total", 0)
+    return total
 
 
 def field_errors(error: ValidationError, path: str = "") -> list[FieldError]:
     """Return pydantic's complaints as the wire has them; the constraint is pydantic's type of error."""
     above = [path] if path else []
     return [
-        FieldError(
-            ".".join([*above, *(str(step) for step in detail["loc"])]) or "body",
-            _readable(detail["msg"]),
-            detail["type"],
-        )
-        for detail in error.errors(include_url=False, include_input=False, include_context=False)
+        FieldError(".".join([*above, *map(_shown, steps)]) or "body", readable(detail), detail["type"])
+        for detail in error.errors(include_url=False, include_input=False)
+        for steps in _where(detail)
     ]
 
 
-def _readable(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _where(detail: "ErrorDetails") -> list[tuple[int | str, ...]]:
+    """Return where `detail` applies: to its own place, or to each of the unknown names there."""
+    names = detail.get("ctx", {}).get("names") if detail["type"] == "extra_forbidden" else None
+    return [detail["loc"]] if names is None else [(*detail["loc"], name) for name in names]
+
+
+def _shown(step: int | str) -> str:
+    text = str(step)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

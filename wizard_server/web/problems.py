@@ -88,6 +88,7 @@ def problem(
         "instance": request.path,
         "code": code,
         "errors": [],
+        "errors_total": 0,
         "request_id": request_id(request),
         "success": False,
         "error": detail,

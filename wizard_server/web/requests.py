@@ -1,5 +1,6 @@
 """What requests say: bodies, query parameters, and the headers that many routes share."""
 
+import asyncio
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update, parse_json
+from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update
+from wizard_server.domain.json_text import parse_json
 from wizard_server.domain.models import AuditSource
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.validation import validate
@@ -34,6 +36,10 @@ Model = TypeVar("Model", bound=BaseModel)
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
 JSON = "application/json"
 _MAX_KEY = 255
+# What a body may have beside a whole state: its own members and marks, so that the largest state can be sent back.
+BOOKKEEPING = 32
+LARGE_BODY = 32 * 1024
+TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
 _BODY = web.RequestKey("body", bytes)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _EXPECTED = "100-continue"
@@ -152,14 +158,23 @@ def _expanded(text: bytes, coding: str, limit: int) -> bytes:
 async def read_body(request: web.Request, *accepted: str) -> Any:
     """Return the body as JSON.
 
-    Raises `UnsupportedMediaTypeError`, `MalformedJsonError`, and as `whole_body`.
+    Raises `UnsupportedMediaTypeError`, and as `parse_json` and `whole_body`.
     """
     if request.content_type not in accepted:
         raise UnsupportedMediaTypeError(
             f"Content-Type {request.headers.get('Content-Type', '(none)')} is not one of {', '.join(accepted)}",
             accepted=list(accepted),
         )
-    return parse_json(await whole_body(request))
+    body = await whole_body(request)
+    if len(body) > LARGE_BODY:
+        await _turn(request)
+    return parse_json(body, request.app[CONFIG].state.max_nodes + BOOKKEEPING)
+
+
+async def _turn(request: web.Request) -> None:
+    """Wait until no other large body came in this turn of the loop, so that many at once do not add up to a silence."""
+    async with request.app[TURNS]:
+        await asyncio.sleep(0)
 
 
 async def read_model(request: web.Request, model: type[Model]) -> Model:

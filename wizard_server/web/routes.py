@@ -145,7 +145,7 @@ def _change_template(method: str) -> Route:
         _TEMPLATES,
         bodies={JSON: TemplateUpdate},
         answers=(_TEMPLATE_ANSWER,),
-        errors=(TemplateExistsError,),
+        errors=(TemplateExistsError, StateTooLargeError),
     )
 
 
@@ -270,7 +270,14 @@ ROUTES: tuple[AnyRoute, ...] = (
         headers=("X-Audit-Source",),
         bodies={JSON: TemplateCreate},
         answers=(Answer(201, "The new template.", TemplateResponse, ("Location",), creates="template_id"),),
-        errors=(TemplateExistsError, TemplateLimitError, NotFoundError, HistoryGoneError, StateExpiredError),
+        errors=(
+            TemplateExistsError,
+            TemplateLimitError,
+            NotFoundError,
+            HistoryGoneError,
+            StateExpiredError,
+            StateTooLargeError,
+        ),
     ),
     Route("GET", _TEMPLATE, templates.read, READERS, _TEMPLATES, answers=(_TEMPLATE_ANSWER,)),
     _change_template("PUT"),

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
-from wizard_server.domain.documents import parse_json
+from wizard_server.domain.json_text import parse_json
 from wizard_server.errors import ConfigError, InvalidTokenError, MalformedJsonError
 
 logger = logging.getLogger(__name__)

@@ -34,7 +34,8 @@ class Problem(Schema):
     detail: str
     instance: str = Field(description="The path of the request")
     code: str = Field(description="The kind of error, for machines; it never changes")
-    errors: list[FieldProblem]
+    errors: list[FieldProblem] = Field(description="The first 50")
+    errors_total: int = Field(ge=0, description="How many were found; a list is checked up to its first bad item")
     request_id: str
     success: Literal[False]
     error: str = Field(description="The same as detail")
@@ -79,9 +80,10 @@ class RateProblem(Problem):
 
 
 class BodySizeProblem(Problem):
-    """The body is over its limit."""
+    """The body is over its limit: of bytes, or of JSON nodes."""
 
-    limit_bytes: int
+    limit_bytes: int | None = Field(None, description="The limit, where it is one of bytes")
+    limit_nodes: int | None = Field(None, description="The limit, where it is one of JSON nodes")
 
 
 class StateSizeProblem(BodySizeProblem):

@@ -1,0 +1,53 @@
+"""Pydantic's complaints in words for those who send JSON: values as JSON has them, never a Python object."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_OBJECT, _ARRAY, _TIMESTAMP = "must be an object", "must be an array", "must be a timestamp by ISO 8601"
+# By pydantic's type of error; "{name}" is a member of its context. What is not here reads well as it is.
+_WORDS: Mapping[str, str] = {
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "mapping_type": _OBJECT,
+    "list_type": _ARRAY,
+    "tuple_type": _ARRAY,
+    "missing": "required",
+    "extra_forbidden": "unknown field",
+    "string_type": "must be a string",
+    "string_unicode": "must be a string",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_short": "must have at least {min_length} items, not {actual_length}",
+    "too_long": "must have at most {max_length} items",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be an integer",
+    "int_parsing": "must be an integer",
+    "int_parsing_size": "must be an integer of 64 bits",
+    "int_from_float": "must be an integer, without a fraction",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "none_required": "must be null",
+    "datetime_type": _TIMESTAMP,
+    "datetime_parsing": _TIMESTAMP,
+    "datetime_from_date_parsing": _TIMESTAMP,
+    "datetime_object_invalid": _TIMESTAMP,
+}
+_MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # how Python shows a member of an enumeration
+
+
+def readable(detail: "ErrorDetails") -> str:
+    """Return the message of `detail`; what it quotes is quoted as in JSON."""
+    context = detail.get("ctx", {})
+    words = _WORDS.get(detail["type"])
+    if detail["type"] in ("enum", "literal_error"):
+        return "must be " + _MEMBER.sub(r"\1", str(context["expected"])).replace("'", '"')
+    if words is None or (detail["type"] == "too_long" and "actual_length" not in context):
+        return detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return words.format_map(context).replace(r"\z", "$")
