@@ -50,6 +50,7 @@ def bare(error: Error) -> Error:
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
+
 MAX_LISTED = 50
 
 

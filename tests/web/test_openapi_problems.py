@@ -190,6 +190,9 @@ async def state_too_large(start: Start, mode: str, case: Case) -> None:
     await world.ask(route("PUT", STATE), json={"settings": long})
     overrides = {"investigation_id": "inv-3", "overrides": {"description": LONG}}
     await world.ask(route("POST", f"{TEMPLATE}/apply"), json=overrides)
+    await world.ask(route("POST", TEMPLATES), json={"name": "large", "settings": long})
+    await world.ask(route("PATCH", TEMPLATE), json={"settings": long})
+    await world.ask(route("PUT", TEMPLATE), json={"settings": long})
     await world.expect(200, "PATCH", STATE)
     await world.ask(route("POST", f"{STATE}/progress"), json={"logs": [LONG]})
 

@@ -34,6 +34,7 @@ MEMBERS = {
     "instance",
     "code",
     "errors",
+    "errors_total",
     "request_id",
     "success",
     "error",

@@ -74,7 +74,7 @@ REFUSED = {
         413,
     ),
     "a template of tiny nodes": ("POST", TEMPLATES, orjson.dumps({"name": "t", "settings": chips(300_000)}), 413),
-    "a body that ends early": ("PATCH", url(), b'{"settings":' + b'[{"a":' * 150_000, 413),
+    "a body that only opens": ("PATCH", url(), b'{"settings":' + b'[{"a":' * 150_000, 400),
 }
 
 
@@ -130,9 +130,8 @@ CHANGES = {
     "a JSON patch renames it": (orjson.dumps(RENAME), JSON_PATCH, 200),
     "a JSON patch copies it 30 times": (orjson.dumps(COPIES), JSON_PATCH, 422),
     "a merge patch empties it": (settings_patch({"tools": [{"tool_name": "t"}]}), MERGE, 200),
-    "it is replaced": (settings_patch(chips(18_999)), {}, 200),
     "1,000 operations on it": (
-        orjson.dumps([{"op": "remove", "path": "/settings/tools/0/parameters/chips/0"}] * 1000),
+        orjson.dumps([{"op": "add", "path": "/settings/tools/0/parameters/chips/0", "value": 1}] * 999 + RENAME),
         JSON_PATCH,
         200,
     ),
@@ -143,7 +142,7 @@ CHANGES = {
 async def test_a_change_of_a_state_of_many_tiny_nodes_holds_nobody_up(client: Client, named: str) -> None:
     body, headers, expected = CHANGES[named]
     await create(client)
-    status, _ = await ask(client, "PATCH", url(), settings_patch(chips(19_000)))
+    status, _ = await ask(client, "PATCH", url(), settings_patch(chips(18_000)))
     assert status == 200
     async with Silence() as silence:
         status, text = await ask(client, "PATCH", url(), body, headers)

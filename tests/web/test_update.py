@@ -160,7 +160,6 @@ UNKNOWN: list[tuple[dict[str, str], Any, str]] = [
     (MERGE, {"settings": {"nmae": "x"}}, "settings.nmae"),
     (JSON_PATCH, [{"op": "add", "path": "/statsu", "value": 1}], "statsu"),
     (JSON_PATCH, [{"op": "add", "path": "/settings/nmae", "value": 1}], "settings.nmae"),
-    (JSON_PATCH, [{"op": "add", "path": "/status", "value": 1, "vlaue": 2}], "0.vlaue"),
 ]
 
 

@@ -68,7 +68,8 @@ class Patching:
             removed, self.document = self.document, None
             return removed
         holder = self._resolve(steps[:-1])
-        return holder.pop(_key(holder, steps[-1]))
+        key = _key(holder, steps[-1])
+        return holder.pop(key)
 
     def _replace(self, steps: list[str], value: Any) -> None:
         if not steps:

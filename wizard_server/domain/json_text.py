@@ -16,6 +16,7 @@ from wizard_server.errors import BodyTooLargeError, MalformedJsonError, Validati
 MAX_DEPTH = 64
 # A pointer to a member is as long as the names above it, and patches repeat it. No honest name is as long.
 MAX_NAME = 1024
+_BEGINNING = 16 * 1024
 _CONTAINERS = (dict, list)
 _BLANKS = b" \t\n\r"
 # Every digit as 0, all else as a blank: 19 digits in a row are found in a tenth of the time that a pattern takes.
@@ -68,6 +69,15 @@ def has_more_nodes(text: bytes, limit: int) -> bool:
         return False
     outside = _outside_texts(text, 4 * limit)  # each node has a name and a text at most, each of them two quotes
     return outside is None or _nodes_at_most(outside) - _empty(outside) > limit
+
+
+def _refuse_endless(text: bytes) -> None:
+    """Raise `MalformedJsonError` when the text only opens: the parser stops at a depth that its beginning shows."""
+    try:
+        orjson.loads(text[:_BEGINNING])
+    except orjson.JSONDecodeError as error:
+        if "ecursion" in str(error):
+            raise MalformedJsonError(f"the JSON is nested more than {MAX_DEPTH} deep") from None
 
 
 def count_nodes(text: bytes) -> int:
