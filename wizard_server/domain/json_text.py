@@ -41,6 +41,7 @@ def parse_json(text: bytes, max_nodes: int | None = None) -> Any:
     `MAX_NAME` characters or a text with U+0000, which PostgreSQL cannot hold.
     """
     if max_nodes is not None and has_more_nodes(text, max_nodes):
+        _refuse_endless(text)
         raise BodyTooLargeError(
             f"the body has more than {max_nodes} JSON nodes ([state] max_nodes)", limit_nodes=max_nodes
         )
@@ -76,7 +77,7 @@ def _refuse_endless(text: bytes) -> None:
     try:
         orjson.loads(text[:_BEGINNING])
     except orjson.JSONDecodeError as error:
-        if "ecursion" in str(error):
+        if "depth limit" in str(error):
             raise MalformedJsonError(f"the JSON is nested more than {MAX_DEPTH} deep") from None
 
 
