@@ -100,7 +100,7 @@ async def test_the_same_database_gives_the_same_bytes(full: str, tmp_path: Path)
 
 async def test_lines_come_kind_by_kind_and_sorted_between_header_and_end(full: str, tmp_path: Path) -> None:
     header, *rows, end = lines(await exported(full, tmp_path / "a.jsonl"))
-    assert header == {"kind": "wizard-server-export", "format": 1, "schema": 2}
+    assert header == {"kind": "wizard-server-export", "format": 1, "schema": 3}
     assert end == {"kind": "end", "lines": len(rows) + 2}
     order = ["investigation", "entry", "state", "template"]
     keys = {"investigation": "id", "entry": "investigation_id", "state": "investigation_id", "template": "template_id"}

@@ -204,7 +204,7 @@ async def test_check_prints_every_difference_with_what_mends_it_and_exits_with_1
 def test_the_definition_of_a_name_that_no_script_has_is_refused() -> None:
     with pytest.raises(
         SchemaError,
-        match="no script defines nonsense; there are: audit_switch, change_sequence, idx_audit_log_action, ",
+        match="no script defines nonsense; there are: audit_switch, change_sequence, idempotency_keys, idx_",
     ):
         commands.definition("nonsense")
 

@@ -136,6 +136,19 @@ async def test_an_upgrade_keeps_the_data_and_gives_every_state_version_1(tmp_pat
     assert versions == [1] * 6
 
 
+async def test_an_upgrade_keeps_a_template_that_is_no_json(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    old_database(path)
+    with closing(connect(path)) as connection:
+        connection.execute("UPDATE investigation_templates SET template_json = '{not json'")
+    await applied(path)
+    with closing(connect(path)) as connection:
+        stored = connection.execute("SELECT template_json FROM investigation_templates").fetchone()[0]
+        heard = state(connection)["heard_at"]
+        answers = connection.execute("SELECT count(*) FROM idempotency_keys").fetchone()[0]
+    assert (stored, heard, answers) == ("{not json", None, 0)
+
+
 async def test_an_upgrade_writes_timestamps_in_milliseconds_and_leaves_what_is_no_date(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     old_database(path)

@@ -239,3 +239,29 @@ def test_deleting_the_investigation_deletes_its_state_and_its_trail(edited: sqli
 def test_a_version_is_committed_once(edited: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed"):
         add_entry(edited, 1)
+
+
+def test_hearing_agents_is_no_change(edited: sqlite3.Connection) -> None:
+    edit(edited, "heard_at = '2026-01-02T00:00:00.000Z'")
+    assert versions(edited) == [(1, "STATE_CREATED")]
+
+
+TEMPLATE = (
+    "INSERT INTO investigation_templates (template_id, user_id, name, template_json) VALUES ('t-1', 'ann', 'M', ?)"
+)
+
+
+def test_a_template_that_is_no_json_is_refused_and_changes_nothing(database: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="template_json: malformed JSON"):
+        database.execute(TEMPLATE, ("{not json",))
+    database.execute(TEMPLATE, ('{"name": "Mules"}',))
+    with pytest.raises(sqlite3.IntegrityError, match="template_json: malformed JSON"):
+        database.execute("UPDATE investigation_templates SET template_json = ''")
+    stored = database.execute("SELECT template_json FROM investigation_templates").fetchall()
+    assert [row[0] for row in stored] == ['{"name": "Mules"}']
+
+
+def test_a_template_that_is_moved_as_it_is_may_be_anything(database: sqlite3.Connection) -> None:
+    database.execute("UPDATE audit_switch SET enabled = 2")
+    database.execute(TEMPLATE, ("{not json",))
+    assert database.execute("SELECT count(*) FROM investigation_templates").fetchone()[0] == 1
