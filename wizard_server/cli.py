@@ -1,4 +1,4 @@
-"""``wizard-server``: argv -> configuration -> command (contract 10)."""
+"""The command line: arguments, then the configuration, then the command (contract 10)."""
 
 import argparse
 import asyncio
@@ -16,16 +16,35 @@ from wizard_server.commands import purge as purge_command
 from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
+from wizard_server.commands.console import READER_GONE, say_no_more
 from wizard_server.config import ServerConfig, load_wizard_config
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import ConfigError, WizardError
 
 EXIT_CONFIG = 78
 DEFAULT_CONFIG = "config.toml"
+_DESCRIPTION = (
+    "Keeps the state of a multi-step investigation wizard and tells everybody who watches it the moment it changes."
+    " Begin with: wizard-server demo"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 for a refusal, 2 for wrong arguments, 78 for a configuration."""
+    """Run one command and return its exit status: 0, 1 for a refusal, 2 for wrong arguments, 78 for a configuration.
+
+    141, without a word, when whoever reads what it prints goes away: what a shell says of `SIGPIPE`.
+    """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # not at exit, where Python complains of it
+    except* BrokenPipeError:
+        say_no_more()
+    return READER_GONE
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
@@ -41,23 +60,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wizard-server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="wizard-server", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = _command(commands, "serve", _serve, "run the server")
+    serve = _command(commands, "serve", _serve, "run the server until it is stopped (Ctrl-C, SIGTERM)")
     serve.add_argument("--host", help="listen here instead of [server] host")
     serve.add_argument("--port", type=int, help="listen here instead of [server] port; 0 takes a free one")
 
     demo = _command(commands, "demo", _demo, "watch a realistic investigation run, in a database of its own")
     demo.add_argument("--once", action="store_true", help="end when the investigation is done")
 
-    schema = _command(commands, "schema", _schema, "what operators do with the schema")
-    schema.add_argument("action", choices=["status", "apply", "check", "show"])
+    schema = _command(commands, "schema", _schema, "show, create, update or compare the tables of the database")
+    schema.add_argument(
+        "action",
+        choices=["status", "apply", "check", "show"],
+        help="status: which scripts are in; apply: run the missing ones; check: compare the database with what the"
+        " server expects; show: print the schema",
+    )
     schema.add_argument("name", nargs="?", help="show: one table, index or trigger")
     schema.add_argument("--json", action="store_true", help="status, check, show: print one JSON object")
 
-    token = _command(commands, "token", _token, "print a development token")
+    token = _command(commands, "token", _token, "print a token for development (mode jwt with a secret)")
     token.add_argument("--user", required=True, help="the user that the token speaks for")
     token.add_argument("--scope", default="wizard:read wizard:write", help="scopes, separated by spaces")
     token.add_argument("--ttl", type=int, default=3600, help="seconds until the token expires")
@@ -66,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _command(commands, "openapi", _openapi, "print the description of the API, OpenAPI 3.1")
 
-    config = _command(commands, "config", _config, "what the configuration says")
-    config.add_argument("action", choices=["check"])
+    config = _command(commands, "config", _config, "check the configuration and print what is in force, secrets masked")
+    config.add_argument("action", choices=["check"], help="the one thing to do with it")
     config.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -79,10 +103,10 @@ def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     backup = _command(commands, "backup", _backup, "copy the database, while the server may run, and verify the copy")
     backup.add_argument("file", metavar="FILE", help="the copy; an existing file is refused")
 
-    export = _command(commands, "export", _export, "write the database as JSON lines")
+    export = _command(commands, "export", _export, "write everything in the database as JSON lines")
     export.add_argument("file", metavar="FILE", help="the new file, or - for standard output")
 
-    import_ = _command(commands, "import", _import, "add what export wrote to the database")
+    import_ = _command(commands, "import", _import, "add what export has written to the database")
     import_.add_argument("file", metavar="FILE", help="the export, or - for standard input")
     import_.add_argument("--keep-going", action="store_true", help="add the good lines when there are bad ones")
 

@@ -138,7 +138,7 @@ def test_a_reader_that_goes_away_ends_an_export_quietly(command: RunCommand, row
     os.close(reading)
     ended = command("export", "-", stdout=writing)
     os.close(writing)
-    assert (ended.returncode, ended.stderr) == (1, b"")
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")

@@ -16,7 +16,18 @@ from typing import Any, ParamSpec
 
 P = ParamSpec("P")
 INTERRUPTED = 130
+READER_GONE = 141  # 128 and the number of SIGPIPE: what a shell says of a program that it ended
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def say_no_more() -> None:
+    """Send what would still be printed nowhere: whoever read it has gone."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a stream that is no file, or is closed
+            stream.flush()
+            continue
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tell(text: str) -> None:

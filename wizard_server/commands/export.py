@@ -1,12 +1,11 @@
 """``wizard-server export FILE``: the database as JSON lines (contract 10)."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from wizard_server.commands.console import interruptible, progress, tell
+from wizard_server.commands.console import READER_GONE, interruptible, progress, say_no_more, tell
 from wizard_server.commands.databases import CONTENT, opened, reported, require_schema
 from wizard_server.storage.archive_export import export_lines, snapshot
 from wizard_server.storage.outfile import OutputFileError, new_file
@@ -20,8 +19,8 @@ STANDARD_OUTPUT = "-"
 async def export(path: str, config: str, target: str) -> int:
     """Write the database at `path`, as it is at one moment, to the new file `target`, or to standard output (``-``).
 
-    The same database gives the same bytes. Returns 1 when it cannot be written, leaving no file, and quietly when
-    whoever reads standard output goes away.
+    The same database gives the same bytes. Returns 1 when it cannot be written, leaving no file, and `READER_GONE`
+    quietly when whoever reads standard output goes away.
     """
     async with opened(path, config) as connection:
         await require_schema(connection, path, config, kinds=CONTENT)
@@ -29,8 +28,8 @@ async def export(path: str, config: str, target: str) -> int:
             with _writable(target) as file:
                 rows = await _write(connection, file, show=target != STANDARD_OUTPUT or not sys.stdout.isatty())
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit says nothing
-            return 1
+            say_no_more()
+            return READER_GONE
     if target != STANDARD_OUTPUT:
         tell(f"exported {path} to {target}: {rows:,} rows")
     return 0

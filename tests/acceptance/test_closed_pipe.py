@@ -1,0 +1,94 @@
+"""A command whose reader goes away (``| head``) ends quietly; help texts speak to users (contract 10)."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, run, write_config
+
+READER_GONE = 141
+COMMANDS = ("serve", "demo", "schema", "token", "purge", "backup", "export", "import", "openapi", "config")
+PRINTING = [
+    ("config", "check"),
+    ("config", "check", "--json"),
+    ("openapi",),
+    ("schema", "show", "investigation_states"),
+    ("schema", "show", "investigation_states", "--json"),
+    ("schema", "status"),
+    ("schema", "check"),
+    ("export", "-"),
+    ("purge", "--dry-run"),
+    ("token", "--user", "analyst"),
+    ("--help",),
+    ("--version",),
+    ("serve", "--help"),
+]
+# What only who works on the server knows: its sections of the contract, its files, its code.
+_INTERNAL = re.compile(
+    r"contract|argv|``|\bissue\b|\.py\b|\b_\w+|__\w+|aiohttp|asyncio|pydantic|repository", re.IGNORECASE
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = write_config(tmp_path, auth={"mode": "jwt", "jwt_secret": "k" * 40})
+    assert run(tmp_path, "schema", "apply", "--config", path).returncode == 0
+    return path
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_command_whose_reader_has_gone_ends_without_a_word(config: Path, arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [*WIZARD_SERVER, *arguments],
+            cwd=config.parent,  # where its config.toml is
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    by_argparse = {"--help", "--version"} & set(arguments)  # it says nothing of a reader that has gone
+    assert (ended.returncode in ({0, READER_GONE} if by_argparse else {READER_GONE}), ended.stderr) == (True, "")
+
+
+def test_a_refusal_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [*WIZARD_SERVER, "serve", "--config", "absent.toml"],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=writer,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stdout) == (READER_GONE, b"")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_a_help_text_speaks_to_users(tmp_path: Path, command: str) -> None:
+    shown = run(tmp_path, *filter(None, [command]), "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert _INTERNAL.findall(shown.stdout) == []
+    described = shown.stdout.split("\n\n")[1]
+    assert len(described.split()) >= 3, "it says what it is for"
+
+
+def test_every_command_is_among_them(tmp_path: Path) -> None:
+    found = re.findall(r"^    ([a-z]+) ", run(tmp_path, "--help").stdout, re.MULTILINE)
+    assert sorted(found) == sorted(COMMANDS)
