@@ -1,6 +1,7 @@
 """Changes: what an audit entry keeps is enough to go forwards, backwards, and over the wire."""
 
 import copy
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_lines_appended_to_a_log_are_patched_as_additions_only() -> None:
     ]
 
 
-@pytest.mark.parametrize(("dropped", "appended"), [(1, 0), (1, 1), (3, 2), (2, 9), (999, 5)])
+@pytest.mark.parametrize(("dropped", "appended"), [(1, 0), (1, 1), (3, 2), (2, 9), (9, 5)])
 def test_a_log_that_slides_is_patched_by_what_left_and_what_came(dropped: int, appended: int) -> None:
     lines = [f"line {number}" for number in range(1000)]
     new = [*lines[dropped:], *(f"new {number}" for number in range(appended))]
@@ -192,3 +193,54 @@ def test_the_fields_that_changed_are_the_top_level_ones_of_the_state(
     previous: Json, current: Json, fields: list[str]
 ) -> None:
     assert fields_changed(Parts(previous, current)) == fields
+
+
+# --- bounds: the patch, and the time to make and to apply it
+
+
+def tiny(nodes: int, empty: Json) -> dict[str, Json]:
+    return {"settings": {"parameters": [copy.copy(empty) for _ in range(nodes)]}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (tiny(160_000, {}), tiny(160_000, [])),
+        ({"settings": {f"old {n}": n for n in range(20_000)}}, {"settings": {f"new {n}": n for n in range(20_000)}}),
+        ({"settings": {str(n): n for n in range(20_000)}}, {"settings": {str(n): n + 1 for n in range(20_000)}}),
+        ({"settings": [[n] for n in range(20_000)]}, {"settings": [[n] for n in range(20_000, 0, -1)]}),
+        ({"settings": list(range(9))}, {"settings": list(range(20_000))}),
+    ],
+)
+def test_a_patch_is_never_larger_than_the_part_it_leads_to(old: Json, new: Json) -> None:
+    parts = diff(old, new)
+    assert parts is not None
+    patch = to_patch(parts)
+    assert len(orjson.dumps(patch)) < len(orjson.dumps(new)) + 200
+    assert jsonpatch.apply_patch(old, patch) == new
+    assert orjson.dumps(apply(old, parts)) == orjson.dumps(new)
+    assert orjson.dumps(apply(new, parts.inverted())) == orjson.dumps(old)
+
+
+def test_a_large_slide_is_applied_and_undone_in_one_pass() -> None:
+    old = {"logs": [str(number) for number in range(120_000)]}
+    new = {"logs": [*old["logs"][60_000:], *(f"new {number}" for number in range(60_000))]}
+    parts = Parts(
+        {"logs": {str(index): old["logs"][index] for index in range(60_000)}},
+        {"logs": {str(index): new["logs"][index] for index in range(60_000, 120_000)}},
+    )
+    began = time.process_time()
+    assert apply(old, parts) == new
+    assert apply(new, parts.inverted()) == old
+    assert time.process_time() - began < 1.0  # one by one it was 3 seconds each way
+
+
+@pytest.mark.parametrize("change", [{"__proto__": 2}, {"__proto__": 1, "a": 2}, {}])
+def test_no_patch_names_a_key_that_followers_refuse(change: Json) -> None:
+    old = {"settings": {"parameters": {"x": {"__proto__": 1}}}}
+    new = {"settings": {"parameters": {"x": change}}}
+    parts = diff(old, new)
+    patch = to_patch(parts) if parts else []
+    assert all("__proto__" not in operation["path"] for operation in patch)
+    assert jsonpatch.apply_patch(old, patch) == new
+    assert parts is None or apply(new, parts.inverted()) == old

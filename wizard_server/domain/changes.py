@@ -5,6 +5,8 @@ A change is a pair of *parts*, `previous` and `current` (the columns ``previous_
 - two objects: each side holds only the keys that differ; a key on one side only was removed or added;
 - two arrays: the same, as an object keyed by index: removed elements under their old index, inserted ones under their
   new index, an element that changed inside under its index on both sides;
+- a part whose patch would be larger than the part itself: ``[old]`` and ``[new]``, the two values whole, each in an
+  array of its own; so is an object with a key that no patch may name (`_UNNAMEABLE`);
 - anything else that differs: the two values.
 
 Both directions follow from one pair: swapping the sides inverts the change. Values are compared as JSON that keeps its
@@ -16,10 +18,16 @@ from collections.abc import Container, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+import orjson
+
 from wizard_server.domain.state import FIELDS
 
 Json = Any
 _SLIDE_CANDIDATES = 32
+_OPERATION_BYTES = 40
+_MANY_OPERATIONS = 16
+# Followers in JavaScript refuse a pointer through it, and must.
+_UNNAMEABLE = frozenset({"__proto__"})
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
@@ -35,14 +43,34 @@ class Parts(NamedTuple):
 
 
 def diff(old: Json, new: Json) -> Parts | None:
-    """Return the parts that differ, or None when the documents are equal."""
+    """Return the parts that differ, or None when the documents are equal; of two objects always by their keys."""
+    if isinstance(old, dict) and isinstance(new, dict) and old is not new:
+        found = _diff_objects(old, new, is_root=True)
+    else:
+        found = _diff(old, new)
+    return None if found is None else found.parts
+
+
+class _Found(NamedTuple):
+    """A change, the operations that its patch will have, and about how many bytes they take below their own pointer."""
+
+    parts: Parts
+    operations: int = 1
+    bytes: int = 0
+
+
+def _diff(old: Json, new: Json) -> _Found | None:
     if old is new:
         return None
     if isinstance(old, dict) and isinstance(new, dict):
         return _diff_objects(old, new)
     if isinstance(old, list) and isinstance(new, list):
         return _diff_arrays(old, new)
-    return None if _same(old, new) else Parts(old, new)
+    return None if _same(old, new) else _Found(Parts(old, new), 1, _OPERATION_BYTES + _size(new))
+
+
+def _size(value: Json) -> int:
+    return len(orjson.dumps(value))
 
 
 def _same(old: Json, new: Json) -> bool:
@@ -50,33 +78,81 @@ def _same(old: Json, new: Json) -> bool:
     return type(old) is type(new) and old == new and (type(old) is not float or repr(old) == repr(new))
 
 
-def _diff_objects(old: dict[str, Json], new: dict[str, Json]) -> Parts | None:
+def _diff_objects(old: dict[str, Json], new: dict[str, Json], *, is_root: bool = False) -> _Found | None:
     previous: dict[str, Json] = {}
     current: dict[str, Json] = {}
+    cost = _Cost()
     for key, value in old.items():
         if key not in new:
             previous[key] = value
-        elif (parts := diff(value, new[key])) is not None:
-            previous[key], current[key] = parts
-    current.update((key, value) for key, value in new.items() if key not in old)
-    return Parts(previous, current) if previous or current else None
+            cost.remove(key)
+        elif (found := _diff(value, new[key])) is not None:
+            previous[key], current[key] = found.parts
+            cost.inside(key, found)
+    for key, value in new.items():
+        if key not in old:
+            current[key] = value
+            cost.add(key, value)
+    if not previous and not current:
+        return None
+    if is_root:
+        return _Found(Parts(previous, current))
+    unnameable = not _UNNAMEABLE.isdisjoint(previous) or not _UNNAMEABLE.isdisjoint(current)
+    return cost.cheapest(Parts(previous, current), old, new, whole=unnameable)
 
 
-def _diff_arrays(old: list[Json], new: list[Json]) -> Parts | None:
+def _diff_arrays(old: list[Json], new: list[Json]) -> _Found | None:
+    cost = _Cost()
     dropped = _slide(old, new)
-    if dropped:
-        kept = len(old) - dropped
-        previous = {str(index): old[index] for index in range(dropped)}
-        return Parts(previous, {str(index): new[index] for index in range(kept, len(new))})
-    common = min(len(old), len(new))
-    previous = {str(index): old[index] for index in range(common, len(old))}
-    current = {str(index): new[index] for index in range(common, len(new))}
-    for index, (one, other) in enumerate(zip(old, new, strict=False)):
+    common = min(len(old), len(new)) if not dropped else 0
+    gone = range(common, len(old)) if not dropped else range(dropped)
+    came = range(common if not dropped else len(old) - dropped, len(new))
+    previous = {str(index): old[index] for index in gone}
+    current = {str(index): new[index] for index in came}
+    for index, (one, other) in enumerate(zip(old[:common], new, strict=False)):
         if type(one) is type(other) is str and one == other:
             continue  # most of a log
-        if (parts := diff(one, other)) is not None:
-            previous[str(index)], current[str(index)] = parts
-    return Parts(previous, current) if previous or current else None
+        if (found := _diff(one, other)) is not None:
+            previous[str(index)], current[str(index)] = found.parts
+            cost.inside(str(index), found)
+    if not previous and not current:
+        return None
+    for index in gone:
+        cost.remove(str(index))
+    for index in came:
+        cost.add(str(index), new[index])
+    return cost.cheapest(Parts(previous, current), old, new)
+
+
+class _Cost:
+    """Counts what the patch of a container would have: operations, their bytes, and the members that they concern."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+        self.bytes = 0
+        self.members = 0
+
+    def remove(self, key: str) -> None:
+        self.operations += 1
+        self.members += 1
+        self.bytes += _OPERATION_BYTES + len(key)
+
+    def add(self, key: str, value: Json) -> None:
+        self.remove(key)
+        self.bytes += _size(value)
+
+    def inside(self, key: str, found: _Found) -> None:
+        self.members += 1
+        self.operations += found.operations
+        self.bytes += found.bytes + found.operations * (len(key) + 1)
+
+    def cheapest(self, parts: Parts, old: Json, new: Json, *, whole: bool = False) -> _Found:
+        """Return `parts`, or both values whole where that is shorter; who changes little is not even weighed."""
+        if whole or (self.operations >= _MANY_OPERATIONS and self.members > 1):
+            size = _size(new) + _OPERATION_BYTES
+            if whole or size < self.bytes:
+                return _Found(Parts([old], [new]), 1, size)
+        return _Found(parts, self.operations, self.bytes)
 
 
 def _slide(old: list[Json], new: list[Json]) -> int:
@@ -103,7 +179,12 @@ def apply(base: Json, parts: Parts) -> Json:
             return _apply_to_object(base, previous, current)
         if isinstance(base, list):
             return _apply_to_array(base, previous, current)
-    return current
+    return current[0] if _are_whole(previous, current) else current
+
+
+def _are_whole(previous: Json, current: Json) -> bool:
+    """Say whether two sides are values whole: no other change has arrays of one element on both sides."""
+    return isinstance(previous, list) and isinstance(current, list) and len(previous) == len(current) == 1
 
 
 def _apply_to_object(base: dict[str, Json], previous: dict[str, Json], current: dict[str, Json]) -> dict[str, Json]:
@@ -114,20 +195,34 @@ def _apply_to_object(base: dict[str, Json], previous: dict[str, Json], current: 
 
 
 def _apply_to_array(base: list[Json], previous: dict[str, Json], current: dict[str, Json]) -> list[Json]:
-    result = list(base)
+    """Return the array in one pass, by slices between the elements that go and come."""
+    changed = list(base)
     inside = _changed_inside(previous, current)
     for key in inside:
-        result[int(key)] = apply(base[int(key)], Parts(previous[key], current[key]))
-    for key in _by_index(previous, inside, descending=True):
-        del result[int(key)]
-    for key in _by_index(current, inside):
-        result.insert(int(key), current[key])
-    return result
+        changed[int(key)] = apply(base[int(key)], Parts(previous[key], current[key]))
+    kept: list[Json] = []
+    start = 0
+    for index in sorted(int(key) for key in previous if key not in inside):
+        kept += changed[start:index]
+        start = index + 1
+    kept += changed[start:]
+    result: list[Json] = []
+    start = 0
+    for index in sorted(int(key) for key in current if key not in inside):
+        until = start + index - len(result)
+        result += kept[start:until]
+        start = max(min(until, len(kept)), start)
+        result.append(current[str(index)])
+    return result + kept[start:]
 
 
 def _changed_inside(previous: dict[str, Json], current: dict[str, Json]) -> dict[str, None]:
     """Return the keys (an ordered set) under which both sides hold parts of the same container."""
-    return {key: None for key in previous if key in current and _both_containers(previous[key], current[key])}
+    return {
+        key: None
+        for key in previous
+        if key in current and (_both_containers(previous[key], current[key]) or _are_whole(previous[key], current[key]))
+    }
 
 
 def _by_index(part: dict[str, Json], without: Container[str], *, descending: bool = False) -> list[str]:
@@ -145,6 +240,9 @@ def to_patch(parts: Parts) -> list[dict[str, Json]]:
 
 def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
     previous, current = parts
+    if _are_whole(previous, current):
+        yield {"op": "replace", "path": pointer, "value": current[0]}
+        return
     if not _both_containers(previous, current):
         yield {"op": "replace", "path": pointer, "value": current}
         return

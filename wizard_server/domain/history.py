@@ -1,15 +1,34 @@
 """What a state was and what happened to it: older versions, and the changes between two (contract 2 and 5)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
+
+import orjson
 
 from wizard_server.domain.changes import apply, fields_changed, to_patch
 from wizard_server.domain.ports import AuditEntry, Store
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import HistoryGoneError, NotFoundError
 
+MAX_ANSWER_BYTES = 4 << 20
 _PAGE = 200
+_LONGEST_SECONDS = 0.005
+
+
+class Breath:
+    """Lets others run whenever a long calculation has held the loop for 5 ms."""
+
+    def __init__(self) -> None:
+        self._since = perf_counter()
+
+    async def take(self) -> None:
+        """Give way, if it is time."""
+        if perf_counter() - self._since > _LONGEST_SECONDS:
+            await asyncio.sleep(0)
+            self._since = perf_counter()
 
 
 async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
@@ -20,6 +39,7 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
     document: Document | None = record.document()
+    breath = Breath()
     position, below = record.version, record.version + 1
     while position > version:
         entries = await store.trail(record.investigation_id, down_to=version, below=below, limit=_PAGE)
@@ -27,6 +47,7 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
             below = entry.version or 0
             if below == position and position > version:
                 document, position = _undo(document, entry)
+                await breath.take()
         if not entries:
             break
     if position != version:
@@ -67,8 +88,12 @@ async def changes_after(store: Store, record: StateRecord, since: int, limit: in
     entries = [entry for entry in found if (entry.version or 0) <= record.version]
     chain = linked(since, entries)
     position = (chain[-1].version or 0) if chain else since
-    if len(chain) < len(entries) or (position < record.version and len(found) < limit):
+    if len(chain) < len(entries):
         raise gone
+    if position < record.version and len(found) < limit:  # the store has read as much as an answer may hold, or all
+        following = await store.entries_after(record.investigation_id, position, 1)
+        if not linked(position, following):
+            raise gone
     return Changes(since, position, chain, has_more=position < record.version)
 
 
@@ -89,6 +114,28 @@ def linked(since: int, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
 def _predecessor(entry: AuditEntry) -> int:
     before: Document | None = entry.parts.previous
     return before["version"] if before is not None else (entry.version or 1) - 1
+
+
+async def encode_changes(entries: Sequence[AuditEntry]) -> tuple[list[bytes], bool]:
+    """Return `entries` as `encoded_change` has them, as many as an answer may hold, and whether those are all."""
+    encoded: list[bytes] = []
+    breath = Breath()
+    size = 0
+    for entry in entries:
+        encoded.append(encoded_change(entry))
+        size += len(encoded[-1])
+        if size > MAX_ANSWER_BYTES:
+            break
+        await breath.take()
+    return encoded, len(encoded) == len(entries)
+
+
+def encoded_change(entry: AuditEntry) -> bytes:
+    """Return `change` as JSON, made once for all who follow the entry's investigation, whatever they follow it over."""
+    known = entry.renderings.get("change")
+    if known is None:
+        known = entry.renderings["change"] = orjson.dumps(change(entry))
+    return known
 
 
 def change(entry: AuditEntry) -> dict[str, Any]:

@@ -16,7 +16,9 @@ Clock = Callable[[], datetime]
 class AuditEntry:
     """One row of the trail; `version` is None for an entry that is no version of the state.
 
-    The parts are None on the side where no state exists (before creation, after deletion).
+    The parts are None on the side where no state exists (before creation, after deletion). `renderings` holds what
+    clients get of it, each form made once for all who follow; `is_partial` says that the parts were left out, for an
+    answer has bounds.
     """
 
     entry_id: str
@@ -28,6 +30,8 @@ class AuditEntry:
     timestamp: str
     version: int | None
     mutation_id: str | None
+    renderings: dict[str, bytes] = field(default_factory=dict, compare=False)
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

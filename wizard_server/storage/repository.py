@@ -1,7 +1,8 @@
 """The hand-written repository: what is asked of the database, as calls of named statements."""
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +17,7 @@ from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
     entry_to_row,
+    partial_entry_from_row,
     state_from_row,
     state_to_row,
     template_from_row,
@@ -24,6 +26,10 @@ from wizard_server.storage.rows import (
 from wizard_server.storage.sqlite import Connection, Session
 
 NEWEST_FIRST = "-updated_at"
+# Parts of entries that are read for one answer, as they are stored.
+MAX_ENTRIES_BYTES = 2 << 20
+_LARGE_ENTRY_BYTES = 32 << 10
+_ENTRIES = 16
 
 
 class Repository:
@@ -59,8 +65,32 @@ class Repository:
 
     async def history(self, connection: Connection, wanted: HistoryFilter) -> tuple[list[AuditEntry], int]:
         """Return one page of a trail and the total."""
-        rows, total = await self._page(connection, "audit.list", "audit.count", asdict(wanted))
-        return [entry_from_row(row) for row in rows], total
+        parameters = {**asdict(wanted), "offset": (wanted.page - 1) * wanted.page_size}
+        query, count = self._queries["audit.list"], self._queries["audit.count"]
+        entries = [entry async for entry in self._entries(connection, query, bound(query, parameters), goes_on=True)]
+        total = await connection.fetch_all(count, bound(count, parameters))
+        return entries, total[0]["total"]
+
+    async def _entries(
+        self, connection: Connection, query: Query, parameters: Mapping[str, Any], *, goes_on: bool = False
+    ) -> AsyncIterator[AuditEntry]:
+        """Yield the entries that `query` finds, up to `MAX_ENTRIES_BYTES` of parts and one at the least.
+
+        With `goes_on` those beyond the limit come without their parts. Others run between two large ones.
+        """
+        read = 0
+        async for rows in connection.stream(query, parameters, chunk=_ENTRIES):
+            for row in rows:
+                size = len(row["previous_state"] or "") + len(row["new_state"] or "")
+                if read and read + size > MAX_ENTRIES_BYTES:
+                    if not goes_on:
+                        return
+                    yield partial_entry_from_row(row)
+                    continue
+                if size > _LARGE_ENTRY_BYTES:
+                    await asyncio.sleep(0)
+                read += size
+                yield entry_from_row(row)
 
     async def _page(
         self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
@@ -73,16 +103,16 @@ class Repository:
     async def trail(
         self, connection: Connection, investigation_id: str, *, down_to: int, below: int, limit: int
     ) -> list[AuditEntry]:
-        """Return entries that are versions between the bounds (both excluded), newest first."""
+        """Return entries that are versions between the bounds (both excluded), newest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
-        return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.trail"], parameters)]
+        return [entry async for entry in self._entries(connection, self._queries["audit.trail"], parameters)]
 
     async def entries_after(
         self, connection: Connection, investigation_id: str, version: int, limit: int
     ) -> list[AuditEntry]:
-        """Return entries that are versions above `version`, oldest first."""
+        """Return entries that are versions above `version`, oldest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "version": version, "limit": limit}
-        return [entry_from_row(row) for row in await connection.fetch_all(self._queries["audit.after"], parameters)]
+        return [entry async for entry in self._entries(connection, self._queries["audit.after"], parameters)]
 
     async def template(self, connection: Connection, template_id: str) -> Template | None:
         """Return one template."""

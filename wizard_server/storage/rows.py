@@ -1,5 +1,6 @@
 """Between the rows of the database and the objects of the domain."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -65,12 +66,21 @@ def entry_to_row(entry: AuditEntry) -> dict[str, Any]:
 
 def entry_from_row(row: Values) -> AuditEntry:
     """Return the entry of an ``audit.list`` or ``audit.trail`` row."""
+    return _entry(row, Parts(_decoded(row["previous_state"]), _decoded(row["new_state"])))
+
+
+def partial_entry_from_row(row: Values) -> AuditEntry:
+    """Return the entry of a row, but not what it changed."""
+    return replace(_entry(row, Parts(None, None)), is_partial=True)
+
+
+def _entry(row: Values, parts: Parts) -> AuditEntry:
     return AuditEntry(
         entry_id=row["entry_id"],
         investigation_id=row["investigation_id"],
         user_id=row["user_id"],
         action_type=row["action_type"],
-        parts=Parts(_decoded(row["previous_state"]), _decoded(row["new_state"])),
+        parts=parts,
         source=row["source"],
         timestamp=row["timestamp"],
         version=row["version"],

@@ -1,15 +1,13 @@
 """``/api/v1/polling/wizard-state/{id}/changes``: the changes after a version, as patches (contract 5)."""
 
-from collections.abc import Sequence
-
 import orjson
 from aiohttp import hdrs, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.history import Changes, change, changes_after, linked
+from wizard_server.domain.history import Changes, changes_after, encode_changes, linked
 from wizard_server.domain.models import Schema
-from wizard_server.domain.ports import AuditEntry, StateEvent
+from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
@@ -41,9 +39,9 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         record = await service.read(caller, investigation_id, instant(request))
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds:
-            return _answer(request, record, found, headers)
+            return await _answer(request, record, found, headers)
         if not hub.may_park(caller.user_id):
-            return _answer(request, record, found, {}, crowded=True)
+            return await _answer(request, record, found, {}, crowded=True)
         end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
     if isinstance(end, StateEvent):
         if end.record is None or not caller.may_see(end.record.user_id):
@@ -51,7 +49,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         return await _woken(request, end.record, end, since, asked.limit, headers)
     if end is WaitEnd.DRAINING:
         headers["Retry-After"] = retry_after()
-    return _answer(request, record, Changes(since, since, (), has_more=False), headers)
+    return await _answer(request, record, Changes(since, since, (), has_more=False), headers)
 
 
 async def _woken(
@@ -63,7 +61,7 @@ async def _woken(
         found = Changes(since, record.version, chain, has_more=False)
     else:
         found = await changes_after(request.app[STORE], record, since, limit)
-    return _answer(request, record, found, headers, event)
+    return await _answer(request, record, found, headers, event)
 
 
 def _since(request: web.Request, asked: ChangesQuery) -> int:
@@ -75,7 +73,7 @@ def _since(request: web.Request, asked: ChangesQuery) -> int:
     return max(tags.versions)
 
 
-def _answer(
+async def _answer(
     request: web.Request,
     record: StateRecord,
     found: Changes,
@@ -95,23 +93,15 @@ def _answer(
     }
     if not found.entries:
         return web.Response(status=304, headers=sent)
+    encoded, all_of_them = await encode_changes(found.entries)
+    to_version = found.to_version if all_of_them else found.entries[len(encoded) - 1].version
+    sent["ETag"] = etag(to_version or record.version)
     body = {
         "investigation_id": record.investigation_id,
         "from_version": found.from_version,
-        "to_version": found.to_version,
-        "changes": orjson.Fragment(encoded(found.entries, event)),
-        "has_more": found.has_more,
+        "to_version": to_version,
+        "changes": orjson.Fragment(b"[%b]" % b",".join(encoded)),
+        "has_more": found.has_more or not all_of_them,
         "next_poll_interval": interval,
     }
     return json_response(request, body, headers=sent)
-
-
-def encoded(entries: Sequence[AuditEntry], event: StateEvent | None) -> bytes:
-    """Return `entries` as a JSON array of changes; everybody whom `event` woke shares one encoding."""
-    key = ("changes", entries[0].version, entries[-1].version)
-    known = event.renderings.get(key) if event else None
-    if known is None:
-        known = orjson.dumps([change(entry) for entry in entries])
-        if event:
-            event.renderings[key] = known
-    return known

@@ -55,7 +55,7 @@ async def append(request: web.Request, caller: Caller) -> web.Response:
 
 def _wire(entry: AuditEntry) -> dict[str, Any]:
     """Return the members of the specification's `AuditLogResponse`."""
-    return {
+    wire = {
         "entry_id": entry.entry_id,
         "investigation_id": entry.investigation_id,
         "user_id": entry.user_id,
@@ -67,3 +67,4 @@ def _wire(entry: AuditEntry) -> dict[str, Any]:
         "version": entry.version,
         "mutation_id": entry.mutation_id,
     }
+    return {**wire, "parts_left_out": True} if entry.is_partial else wire

@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.history import change
+from wizard_server.domain.history import encoded_change
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web import streams
@@ -19,6 +19,8 @@ from wizard_server.web.responses import seen
 logger = logging.getLogger(__name__)
 
 RETRY_MS = 2000
+# They end no line by the standard, but popular readers split there. In JSON they occur in texts only.
+_LINE_ENDS = tuple((chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
@@ -41,7 +43,8 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
         response = web.StreamResponse(headers=_HEADERS)
         if request.method == "HEAD":
             return web.Response(headers=_HEADERS)
-        response.enable_chunked_encoding()
+        if request.version >= HttpVersion11:  # over HTTP/1.0 (nginx, unless told otherwise) the end is the connection's
+            response.enable_chunked_encoding()
         await streams.begin(request, response)
         sender = _Sender(response, request)
         try:
@@ -78,7 +81,7 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
             return
         else:
             for entry in found:
-                await sender.send(_event("change", entry.version, orjson.dumps(change(entry))))
+                await sender.send(_event("change", entry.version, encoded_change(entry)))
 
 
 class _Sender:
@@ -110,4 +113,7 @@ def _state(request: web.Request, record: StateRecord) -> bytes:
 
 def _event(name: str, version: int | None, data: bytes) -> bytes:
     identity = b"" if version is None else b"id: %d\n" % version
+    for line_end, escape in _LINE_ENDS:
+        if line_end in data:
+            data = data.replace(line_end, escape)
     return b"event: %s\n%sdata: %s\n\n" % (name.encode(), identity, data)

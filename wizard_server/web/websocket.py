@@ -11,7 +11,7 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.history import change
+from wizard_server.domain.history import encoded_change
 from wizard_server.domain.models import Schema
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 64 * 1024
 CLOSE_SECONDS = 1.0
 SLOW_READER = 4008
+_EXPECTED = 'expected a JSON object whose "type" is heartbeat, acknowledgment, sync or ping'
 _HANDSHAKE = ("connection", "upgrade", "sec-websocket-")
 _CLOSES = {
     End.DELETED: (4004, "deleted"),
@@ -48,8 +49,9 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     sends ``connection_established`` (with ``version`` and ``state``; resumed, without ``state``), ``state_updated``
     (one change as ``/changes`` has it), ``state_sync`` (the whole state again), ``heartbeat`` and
     ``connection_closed`` (with ``code`` and ``reason``). The client may send ``{"type": ...}`` with ``heartbeat``,
-    ``acknowledgment`` or ``sync``; anything else closes the connection with 1008. Further codes: 1001 the server
-    drains, 1013 try again later, 4004 the state was deleted, 4008 the client reads too slowly.
+    ``acknowledgment``, ``sync`` or ``ping`` (answered by ``pong``); anything else is answered by ``error`` (with
+    ``message``) and ends nothing. Close codes: 1001 the server drains, 1013 try again later, 4004 the state was
+    deleted, 4008 the client reads too slowly.
     """
     _check_handshake(request)
     investigation_id = path_identifier(request)
@@ -101,6 +103,8 @@ class _Session:
         self._follower = follower
         self._sending = asyncio.Lock()
         self._ending: tuple[int, str] | None = None
+        named = {"type": "state_updated", "investigation_id": follower.investigation_id}
+        self._updated = orjson.dumps(named)[:-1] + b","  # before the members of a change, which has its own timestamp
 
     async def run(self) -> None:
         """Follow and listen until either ends; raises `TimeoutError` for a reader that does not read."""
@@ -137,7 +141,7 @@ class _Session:
                 return
             else:
                 for entry in found:
-                    await self.send("state_updated", change(entry))
+                    await self._send(self._updated + encoded_change(entry)[1:])
 
     async def _listen(self) -> None:
         async for message in self._socket:
@@ -146,9 +150,10 @@ class _Session:
                 await self.send("heartbeat", {})
             elif kind == "sync":
                 self._follower.sync()
+            elif kind == "ping":
+                await self.send("pong", {})
             elif kind != "acknowledgment":
-                await self._close(WSCloseCode.POLICY_VIOLATION, "expected heartbeat, acknowledgment or sync")
-                return
+                await self.send("error", {"message": _EXPECTED})
 
     async def send(self, kind: str, members: dict[str, Any]) -> None:
         """Send one message of the given type."""
