@@ -47,7 +47,7 @@ SCHEMAS = {
     " +mutation_id",
     "AuditLogCreate": "investigation_id* user_id* action_type* previous_state new_state source*",
     "AuditLogResponse": "entry_id* investigation_id* user_id* action_type* previous_state new_state source*"
-    " timestamp* +version +mutation_id",
+    " timestamp* +version +mutation_id +parts_left_out",
     "PaginatedResponse": "items* total* page* page_size* has_more*",
 }
 CONFIG_SCHEMAS = {

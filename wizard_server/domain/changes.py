@@ -5,8 +5,8 @@ A change is a pair of *parts*, `previous` and `current` (the columns ``previous_
 - two objects: each side holds only the keys that differ; a key on one side only was removed or added;
 - two arrays: the same, as an object keyed by index: removed elements under their old index, inserted ones under their
   new index, an element that changed inside under its index on both sides;
-- a part whose patch would be larger than the part itself: ``[old]`` and ``[new]``, the two values whole, each in an
-  array of its own; so is an object with a key that no patch may name (`_UNNAMEABLE`);
+- an object whose patch would be larger than itself, or that has a key which no patch may name (`_UNNAMEABLE`):
+  ``["whole", old]`` and ``["whole", new]``; an array whose patch would be larger: the two arrays;
 - anything else that differs: the two values.
 
 Both directions follow from one pair: swapping the sides inverts the change. Values are compared as JSON that keeps its
@@ -26,6 +26,8 @@ Json = Any
 _SLIDE_CANDIDATES = 32
 _OPERATION_BYTES = 40
 _MANY_OPERATIONS = 16
+_WHOLE = "whole"
+_PAIR = 2
 # Followers in JavaScript refuse a pointer through it, and must.
 _UNNAMEABLE = frozenset({"__proto__"})
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -151,7 +153,8 @@ class _Cost:
         if whole or (self.operations >= _MANY_OPERATIONS and self.members > 1):
             size = _size(new) + _OPERATION_BYTES
             if whole or size < self.bytes:
-                return _Found(Parts([old], [new]), 1, size)
+                sides = Parts([_WHOLE, old], [_WHOLE, new]) if isinstance(old, dict) else Parts(old, new)
+                return _Found(sides, 1, size)
         return _Found(parts, self.operations, self.bytes)
 
 
@@ -179,12 +182,16 @@ def apply(base: Json, parts: Parts) -> Json:
             return _apply_to_object(base, previous, current)
         if isinstance(base, list):
             return _apply_to_array(base, previous, current)
-    return current[0] if _are_whole(previous, current) else current
+    return current[1] if _are_whole(previous, current) else current
 
 
 def _are_whole(previous: Json, current: Json) -> bool:
-    """Say whether two sides are values whole: no other change has arrays of one element on both sides."""
-    return isinstance(previous, list) and isinstance(current, list) and len(previous) == len(current) == 1
+    """Say whether two sides are objects whole; arrays that triggers write are of objects only, or of texts only."""
+    return _is_whole(previous) and _is_whole(current)
+
+
+def _is_whole(side: Json) -> bool:
+    return isinstance(side, list) and len(side) == _PAIR and side[0] == _WHOLE and isinstance(side[1], dict)
 
 
 def _apply_to_object(base: dict[str, Json], previous: dict[str, Json], current: dict[str, Json]) -> dict[str, Json]:
@@ -241,7 +248,7 @@ def to_patch(parts: Parts) -> list[dict[str, Json]]:
 def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
     previous, current = parts
     if _are_whole(previous, current):
-        yield {"op": "replace", "path": pointer, "value": current[0]}
+        yield {"op": "replace", "path": pointer, "value": current[1]}
         return
     if not _both_containers(previous, current):
         yield {"op": "replace", "path": pointer, "value": current}
