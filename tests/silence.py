@@ -22,7 +22,7 @@ from tests import factories
 from tests.conftest import Client, Server
 from wizard_server.app import create_app
 
-# The contract promises 20 ms. The suite runs on every core, where 100 ms were passed now and then by what takes 30 alone.
+# The contract promises 20 ms. With tests on every core 100 ms were passed now and then by what takes 30 alone.
 LOUD = 0.25
 _TICK = 0.001
 

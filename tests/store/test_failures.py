@@ -154,8 +154,13 @@ async def test_a_read_that_the_database_refuses_is_unavailable_and_frees_its_rea
     async def failing(*_: Any) -> None:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
+    async def failing_midway(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        await failing()
+        yield
+
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "fetch_all", failing)
+        patch.setattr(Connection, "stream", failing_midway)
         for _ in range(3):
             with pytest.raises(StorageUnavailableError, match="malformed"):
                 await read(kit)

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
@@ -67,30 +68,31 @@ class Repository:
         """Return one page of a trail and the total."""
         parameters = {**asdict(wanted), "offset": (wanted.page - 1) * wanted.page_size}
         query, count = self._queries["audit.list"], self._queries["audit.count"]
-        entries = [entry async for entry in self._entries(connection, query, bound(query, parameters), goes_on=True)]
+        entries = await self._entries(connection, query, bound(query, parameters), goes_on=True)
         total = await connection.fetch_all(count, bound(count, parameters))
         return entries, total[0]["total"]
 
     async def _entries(
         self, connection: Connection, query: Query, parameters: Mapping[str, Any], *, goes_on: bool = False
-    ) -> AsyncIterator[AuditEntry]:
-        """Yield the entries that `query` finds, up to `MAX_ENTRIES_BYTES` of parts and one at the least.
+    ) -> list[AuditEntry]:
+        """Return the entries that `query` finds, up to `MAX_ENTRIES_BYTES` of parts and one at the least.
 
         With `goes_on` those beyond the limit come without their parts. Others run between two large ones.
         """
+        entries: list[AuditEntry] = []
         read = 0
-        async for rows in connection.stream(query, parameters, chunk=_ENTRIES):
-            for row in rows:
-                size = len(row["previous_state"] or "") + len(row["new_state"] or "")
-                if read and read + size > MAX_ENTRIES_BYTES:
-                    if not goes_on:
-                        return
-                    yield partial_entry_from_row(row)
-                    continue
-                if size > _LARGE_ENTRY_BYTES:
-                    await asyncio.sleep(0)
-                read += size
-                yield entry_from_row(row)
+        async with aclosing(connection.stream(query, parameters, chunk=_ENTRIES)) as chunks:
+            async for rows in chunks:
+                for row in rows:
+                    size = len(row["previous_state"] or "") + len(row["new_state"] or "")
+                    is_beyond = bool(read) and read + size > MAX_ENTRIES_BYTES
+                    if is_beyond and not goes_on:
+                        return entries
+                    if size > _LARGE_ENTRY_BYTES and not is_beyond:
+                        await asyncio.sleep(0)
+                    read += 0 if is_beyond else size
+                    entries.append(partial_entry_from_row(row) if is_beyond else entry_from_row(row))
+        return entries
 
     async def _page(
         self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
@@ -105,14 +107,14 @@ class Repository:
     ) -> list[AuditEntry]:
         """Return entries that are versions between the bounds (both excluded), newest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
-        return [entry async for entry in self._entries(connection, self._queries["audit.trail"], parameters)]
+        return await self._entries(connection, self._queries["audit.trail"], parameters)
 
     async def entries_after(
         self, connection: Connection, investigation_id: str, version: int, limit: int
     ) -> list[AuditEntry]:
         """Return entries that are versions above `version`, oldest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "version": version, "limit": limit}
-        return [entry async for entry in self._entries(connection, self._queries["audit.after"], parameters)]
+        return await self._entries(connection, self._queries["audit.after"], parameters)
 
     async def template(self, connection: Connection, template_id: str) -> Template | None:
         """Return one template."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,7 +83,7 @@ class Connection:
 
     async def stream(
         self, query: Query, parameters: Parameters | None = None, chunk: int = 100
-    ) -> AsyncIterator[list[sqlite3.Row]]:
+    ) -> AsyncGenerator[list[sqlite3.Row], None]:
         """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
         self._log(query)
         cursor = await self._raw.execute(query.sql, parameters or {})
