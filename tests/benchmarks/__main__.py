@@ -28,6 +28,7 @@ from tests.benchmarks import (
     reads,
     reconnect,
     scattered,
+    stalls,
     wire,
     writes,
 )
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "obvious": interval.obvious,
     "memory": memory.memory,
     "growth": growth.growth,
+    "stalls": stalls.stalls,
 }
 # These print their own tables, and have one size.
 PRINTING = {"wire": wire.run, "operators": operators.run}

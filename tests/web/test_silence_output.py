@@ -1,0 +1,92 @@
+"""No history holds the loop (contract 4): the longest and the widest ones, asked in every way that reads a trail."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import orjson
+import pytest
+
+from tests import factories
+from tests.benchmarks.trails import Differ, add_trail, growing_log, sliding_log, tiny_nodes
+from tests.conftest import Client
+from tests.silence import LOUD, Silence, ask, unobserved
+from tests.web.helpers import poll_url, url
+from wizard_server.domain.changes import diff
+
+MOST_BYTES = 8 << 20
+NODES = 18_000  # of the 20,000 that a state may have
+NEW, SLIDING, LONG = "tiny-nodes", "sliding", "long"
+TRAILS: dict[str, tuple[Any, Differ]] = {
+    NEW: (lambda: tiny_nodes(60, NODES), diff),
+    SLIDING: (lambda: sliding_log(13), diff),
+    LONG: (lambda: growing_log(2_000, 400_000), diff),
+}
+QUESTIONS = {
+    "all changes": "{changes}?since_version=1&limit=1000",
+    "the first version": "{state}?version=1",
+    "a page of history": "{state}/history?page_size=100",
+}
+
+
+@pytest.fixture
+async def client(database: str) -> AsyncIterator[Client]:
+    async with unobserved(database) as client:
+        yield client
+
+
+def path(question: str, key: str) -> str:
+    return QUESTIONS[question].format(changes=f"{poll_url(key)}/changes", state=url(key))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("key", [SLIDING, LONG])
+async def test_a_history_that_costs_much_holds_nobody_up(
+    client: Client, database: str, key: str, question: str
+) -> None:
+    documents, differ = TRAILS[key]
+    add_trail(Path(database), key, factories.USER, documents(), differ)
+    async with Silence() as silence:
+        status, text = await ask(client, "GET", path(question, key))
+    assert (status, len(text) < MOST_BYTES) == (200, True), (status, len(text))
+    assert silence.longest < LOUD
+
+
+@pytest.mark.parametrize("key", TRAILS)
+async def test_answers_cut_by_bytes_lead_on_to_the_newest_state(client: Client, database: str, key: str) -> None:
+    documents, differ = TRAILS[key]
+    newest = add_trail(Path(database), key, factories.USER, documents(), differ)
+    _, text = await ask(client, "GET", f"{url(key)}?version=1")
+    state, since, more = orjson.loads(text), 1, True
+    while more:
+        question = f"{poll_url(key)}/changes?since_version={since}&limit=1000"
+        status, text = await ask(client, "GET", question)
+        found = orjson.loads(text)
+        assert (status, found["from_version"], found["to_version"] > since) == (200, since, True)
+        for change in found["changes"]:
+            state = jsonpatch.apply_patch(state, change["patch"], in_place=True)
+        since, more = found["to_version"], found["has_more"]
+    _, text = await ask(client, "GET", url(key))
+    shown = orjson.loads(text)
+    assert since == newest
+    assert {name: state[name] for name in ("version", "settings", "progress", "results")} == {
+        name: shown[name] for name in ("version", "settings", "progress", "results")
+    }
+
+
+async def test_a_page_of_history_marks_what_it_leaves_out_and_another_page_has_it(
+    client: Client, database: str
+) -> None:
+    add_trail(Path(database), NEW, factories.USER, tiny_nodes(10), diff)
+    _, text = await ask(client, "GET", f"{url(NEW)}/history?page_size=10")
+    page = orjson.loads(text)
+    assert (page["total"], [item["version"] for item in page["items"]]) == (10, list(range(10, 0, -1)))
+    left_out = [item for item in page["items"] if item.get("parts_left_out")]
+    assert left_out
+    assert all(item["previous_state"] is None and item["new_state"] is None for item in left_out)
+    place = 11 - left_out[0]["version"]
+    _, text = await ask(client, "GET", f"{url(NEW)}/history?page_size=1&page={place}")
+    [alone] = orjson.loads(text)["items"]
+    assert alone["version"] == left_out[0]["version"]
+    assert alone["new_state"] is not None
