@@ -29,14 +29,15 @@ from wizard_server.web.keys import STORE
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
     """Hold the server before it sends messages of a type."""
-    door, send = Door(), websocket._Session.send
+    door, send = Door(), websocket._Session._send
+    named = f'"type":"{kind}"'.encode()
 
-    async def held(self: websocket._Session, message: str, members: dict[str, Any]) -> None:
-        if message == kind:
+    async def held(self: websocket._Session, text: bytes) -> None:
+        if named in text[:100]:
             await door.go_through()
-        await send(self, message, members)
+        await send(self, text)
 
-    monkeypatch.setattr(websocket._Session, "send", held)
+    monkeypatch.setattr(websocket._Session, "_send", held)
     return door
 
 
