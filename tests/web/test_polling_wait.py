@@ -14,6 +14,7 @@ from tests.web.helpers import (
     parked,
     patch,
     poll,
+    poll_url,
     polling,
     queued,
     send,
@@ -25,6 +26,7 @@ from tests.web.helpers import (
 )
 from wizard_server.web.keys import HUB
 
+ACTIVE = "/api/v1/polling/active-investigations"
 BRIEF = 0.01
 
 
@@ -40,6 +42,13 @@ def limits(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return begin(waiter, user_id, wants, 0.0)
 
     monkeypatch.setattr(hub, "begin", noted)
+    park_list = hub.park_list
+
+    def noted_list(waiter: Any, user_id: str, seconds: float) -> Any:
+        seen.append(seconds)
+        return park_list(waiter, user_id, 0.0)
+
+    monkeypatch.setattr(hub, "park_list", noted_list)
     return seen
 
 
@@ -130,7 +139,7 @@ async def test_without_a_wait_nobody_parks(client: Client, limits: list[float], 
     assert limits == []
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 16.0), (0.5, 16.5), (1.0, 17.0)])
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 16.0), (0.5, 15.5), (1.0, 15.0)])
 async def test_a_little_jitter_spreads_the_clients(
     client: Client, limits: list[float], monkeypatch: pytest.MonkeyPatch, share: float, expected: float
 ) -> None:
@@ -138,6 +147,22 @@ async def test_a_little_jitter_spreads_the_clients(
     await create(client)
     await poll(client, since_version=1, wait=16)
     assert limits == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize("path", [f"{poll_url()}?since_version=1", f"{poll_url()}/changes?since_version=1", ACTIVE])
+@pytest.mark.parametrize("asked", ["parameter", "header"])
+async def test_what_a_client_asks_to_wait_is_an_upper_bound(
+    client: Client, limits: list[float], path: str, asked: str
+) -> None:
+    await create(client)
+    headers = {"Prefer": "wait=16"} if asked == "header" else {}
+    if path == ACTIVE:
+        path += f"?cursor={(await send(client, 'GET', ACTIVE)).body['cursor']}"
+    for _ in range(20):
+        await send(client, "GET", path + ("&wait=16" if asked == "parameter" else ""), headers=headers)
+    assert len(limits) == 20
+    assert all(15 <= seconds <= 16 for seconds in limits), "more, and clients with a time-out just above it give up"
+    assert len(set(limits)) > 1, "they do not all come back at once"
 
 
 @pytest.mark.parametrize("asked", [{"wait": 3600}, {"wait": "1e300"}, {"headers": {"Prefer": "wait=3600"}}])

@@ -128,8 +128,11 @@ def granted_seconds(wait: float | None, prefer: str, longest: float, headers: di
 
 
 def with_jitter(seconds: float) -> float:
-    """Return `seconds` and up to a sixteenth more, so that clients that came together do not come back together."""
-    return seconds + random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
+    """Return `seconds` or up to a sixteenth less, so that clients that came together do not come back together.
+
+    Never more: what a client asks for is an upper bound (RFC 7240, 4.3), and its own time-out lies just above.
+    """
+    return seconds - random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
 
 
 def _preferred_wait(prefer: str) -> float | None:
