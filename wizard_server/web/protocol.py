@@ -24,6 +24,7 @@ from aiohttp.web_request import BaseRequest
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
 from wizard_server.web.final_slash import without_slash
+from wizard_server.web.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ _TOO_MANY_HEADERS = "Too many headers received"
 _PROGRESS_BYTES = 16 * 1024
 # A WebSocket cuts off a slow reader itself, with a close frame that says why; only when that fails it is done here.
 _SOCKET_GRACE_SECONDS = 5.0
+# Within this time who has sent too much over a WebSocket may read why it ends.
+_FLOOD_SECONDS = 1.0
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -53,7 +56,7 @@ class Patience:
 class Connection(RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_app", "_arriving", "_body", "_has_begun", "_patience", "_taking", "_untaken")
+    __slots__ = ("_app", "_arriving", "_body", "_deaf", "_frames", "_has_begun", "_patience", "_taking", "_untaken")
 
     def __init__(self, manager: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -64,6 +67,8 @@ class Connection(RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         self._taking: asyncio.TimerHandle | None = None
         self._untaken = 0
+        self._deaf = False
+        self._frames: Allowance | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request in time, and be told of whatever the kernel does not take."""
@@ -86,6 +91,9 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that are a part of a head only, and of no body, begin the time for the rest of it."""
+        if self._upgraded and self._payload_parser is not None:
+            self._take_frames(data)
+            return
         known, body = self._request_count, self._body
         in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
         RequestHandler.data_received(self, data)
@@ -101,6 +109,28 @@ class Connection(RequestHandler):
             self._has_begun = True
             if self._arriving is None:
                 self._expect_head()
+
+    def turn_deaf(self) -> None:
+        """Drop whatever else arrives, unparsed: a WebSocket is about to end because of what it sent."""
+        self._deaf = True
+
+    def _take_frames(self, data: bytes) -> None:
+        """Take bytes of a WebSocket, as far as its allowance goes; then it has a moment to read why, and is gone."""
+        if self._deaf:
+            return
+        if self._frames is None:
+            self._frames = Allowance(BYTES_PER_SECOND, BYTES_BURST)
+        allowed = int(self._frames.take(len(data)))
+        RequestHandler.data_received(self, data[:allowed])
+        if allowed < len(data):
+            self.turn_deaf()
+            logger.info("flood cut off", extra={"transport": "websocket"})
+            self._loop.call_later(_FLOOD_SECONDS, self.abort)
+
+    def abort(self) -> None:
+        """Be gone at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def _expect_head(self) -> None:
         self._arriving = self._loop.call_later(self._patience.receive_seconds, self._give_up_on_sender)

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import orjson
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
@@ -17,8 +17,10 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web import streams
 from wizard_server.web.auth import TOKEN_PROTOCOL
+from wizard_server.web.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
+from wizard_server.web.protocol import Connection
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import seen
 
@@ -27,8 +29,10 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 64 * 1024
 CLOSE_SECONDS = 1.0
 SLOW_READER = 4008
+_FLOOD = (WSCloseCode.POLICY_VIOLATION, "too many messages")
 _EXPECTED = 'expected a JSON object whose "type" is heartbeat, acknowledgment, sync or ping'
 _HANDSHAKE = ("connection", "upgrade", "sec-websocket-")
+_TOO_MANY = f"more than {MESSAGES_BURST:g} messages at once, and {MESSAGES_PER_SECOND:g} a second in the long run"
 _CLOSES = {
     End.DELETED: (4004, "deleted"),
     End.DRAINING: (WSCloseCode.GOING_AWAY, "going away"),
@@ -50,8 +54,9 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     (one change as ``/changes`` has it), ``state_sync`` (the whole state again), ``heartbeat`` and
     ``connection_closed`` (with ``code`` and ``reason``). The client may send ``{"type": ...}`` with ``heartbeat``,
     ``acknowledgment``, ``sync`` or ``ping`` (answered by ``pong``); anything else is answered by ``error`` (with
-    ``message``) and ends nothing. Close codes: 1001 the server drains, 1013 try again later, 4004 the state was
-    deleted, 4008 the client reads too slowly.
+    ``message``) and ends nothing. Close codes: 1001 the server drains, 1008 the client sends too many messages (100 at
+    once, 20 a second; a ``sync`` counts as 10, ten ``acknowledgment`` as one), 1009 a message is over 64 KiB, 1013 try
+    again later, 4004 the state was deleted, 4008 the client reads too slowly.
     """
     _check_handshake(request)
     investigation_id = path_identifier(request)
@@ -63,6 +68,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             heartbeat=float(request.app[CONFIG].polling.heartbeat_seconds),
             timeout=CLOSE_SECONDS,
             max_msg_size=MAX_MESSAGE_BYTES,
+            autoping=False,  # the framework would answer any number of them without a pause
             compress=False,  # every browser offers it, and it would cost 100 KiB for each connection
         )
         await streams.begin(request, socket)
@@ -103,6 +109,7 @@ class _Session:
         self._follower = follower
         self._sending = asyncio.Lock()
         self._ending: tuple[int, str] | None = None
+        self._messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_BURST)
         named = {"type": "state_updated", "investigation_id": follower.investigation_id}
         self._updated = orjson.dumps(named)[:-1] + b","  # before the members of a change, which has its own timestamp
 
@@ -144,16 +151,33 @@ class _Session:
                     await self._send(self._updated + encoded_change(entry)[1:])
 
     async def _listen(self) -> None:
+        """Answer the client's messages; whatever has arrived already, others run between one and the next."""
         async for message in self._socket:
-            kind = _kind(message.data) if message.type is WSMsgType.TEXT else None
+            kind = _kind(message)
+            weight = WEIGHTS.get(kind or "", 1.0)
+            if self._messages.take(weight) < weight:
+                await self._refuse_the_rest()
+                return
             if kind == "heartbeat":
                 await self.send("heartbeat", {})
             elif kind == "sync":
                 self._follower.sync()
             elif kind == "ping":
                 await self.send("pong", {})
+            elif message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)
             elif kind != "acknowledgment":
                 await self.send("error", {"message": _EXPECTED})
+            await asyncio.sleep(0)
+
+    async def _refuse_the_rest(self) -> None:
+        """Say once that these are too many messages, and look at no other."""
+        connection = self._request.protocol
+        if isinstance(connection, Connection):
+            connection.turn_deaf()
+        logger.info("flood cut off", extra={"investigation_id": self._follower.investigation_id})
+        await self.send("error", {"message": _TOO_MANY})
+        self._ending = _FLOOD
 
     async def send(self, kind: str, members: dict[str, Any]) -> None:
         """Send one message of the given type."""
@@ -184,11 +208,13 @@ class _Session:
             await self._socket.close(code=SLOW_READER, message=b"slow reader")
 
 
-def _kind(text: str) -> str | None:
-    """Return the type of a client's message, None for what is no message."""
+def _kind(message: WSMessage) -> str | None:
+    """Return the type of a client's message, None for what is no message; a pong asks for as little as an answer."""
+    if message.type is not WSMsgType.TEXT:
+        return "acknowledgment" if message.type is WSMsgType.PONG else None
     try:
-        message = orjson.loads(text)
+        content = orjson.loads(message.data)
     except orjson.JSONDecodeError:
         return None
-    kind = message.get("type") if isinstance(message, dict) else None
+    kind = content.get("type") if isinstance(content, dict) else None
     return kind if isinstance(kind, str) else None
