@@ -37,7 +37,7 @@ async def pragma(kit: Kit, text: str) -> list[Any]:
 async def test_a_database_that_is_locked_is_unavailable_and_then_works_again(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.001)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.3)
     kit = await open_store()
     before = await kit.store.transact(creation())
     with locked(kit.path):

@@ -15,40 +15,42 @@ from typing import Any, TypeVar
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.metrics import Histogram
+from wizard_server.storage import sqlite
 from wizard_server.storage.batch import Batch
+from wizard_server.storage.jobs import Job
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-UseCase = Callable[[Transaction], Awaitable[Any]]
 MAX_BATCH = 256
+_MOST_OVERTAKEN = 5
 _SIZE_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
 _SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class StaleBaseError(Exception):
-    """The database is not what the batch was computed from: another process has written."""
+    """The database is not what the batch was computed from."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    use_case: UseCase
-    done: asyncio.Future[Any]
+class OvertakenError(StaleBaseError):
+    """Another process has written since the batch was begun: none of its use cases is to blame."""
+
+
+class _TooLateError(Exception):
+    """Somebody of the batch was refused before anything of it was written: it is to be made again without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    job: _Job
+    job: Job
     result: Any = None
     error: Exception | None = None
 
     def tell(self) -> None:
-        if self.job.done.done():
-            return
         if self.error is not None:
-            self.job.done.set_exception(self.error)
+            self.job.fail(self.error)
         else:
-            self.job.done.set_result(self.result)
+            self.job.succeed(self.result)
 
 
 class GroupCommit:
@@ -56,9 +58,12 @@ class GroupCommit:
 
     `refresh` drops what is remembered of the database if another process has written to it; `overtaken` does the same
     and says whether one has since a batch was begun, so that one that writes nothing rests on the newest state too;
-    `begin` makes an empty batch; `flush` writes one to disk, raising `StaleBaseError` or `StorageUnavailableError` with
-    nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
-    remembered of the database.
+    `begin` makes an empty batch; `flush` writes one to disk, waiting for a lock while its second argument returns True,
+    and raises `StaleBaseError`, `LockedError` or `StorageUnavailableError` with nothing written; `committed` is called
+    after the commit and before anybody is told; `forget` drops what is remembered of the database.
+
+    A use case is answered within `BUSY_TIMEOUT_SECONDS`, unless it is being written just then: one whose time is up is
+    refused, and not tried.
 
     `sizes` has the number of use cases in each batch that was committed, `seconds` how long that took from the first
     use case until all of it was on disk.
@@ -70,7 +75,7 @@ class GroupCommit:
         refresh: Callable[[], Awaitable[object]],
         overtaken: Callable[[Batch], Awaitable[bool]],
         begin: Callable[[], Batch],
-        flush: Callable[[Batch], Awaitable[None]],
+        flush: Callable[[Batch, Callable[[], bool]], Awaitable[None]],
         committed: Callable[[Batch], None],
         forget: Callable[[], None],
     ) -> None:
@@ -80,7 +85,7 @@ class GroupCommit:
         self._flush = flush
         self._committed = committed
         self._forget = forget
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[Job] = deque()
         self._queued = asyncio.Event()
         self._closing = False
         self.sizes = Histogram(_SIZE_BOUNDS)
@@ -91,12 +96,13 @@ class GroupCommit:
         """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises."""
         if self._closing:
             raise StorageUnavailableError("the server is shutting down")
-        job = _Job(use_case, asyncio.get_running_loop().create_future())
+        job = Job(use_case, sqlite.BUSY_TIMEOUT_SECONDS)
         self._queue.append(job)
         self._queued.set()
         try:
             result: Result = await job.done
         finally:
+            job.forget()
             del job  # an error keeps this frame, and its future would keep the error
         return result
 
@@ -112,49 +118,85 @@ class GroupCommit:
             self._queued.clear()
             while self._queue:
                 jobs = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-                await self._commit([job for job in jobs if not job.done.cancelled()])
+                await self._commit(jobs)
 
-    async def _commit(self, jobs: list[_Job]) -> None:
-        try:
-            outcomes = await self._attempt(jobs)
-        except Exception as error:  # noqa: BLE001 - one use case must not take the others with it
-            logger.warning(
-                "batch refused, running its use cases alone", extra={"reason": repr(error), "jobs": len(jobs)}
-            )
+    async def _commit(self, jobs: list[Job], *, alone: bool = False) -> None:
+        """Answer each of `jobs`: together as long as that goes, one by one when one of them may be what fails."""
+        overtaken = 0
+        while jobs := [job for job in jobs if job.is_waiting]:
+            try:
+                await self._attempt(jobs)
+            except _TooLateError:
+                continue
+            except OvertakenError as error:
+                overtaken += 1
+                if overtaken == _MOST_OVERTAKEN:
+                    _refuse(jobs, f"another process keeps writing: {error}")
+                await self._renew(jobs)
+            except Exception as error:  # noqa: BLE001 - one use case must not take the others with it
+                await self._apart(jobs, error, alone=alone)
+
+    async def _apart(self, jobs: list[Job], error: Exception, *, alone: bool) -> None:
+        """Commit each of `jobs` alone, and tell it before the next one's turn; `error` is what they met together."""
+        if alone and isinstance(error, StaleBaseError):
             self._forget()
-            outcomes = [await self._alone(job) for job in jobs]
-        for outcome in outcomes:
-            outcome.tell()
+            _refuse(jobs, f"another process keeps changing this: {error}")
+        elif alone:
+            jobs[0].fail(_logged(error))
+        else:
+            what = "batch refused, running its use cases alone"
+            logger.warning(what, extra={"reason": repr(error), "jobs": len(jobs)})
+            await self._renew(jobs)
+            for job in jobs:
+                await self._commit([job], alone=True)
 
-    async def _alone(self, job: _Job) -> _Outcome:
+    async def _renew(self, jobs: list[Job]) -> None:
+        """Look at the database anew; when that cannot be, tell all who wait for it."""
+        self._forget()
         try:
             await self._refresh()
-            [outcome] = await self._attempt([job])
-        except StaleBaseError as error:
-            self._forget()
-            return _Outcome(job, error=StorageUnavailableError(f"another process keeps changing this: {error}"))
-        except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
-            return _failed(job, error)
-        return outcome
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+            for job in jobs:
+                job.fail(copy(_logged(error)))
 
-    async def _attempt(self, jobs: list[_Job]) -> list[_Outcome]:
+    async def _attempt(self, jobs: list[Job]) -> None:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
         batch, begun = self._begin(), perf_counter()
         try:
             outcomes = [await self._outcome(job, batch) for job in jobs]
+            if any(job.is_refused for job in jobs):
+                raise _TooLateError
             if batch.is_empty:
                 if await self._overtaken(batch):
-                    raise StaleBaseError("another process has written to the database")
-                return outcomes
-            await self._flush(batch)
+                    raise OvertakenError("another process has written to the database")
+            else:
+                await self._write(batch, jobs)
+                self._tell_others(batch, len(jobs), perf_counter() - begun)
         except StorageUnavailableError as error:
-            return [_failed(job, copy(error)) for job in jobs]
-        self._measure(len(jobs), perf_counter() - begun)
+            outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
+        for outcome in outcomes:
+            outcome.tell()
+
+    async def _write(self, batch: Batch, jobs: list[Job]) -> None:
+        """Write `batch`; whose time is up while another process holds the lock is refused."""
+        for job in jobs:
+            job.is_writing = True
+        try:
+            await self._flush(batch, lambda: not any(job.is_late for job in jobs))
+        except sqlite.LockedError as error:
+            for job in jobs:
+                job.refuse_if_late(error.message)
+            raise _TooLateError from None
+        finally:
+            for job in jobs:
+                job.is_writing = False
+
+    def _tell_others(self, batch: Batch, jobs: int, seconds: float) -> None:
+        self._measure(jobs, seconds)
         try:
             self._committed(batch)
         except Exception:
             logger.exception("a committed batch could not be told")
-        return outcomes
 
     def _measure(self, jobs: int, seconds: float) -> None:
         self.sizes.observe(jobs)
@@ -163,15 +205,20 @@ class GroupCommit:
             logger.debug("batch committed", extra={"jobs": jobs, "duration_ms": round(seconds * 1000, 3)})
 
     @staticmethod
-    async def _outcome(job: _Job, batch: Batch) -> _Outcome:
+    async def _outcome(job: Job, batch: Batch) -> _Outcome:
         try:
             return _Outcome(job, result=await job.use_case(batch))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
-            return _failed(job, error)
+            return _Outcome(job, error=_logged(error))
 
 
-def _failed(job: _Job, error: Exception) -> _Outcome:
+def _logged(error: Exception) -> Exception:
     """Return what to tell the one who asked: an error that holds no frames; those of a mistake go into the log."""
     if not isinstance(error, RequestError):
         logger.error("use case failed", exc_info=error)
-    return _Outcome(job, error=bare(error))
+    return bare(error)
+
+
+def _refuse(jobs: list[Job], message: str) -> None:
+    for job in jobs:
+        job.refuse(message)

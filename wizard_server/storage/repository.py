@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -12,8 +13,9 @@ import orjson
 from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter, Template, TemplateFilter
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage import sqlite
 from wizard_server.storage.batch import Batch
-from wizard_server.storage.groupcommit import StaleBaseError
+from wizard_server.storage.groupcommit import OvertakenError, StaleBaseError
 from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
@@ -156,18 +158,18 @@ class Repository:
         touch = self._queries["states.touch"]
         await _committed(connection, lambda session: session.execute_many(touch, rows))
 
-    async def write(self, connection: Connection, batch: Batch) -> None:
-        """Write `batch` in one transaction; return when it is on disk.
+    async def write(self, connection: Connection, batch: Batch, may_wait: Callable[[], bool]) -> None:
+        """Write `batch` in one transaction, waiting for the lock while `may_wait`; return when it is on disk.
 
-        Raises `StaleBaseError`, when the database or a row of it is not what the batch rests on any more, or
-        `StorageUnavailableError`, with nothing written.
+        Raises `StaleBaseError`, when the database or a row of it is not what the batch rests on any more, `LockedError`
+        or `StorageUnavailableError`, with nothing written.
         """
-        await _committed(connection, lambda session: self._write(session, batch))
+        await _committed(connection, lambda session: self._write(session, batch), may_wait)
 
     def _write(self, session: Session, batch: Batch) -> None:
         seen = session.fetch_all(self._queries["connection.data_version"])[0]["data_version"]
         if batch.data_version not in (None, seen):
-            raise StaleBaseError("another process has written to the database")
+            raise OvertakenError("another process has written to the database")
         # Entries come before states: the triggers stay silent where a version has its entry already.
         claims = [_claim(record) for record in batch.claims.values()]
         self._run(session, "investigations.claim", claims)
@@ -213,16 +215,34 @@ class Repository:
             raise StaleBaseError(f"{name} met {changed} of {len(rows)} rows")
 
 
-async def _committed(connection: Connection, work: Callable[[Session], object]) -> None:
-    """Run `work` in a transaction; what the database refuses becomes an error of the store, with nothing written."""
-    try:
-        await connection.transact(work)
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
-        raise  # what cannot be bound belongs to the one use case that brought it
-    except sqlite3.IntegrityError as error:
-        raise StaleBaseError(str(error)) from error
-    except sqlite3.Error as error:
-        raise StorageUnavailableError(f"the database cannot be written: {error}") from error
+async def _committed(
+    connection: Connection, work: Callable[[Session], object], may_wait: Callable[[], bool] | None = None
+) -> None:
+    """Run `work` in a transaction; what the database refuses becomes an error of the store, with nothing written.
+
+    Where another process holds the lock it is tried again while `may_wait`, else for `BUSY_TIMEOUT_SECONDS`.
+    """
+    may_wait = may_wait or _patience()
+    while True:
+        try:
+            await connection.transact(work)
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
+            raise  # what cannot be bound belongs to the one use case that brought it
+        except sqlite3.IntegrityError as error:
+            raise StaleBaseError(str(error)) from error
+        except sqlite3.Error as error:
+            message = f"the database cannot be written: {error}"
+            if not sqlite.is_locked(error):
+                raise StorageUnavailableError(message) from error
+            if not may_wait():
+                raise sqlite.LockedError(message) from error
+        else:
+            return
+
+
+def _patience() -> Callable[[], bool]:
+    deadline = monotonic() + sqlite.BUSY_TIMEOUT_SECONDS
+    return lambda: monotonic() < deadline
 
 
 def _claim(record: StateRecord) -> dict[str, Any]:

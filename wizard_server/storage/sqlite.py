@@ -23,6 +23,10 @@ _MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
 
+class LockedError(StorageUnavailableError):
+    """Another process holds the write lock; nothing was written."""
+
+
 class Session:
     """The statements of one transaction, run one after the other on the connection's own thread."""
 
@@ -75,6 +79,10 @@ class Connection:
                 session.execute(queries["connection.rollback"])
             raise
         return result
+
+    async def wait_briefly(self) -> None:
+        """Have statements give up soon where another process holds a lock: whoever has time left tries again."""
+        await self.fetch_all(load_queries("sqlite")["connection.wait_briefly"])
 
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""
@@ -174,6 +182,12 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
         await connection.close()
         raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
     return connection
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Return whether `error` says that another process holds the lock."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_there(path: str) -> bool:

@@ -101,6 +101,7 @@ class StateStore:
     async def open(cls, options: StoreOptions, *, hub: Audience, clock: Clock) -> "StateStore":
         """Open the database; `hub` hears of every commit, after it."""
         writer = await connect(options.path, echo=options.echo)
+        await writer.wait_briefly()
         store = cls(options, writer, hub, clock)
         await store.start(audit=options.audit)
         return store
@@ -250,8 +251,8 @@ class StateStore:
         """See `Store`."""
         return await self._commits.submit(use_case)
 
-    async def _flush(self, batch: Batch) -> None:
-        await self._written(self._repository.write(self._writer, batch))
+    async def _flush(self, batch: Batch, may_wait: Callable[[], bool]) -> None:
+        await self._written(self._repository.write(self._writer, batch, may_wait))
 
     async def _overtaken(self, batch: Batch) -> bool:
         await self.notice_external_commits()

@@ -10,6 +10,10 @@ PRAGMA synchronous = FULL;
 -- Foreign keys are enforced, per connection as SQLite has it.
 PRAGMA foreign_keys = ON;
 
+-- name: connection.wait_briefly
+-- How long a statement waits for a lock, in milliseconds: whoever has more time tries again.
+PRAGMA busy_timeout = 100;
+
 -- name: connection.data_version
 -- A number that differs after another connection or process has committed.
 PRAGMA data_version;

@@ -1,0 +1,178 @@
+"""Every write is answered by its deadline, whatever another process does with the lock."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from tests.store.conftest import Kit
+from tests.store.steps import Gate, UseCase, by_hand, change, creation, entry, written
+from wizard_server.domain.ports import Transaction
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage import sqlite
+
+PATIENCE = 0.5
+SLACK = 3
+ALL_WAIT = 20
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", PATIENCE)
+
+
+@pytest.fixture
+def rival(kit: Kit) -> Iterator[sqlite3.Connection]:
+    """Another process that may commit and lock."""
+    with closing(sqlite3.connect(kit.path, isolation_level=None, check_same_thread=False)) as connection:
+        yield connection
+
+
+def submit(kit: Kit, *use_cases: UseCase) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(kit.store.transact(use_case)) for use_case in use_cases]
+
+
+async def together(kit: Kit, monkeypatch: pytest.MonkeyPatch, *use_cases: Any) -> list[asyncio.Task[Any]]:
+    """Submit `use_cases` so that one batch takes them all: they queue behind a commit that has begun."""
+    gate = Gate(kit.store._repository.write)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.store._repository, "write", gate)
+        (blocker,) = submit(kit, creation("blocker"))
+        await gate.entered.wait()
+    tasks = submit(kit, *use_cases)
+    await asyncio.sleep(0)
+    gate.open()
+    await blocker
+    return tasks
+
+
+async def _unknown_parent(transaction: Transaction) -> None:
+    transaction.append(entry("nobody-has-this", action_type="X"))
+
+
+async def test_writes_are_refused_in_time_while_another_process_commits_and_locks_in_turns(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, rival: sqlite3.Connection
+) -> None:
+    write, turns = kit.store._repository.write, iter(range(2))
+
+    async def after_the_rival(*arguments: Any) -> None:
+        turn = next(turns, None)
+        if turn == 0:
+            by_hand(kit.path, "INSERT INTO investigations (id) VALUES ('of-the-rival')")
+        elif turn == 1:
+            rival.execute("BEGIN IMMEDIATE")
+        await write(*arguments)
+
+    tasks = await together(kit, monkeypatch, *(creation(f"inv-{number}") for number in range(ALL_WAIT)))
+    monkeypatch.setattr(kit.store._repository, "write", after_the_rival)
+    begun = perf_counter()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert perf_counter() - begun < SLACK * PATIENCE
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailableError] * ALL_WAIT
+    assert next(turns, None) is None
+    rival.execute("COMMIT")
+    assert (await kit.store.transact(creation("later"))).version == 1
+    assert written(kit.path) == {"blocker": 1, "later": 1}
+
+
+async def test_a_lock_that_is_given_back_in_time_costs_nobody_the_change(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, rival: sqlite3.Connection
+) -> None:
+    transact, tries = sqlite.Connection.transact, 0
+
+    async def giving_back(self: sqlite.Connection, work: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            rival.execute("COMMIT")
+        return await transact(self, work)
+
+    tasks = await together(kit, monkeypatch, creation("a"), creation("b"))
+    rival.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(sqlite.Connection, "transact", giving_back)
+    assert [(await task).version for task in tasks] == [1, 1]
+    assert tries >= 2
+
+
+async def test_each_is_told_before_the_next_one_has_its_turn(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, gate, calls = kit.store._repository.write, asyncio.Event(), 0
+    reached = asyncio.Event()
+
+    async def holding_the_fourth(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            reached.set()
+            await gate.wait()
+        await write(*arguments)
+
+    first, poison, last = await together(kit, monkeypatch, creation("first"), _unknown_parent, creation("last"))
+    monkeypatch.setattr(kit.store._repository, "write", holding_the_fourth)
+    await asyncio.wait_for(reached.wait(), SLACK)
+    assert (first.done(), poison.done(), last.done()) == (True, True, False)
+    gate.set()
+    assert (first.result().version, (await last).version) == (1, 1)
+    assert isinstance(poison.exception(), StorageUnavailableError)
+
+
+async def test_one_whose_turn_does_not_come_in_time_is_refused_and_not_tried(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, runs = Gate(kit.store._repository.write), 0
+
+    async def counted(transaction: Transaction) -> None:
+        nonlocal runs
+        runs += 1
+        await creation("late")(transaction)
+
+    monkeypatch.setattr(kit.store._repository, "write", gate)
+    (slow,) = submit(kit, creation("slow"))
+    await gate.entered.wait()
+    with pytest.raises(StorageUnavailableError, match=r"within 0\.5 s; nothing was written"):
+        await kit.store.transact(counted)
+    assert not slow.done(), "what is being written is told when it is known"
+    gate.open()
+    assert (await slow).version == 1
+    assert (await kit.store.transact(creation("next"))).version == 1
+    assert (runs, written(kit.path)) == (0, {"slow": 1, "next": 1})
+
+
+async def test_one_that_is_refused_while_it_runs_writes_nothing_afterwards(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = asyncio.Event()
+
+    async def slow(transaction: Transaction) -> None:
+        await going_on.wait()
+        await creation("slow")(transaction)
+
+    refused, made = await together(kit, monkeypatch, slow, creation("made"))
+    with pytest.raises(StorageUnavailableError):
+        await refused
+    with pytest.raises(StorageUnavailableError):
+        await made
+    (next_one,) = submit(kit, creation("next"))
+    going_on.set()
+    assert (await next_one).version == 1
+    assert written(kit.path) == {"blocker": 1, "next": 1}
+
+
+async def test_the_late_are_refused_and_the_others_go_on_waiting(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, rival: sqlite3.Connection
+) -> None:
+    await kit.store.transact(creation())
+    rival.execute("BEGIN IMMEDIATE")
+    (early,) = submit(kit, creation("early"))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 100 * PATIENCE)
+    (patient,) = submit(kit, change(status="ERROR"))
+    with pytest.raises(StorageUnavailableError, match="locked"):
+        await early
+    assert not patient.done()
+    rival.execute("ROLLBACK")
+    assert (await patient).version == 2
+    assert written(kit.path) == {"inv-1": 2}

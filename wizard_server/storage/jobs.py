@@ -1,0 +1,69 @@
+"""Use cases on their way to the one writer: whoever asked is answered by a deadline, whatever the database does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from wizard_server.domain.ports import Transaction
+from wizard_server.errors import StorageUnavailableError, bare
+
+UseCase = Callable[[Transaction], Awaitable[Any]]
+# Who is refused for being late takes those along who would be next: each refusal has the others run again.
+_SLACK_SECONDS = 0.25
+
+
+class Job:
+    """One use case and the future of whoever asked for it.
+
+    Unless `is_writing`, it is refused `patience` seconds after it came: nothing of it is on disk then, nor will be.
+    """
+
+    __slots__ = ("_alarm", "_loop", "_patience", "deadline", "done", "is_refused", "is_writing", "use_case")
+
+    def __init__(self, use_case: UseCase, patience: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._patience = patience
+        self.use_case = use_case
+        self.done: asyncio.Future[Any] = self._loop.create_future()
+        self.deadline = self._loop.time() + patience
+        self.is_writing = False
+        self.is_refused = False
+        self._alarm = self._loop.call_at(self.deadline, self._ring)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody still waits for its outcome."""
+        return not self.done.done()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is up."""
+        return self._loop.time() >= self.deadline
+
+    def _ring(self) -> None:
+        if not self.is_writing:
+            self.refuse(f"the turn of this change did not come within {self._patience:g} s; nothing was written")
+
+    def refuse_if_late(self, message: str) -> None:
+        """Refuse it with `message` when its time is up, or will be in a moment."""
+        if self._loop.time() >= self.deadline - _SLACK_SECONDS:
+            self.refuse(message)
+
+    def refuse(self, message: str) -> None:
+        """Say that the database did not take it; nothing of it may be written from now on."""
+        self.is_refused = True
+        self.fail(StorageUnavailableError(message))
+
+    def fail(self, error: Exception) -> None:
+        """Raise `error`, without the frames that it passed, where the outcome is awaited."""
+        if self.is_waiting:
+            self.done.set_exception(bare(error))
+
+    def succeed(self, result: object) -> None:
+        """Return `result` where the outcome is awaited."""
+        if self.is_waiting:
+            self.done.set_result(result)
+
+    def forget(self) -> None:
+        """Let go of the clock: it has been answered, or nobody waits any more."""
+        self._alarm.cancel()
