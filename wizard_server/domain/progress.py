@@ -1,6 +1,7 @@
 """What agents report is merged into the progress of a state (contract 4, ``POST .../progress``).
 
-The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them.
+The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them. By
+their size they leave in `log_lines`.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,6 @@ from wizard_server.domain.models import (
 from wizard_server.domain.state import Document
 
 _RUNNING = "running"
-_PARTS = {"phases", "agents", "logs"}
 _REPORTED = ("overall_progress", "current_phase", "started_at", "phases", "agents", "logs")
 
 
@@ -102,19 +102,29 @@ def merge(progress: Any, report: ProgressReport, max_log_lines: int) -> dict[str
 
     Progress that was edited by hand into something else than progress counts as none.
     """
-    merged = {**(progress if _is_progress(progress) else _blank(InvestigationProgress))}
+    merged = {**(as_progress(progress) or _blank(InvestigationProgress))}
     merged.update(_given(report, {"overall_progress", "current_phase", "started_at"}))
     merged["phases"] = _merge_by(merged["phases"], report.phases, "phase_name", max_log_lines)
     merged["agents"] = _merge_by(merged["agents"], report.agents, "agent_name", max_log_lines)
     return _appended(merged, report.logs, max_log_lines)
 
 
-def _is_progress(progress: Any) -> bool:
+def as_progress(progress: Any) -> dict[str, Any] | None:
+    """Return `progress` with all that the schema gives it, itself where it is so already; None when it is none."""
     try:
-        InvestigationProgress.model_validate(progress)
+        found = InvestigationProgress.model_validate(progress)
     except ValidationError:
-        return False
-    return isinstance(progress, dict) and progress.keys() >= _PARTS
+        return None
+    return progress if _has_all(progress) else found.model_dump(mode="json")
+
+
+def _has_all(progress: Any) -> bool:
+    """Whether all is there that the schema would fill in; an edit by hand may have left it out, or made it null."""
+    lists = [progress.get(name) for name in ("phases", "agents", "logs")]
+    return all(isinstance(each, list) for each in lists) and all(
+        isinstance(log.get("logs"), list) and type(log.get("logs_dropped", 0)) is int
+        for log in (progress, *progress["agents"])
+    )
 
 
 def _merge_by(

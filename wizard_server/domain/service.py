@@ -9,10 +9,11 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.documents import Update
+from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, shortened
 from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
-from wizard_server.domain.progress import ProgressUpdate
+from wizard_server.domain.progress import ProgressUpdate, as_progress
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.states import advance
@@ -71,7 +72,8 @@ class WizardService:
             "updated_at": now,
         }
         self._check_tools(document["settings"])
-        created = self._draft(document, caller, dict.fromkeys(FIELDS, version), origin)
+        created = _draft(document, caller, dict.fromkeys(FIELDS, version), origin)
+        self._check_size(created)
         parts = Parts(None, created.record.document())
         transaction.save(created, origin.entry(caller, request.investigation_id, "STATE_CREATED", parts, version))
         return created.record
@@ -161,7 +163,8 @@ class WizardService:
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
-            return Outcome(self._commit(transaction, caller, record, successor, parts, origin), changed=True)
+            room = _room(update, successor, parts)
+            return Outcome(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
 
         outcome = await self._store.transact(use_case)
         if isinstance(update, ProgressUpdate) and not outcome.changed:
@@ -181,13 +184,19 @@ class WizardService:
         document: Document,
         parts: Parts,
         origin: Origin,
+        room: Room | None = None,
     ) -> StateRecord:
+        """Write the next version; where it takes more than its `room`, old lines of logs leave first."""
         changed = fields_changed(parts)
         version, now = record.newest_version + 1, to_wire(origin.now)
         parts.previous.update(version=record.version, updated_at=record.updated_at)
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
-        successor = self._draft({**document, "version": version, "updated_at": now}, caller, versions, origin)
+        successor = _draft({**document, "version": version, "updated_at": now}, caller, versions, origin)
+        shorter = self._shortened(record, document, successor.record.opened, room) if room else None
+        if shorter is not None:
+            return self._commit(transaction, caller, record, *shorter, origin)
+        self._check_size(successor)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
         transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
         return successor.record
@@ -270,15 +279,40 @@ class WizardService:
             "mergeable": set(changed).isdisjoint(fields),
         }
 
-    def _draft(self, document: Document, caller: Caller, field_versions: dict[str, int], origin: Origin) -> Draft:
-        successor = draft(
-            document,
-            field_versions=field_versions,
-            updated_by=caller.user_id,
-            mutation_id=origin.mutation_id,
-        )
-        validate_state_size(successor.record.opened, self._rules.max_size_kb, self._rules.max_nodes)
-        return successor
+    def _shortened(
+        self, record: StateRecord, document: Document, text: bytes, room: Room
+    ) -> tuple[Document, Parts] | None:
+        """Return `document` with shorter logs, and what it changes; None where it has room, or nothing can leave."""
+        limits = (self._rules.max_size_kb * 1024, self._rules.max_nodes)
+        progress = as_progress(document["progress"]) if exceeds(text, limits, room) else None
+        if progress is None:
+            return None
+        before = record.document()
+        shorter = shortened(as_progress(before["progress"]), progress, text, limits, room)
+        if shorter is None:
+            return None
+        document = {**document, "progress": shorter}
+        return document, diff(before, document) or Parts({}, {})
+
+    def _check_size(self, made: Draft) -> None:
+        validate_state_size(made.record.opened, self._rules.max_size_kb, self._rules.max_nodes)
+
+
+def _draft(document: Document, caller: Caller, field_versions: dict[str, int], origin: Origin) -> Draft:
+    return draft(
+        document,
+        field_versions=field_versions,
+        updated_by=caller.user_id,
+        mutation_id=origin.mutation_id,
+    )
+
+
+def _room(update: Update, successor: Document, parts: Parts) -> Room | None:
+    """Return what the next version may take before lines leave; None where the request itself says what is logged."""
+    is_report = isinstance(update, ProgressUpdate)
+    if is_report and successor["wizard_step"] == WizardStep.PROGRESS:
+        return REPORTS
+    return OTHERS if is_report or "progress" not in parts.current else None
 
 
 def _resets(requested: Mapping[str, Any]) -> bool:

@@ -1,0 +1,120 @@
+"""Which lines leave the logs of a state that would be too large, so that no agent is locked out of its own state.
+
+Only lines that an earlier version showed may leave, the oldest of the largest log first: the trail has them.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import orjson
+
+from wizard_server.domain.json_text import count_nodes, has_more_nodes
+
+# What ``"logs_dropped": N`` adds to a log.
+_COUNT_BYTES = 40
+# Of a long log this part leaves at once, so that it takes as long as looking at it a few times.
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of the limits a state may take: beyond `most` old lines leave until it takes no more than `wanted`."""
+
+    most: Fraction
+    wanted: Fraction
+
+
+# Reports keep a quarter of the limits free for the results; what leaves makes room for more than one report.
+REPORTS = Room(Fraction(3, 4), Fraction(5, 8))
+# Everything else takes what there is.
+OTHERS = Room(Fraction(1), Fraction(3, 4))
+
+
+@dataclass(slots=True)
+class _Log:
+    """One log: the object that holds it, how many of its lines are old, how many of those leave, and their bytes."""
+
+    holder: dict[str, Any]
+    old: int
+    bytes: int
+    leaving: int = 0
+
+    def drop(self) -> tuple[int, int]:
+        """Let the oldest lines leave, a few at once where there are many; return their bytes and how many they are."""
+        count = max((self.old - self.leaving) // _AT_ONCE, 1)
+        size = len(orjson.dumps(self.holder["logs"][self.leaving : self.leaving + count])) - 1
+        self.leaving += count
+        self.bytes -= size
+        return size, count
+
+    def shortened(self) -> dict[str, Any]:
+        if not self.leaving:
+            return self.holder
+        dropped = self.holder.get("logs_dropped", 0) + self.leaving
+        return {**self.holder, "logs": self.holder["logs"][self.leaving :], "logs_dropped": dropped}
+
+
+def exceeds(text: bytes, limits: tuple[int, int], room: Room) -> bool:
+    """Whether the state `text` takes more than `room.most` of `limits`: the most bytes and JSON nodes of a state."""
+    max_bytes, max_nodes = limits
+    return len(text) > max_bytes * room.most or has_more_nodes(text, int(max_nodes * room.most))
+
+
+def shortened(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any], text: bytes, limits: tuple[int, int], room: Room
+) -> dict[str, Any] | None:
+    """Return the progress `new` of the state `text` without its oldest lines; None when none of them is old.
+
+    `old` is the progress before, with the same agents at the same places. What is over the limits without any old line
+    stays over them.
+    """
+    max_bytes, max_nodes = limits
+    logs = [_Log(*each) for each in _logs(old or {}, new)]
+    counts = len(logs)  # of lines that left: what they take is taken into account
+    too_many_bytes = _excess(len(text) + counts * _COUNT_BYTES, sum(log.bytes for log in logs), max_bytes, room)
+    too_many_nodes = _excess(count_nodes(text) + counts, sum(log.old for log in logs), max_nodes, room)
+    _let_leave(logs, too_many_bytes, too_many_nodes, max_bytes / max_nodes)
+    if not any(log.leaving for log in logs):
+        return None
+    whole, *agents = (log.shortened() for log in logs)
+    return {**whole, "agents": [*agents, *new["agents"][len(agents) :]]}
+
+
+def _logs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[dict[str, Any], int, int]]:
+    """Return what holds each log that has been there before, how many of its lines are old, and their bytes."""
+    pairs = [(old, new), *zip(old.get("agents", ()), new["agents"], strict=False)]
+    found = []
+    for before, after in pairs:
+        gone = after.get("logs_dropped", 0) - before.get("logs_dropped", 0)
+        lines = after["logs"][: max(len(before.get("logs", ())) - gone, 0)]
+        found.append((after, len(lines), len(orjson.dumps(lines)) - 1))
+    return found
+
+
+def _excess(size: int, can_leave: int, limit: int, room: Room) -> int:
+    """Return how much has to leave; where what stays takes more than is wanted, half of what is free then is filled."""
+    stays = size - can_leave
+    wanted = int(limit * room.wanted)
+    return size - (wanted if stays <= wanted else max((stays + limit) // 2, stays))
+
+
+def _let_leave(logs: Sequence[_Log], excess_bytes: int, excess_nodes: int, node_bytes: float) -> None:
+    """Mark the oldest lines of whichever log is the largest at the time; a node weighs as much as `node_bytes`."""
+
+    def weight(log: _Log) -> float:
+        return -log.bytes - (log.old - log.leaving) * node_bytes
+
+    largest = [(weight(log), place) for place, log in enumerate(logs) if log.old]
+    heapq.heapify(largest)
+    while largest and (excess_bytes > 0 or excess_nodes > 0):
+        log = logs[largest[0][1]]
+        size, count = log.drop()
+        excess_bytes -= size
+        excess_nodes -= count
+        if log.leaving < log.old:
+            heapq.heapreplace(largest, (weight(log), largest[0][1]))
+        else:
+            heapq.heappop(largest)
