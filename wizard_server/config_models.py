@@ -7,19 +7,22 @@ environment variable carries its name.
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     TypeAdapter,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError, ValidationError
+
+from wizard_server.config_urls import checked_url
 
 JWT_SECRET_MIN_BYTES = 32
 IN_MEMORY = "sqlite:///:memory:"
@@ -172,11 +175,15 @@ class ListenConfig(Frozen):
             return False
 
 
+Claim = Annotated[str, StringConstraints(min_length=1)]
+
+
 class AuthConfig(Frozen):
     """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only.
 
     HS256 verifies with `jwt_secret`; the other algorithms with the key in `public_key_file` (PEM), or with one of those
-    in `jwks_file` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts.
+    in `jwks_file` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts. Scopes are those
+    of all `scope_claims` together; the pages send who has no token to `login_url`.
     """
 
     mode: Literal["jwt", "none"] = "jwt"
@@ -184,10 +191,18 @@ class AuthConfig(Frozen):
     jwt_secret: SecretStr | None = Field(default=None, validate_default=True)
     public_key_file: str | None = Field(default=None, min_length=1)
     jwks_file: str | None = Field(default=None, min_length=1, validate_default=True)
+    scope_claims: list[Claim] = Field(default=["scope", "scp", "scopes", "permissions"], min_length=1)
+    user_claim: Claim = "sub"
+    login_url: str | None = None
     issuer: str | None = Field(default=None, min_length=1)
     audience: str | None = Field(default=None, min_length=1)
     leeway_seconds: int = Field(default=30, ge=0, le=300)
     token_cache_size: int = Field(default=10000, ge=1)
+
+    @field_validator("login_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return None if url is None else checked_url(url)
 
     @field_validator("jwt_secret")
     @classmethod

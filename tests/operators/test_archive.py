@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from tests.conftest import StartServer
 from tests.operators import everything
 from tests.operators.conftest import RunCommand
@@ -49,6 +50,20 @@ def set_aside(database: Path) -> None:
 
 def lines(archive: bytes) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in archive.splitlines()]
+
+
+async def test_users_of_real_issuers_are_carried_over_to_the_letter(
+    database: str, start_server: StartServer, tmp_path: Path
+) -> None:
+    client = await start_server()
+    user = "auth0|5f7c8ec7@example.com"
+    body = factories.creation(user_id=user)
+    assert (await client.post(everything.URL, json=body, headers={"X-User-Id": user})).status == 201
+    first = await exported(database, tmp_path / "first.jsonl")
+    copy = make(tmp_path / "copy.db")
+    assert await import_file(str(copy), CONFIG, str(tmp_path / "first.jsonl")) == 0
+    assert await exported(str(copy), tmp_path / "second.jsonl") == first
+    assert {line["user_id"] for line in lines(first) if "user_id" in line} == {user}
 
 
 async def test_an_export_of_an_import_equals_the_original_byte_for_byte(full: str, tmp_path: Path) -> None:

@@ -430,6 +430,49 @@ def test_a_public_key_is_required_for_the_algorithms_that_have_one(algorithm: st
     assert load_wizard_config().auth.algorithm == algorithm
 
 
+@pytest.mark.parametrize(
+    "url", ["https://sso.example.com/login?from=wizard", "http://127.0.0.1:9000", "https://[::1]/"]
+)
+def test_a_login_url_is_where_browsers_find_a_token(url: str) -> None:
+    write(valid("auth", login_url=url))
+    assert load_wizard_config().auth.login_url == url
+
+
+URL_RULES = {
+    "": "must be a URL: https://host[:port]/path, or http://",
+    "/login": "must be a URL: https://host[:port]/path, or http://",
+    "https://": "must be a URL: https://host[:port]/path, or http://",
+    "https://:80/": "must be a URL: https://host[:port]/path, or http://",
+    "https://a:0": "must be a URL: https://host[:port]/path, or http://",
+    "https://a:x": "must be a URL: https://host[:port]/path, or http://",
+    "https://[::1": "must be a URL: https://host[:port]/path, or http://",
+    "https://a/b c": "must be a URL: https://host[:port]/path, or http://",
+    "https://a/é": "must be a URL: https://host[:port]/path, or http://",
+    "javascript:alert(1)": "must be a URL: https://host[:port]/path, or http://",
+    "file:///etc/passwd": "must be a URL: https://host[:port]/path, or http://",
+    "ftp://a/b": "must be a URL: https://host[:port]/path, or http://",
+    "https://ann:secret@a/": "must have no user name or password in it",
+    "https://a/#token=": "must have no fragment (#...)",
+}
+
+
+@pytest.mark.parametrize(("url", "reason"), URL_RULES.items())
+def test_anything_else_is_no_url_and_is_not_repeated(url: str, reason: str) -> None:
+    write(valid("auth", login_url=url))
+    assert refusal() == f"[auth] login_url: {reason}"
+
+
+@pytest.mark.parametrize("claims", [[], [""], "scope", [7]])
+def test_scope_claims_are_a_list_of_names(claims: Any) -> None:
+    write(valid("auth", scope_claims=claims))
+    assert refusal().startswith("[auth] scope_claims")
+
+
+def test_a_user_claim_has_a_name() -> None:
+    write(valid("auth", user_claim=""))
+    assert refusal() == "[auth] user_claim: String should have at least 1 character"
+
+
 def test_more_than_one_worker_is_refused() -> None:
     write(valid("server", workers=2))
     assert refusal() == "[server] workers: this release runs one worker process only, set 1"

@@ -99,7 +99,7 @@ async def test_a_stranger_who_waits_is_answered_while_the_owner_waits_on(client:
     assert (await waiting).body["version"] == 2
 
 
-@pytest.mark.parametrize("user", ["", "a b", "é", "x" * 256, "a/b"])
+@pytest.mark.parametrize("user", ["", "a b", "é", "x" * 256, "a\tb"])
 async def test_a_user_id_that_is_none_is_a_422(client: Client, user: str) -> None:
     answer = await send(client, "GET", url(), headers={"X-User-Id": user})
     assert (answer.status, answer.body["errors"][0]["field"]) == (422, "X-User-Id")

@@ -3,10 +3,9 @@
 import jwt
 
 from wizard_server.config import ServerConfig
-from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE
+from wizard_server.domain.callers import ADMIN, AGENT, READ, USER, USER_RULE, WRITE
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import WizardError
-from wizard_server.web.requests import IDENTIFIER
 from wizard_server.web.signing_keys import load_keys
 
 SCOPES = (READ, WRITE, AGENT, ADMIN)
@@ -43,8 +42,8 @@ def mint(config: ServerConfig, user: str, scope: str, ttl_seconds: int) -> int:
 
 
 def _check(user: str, scope: str, ttl_seconds: int) -> None:
-    if not IDENTIFIER.fullmatch(user):
-        raise TokenRequestError("--user must match [A-Za-z0-9_-]{1,255}")
+    if not USER.fullmatch(user):
+        raise TokenRequestError(f"--user {USER_RULE}")
     if not scope.split() or not set(scope.split()) <= set(SCOPES):
         raise TokenRequestError(f"--scope takes one or more of {', '.join(SCOPES)}, separated by spaces")
     if not 1 <= ttl_seconds <= MAX_TTL_SECONDS:

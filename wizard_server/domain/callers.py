@@ -1,5 +1,6 @@
 """Who asks, and what they may see and change (contract 7)."""
 
+import re
 from dataclasses import dataclass
 
 from wizard_server.errors import MissingScopeError
@@ -8,6 +9,10 @@ READ = "wizard:read"
 WRITE = "wizard:write"
 AGENT = "wizard:agent"
 ADMIN = "wizard:admin"
+
+# As `UserId` of the models has it; what is checked here comes in headers and tokens.
+USER = re.compile(r"[!-~]{1,255}")
+USER_RULE = "must be 1 to 255 visible ASCII characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ MAX_TOOLS = 1000
 MAX_NAMED = 1000  # entries of an object whose names are the client's and whose values are checked
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
+# What OpenID Connect has as `sub`: visible ASCII, compared to the letter.
+UserId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}\z")]
 _Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Timestamp = Annotated[
     datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=_Written, when_used="json")
@@ -221,7 +223,7 @@ class WizardStateCreate(Schema):
     """The body of ``POST /wizard-state``; a new state starts at SETTINGS / IN_PROGRESS (contract 3)."""
 
     investigation_id: Identifier = Field(description="Investigation identifier")
-    user_id: Identifier = Field(description="User identifier")
+    user_id: UserId = Field(description="User identifier")
     wizard_step: Literal[WizardStep.SETTINGS] = Field(WizardStep.SETTINGS, description="Current wizard step")
     settings: InvestigationSettings | None = Field(None, description="Settings configuration")
     status: Literal[InvestigationStatus.IN_PROGRESS] = Field(
@@ -244,7 +246,7 @@ class WizardStateResponse(Schema):
     """One wizard state; `version` grows by one with every committed change."""
 
     investigation_id: Identifier = Field(description="Investigation identifier")
-    user_id: Identifier = Field(description="User identifier")
+    user_id: UserId = Field(description="User identifier")
     wizard_step: WizardStep = Field(description="Current wizard step")
     settings: InvestigationSettings | None = Field(None, description="Settings configuration")
     progress: InvestigationProgress | None = Field(None, description="Progress state")
@@ -262,7 +264,7 @@ class WizardStateSummary(Schema):
     """One row of ``GET /wizard-state``."""
 
     investigation_id: Identifier
-    user_id: Identifier
+    user_id: UserId
     name: str | None = Field(None, description="The name in the settings")
     wizard_step: WizardStep
     status: InvestigationStatus
@@ -303,7 +305,7 @@ class TemplateResponse(Schema):
     """One template."""
 
     template_id: Identifier = Field(description="Template identifier")
-    user_id: Identifier = Field(description="User identifier")
+    user_id: UserId = Field(description="User identifier")
     name: str = Field(description="Template name")
     description: str | None = Field(None, description="Template description")
     settings: InvestigationSettings = Field(description="Template settings")
@@ -329,7 +331,7 @@ class AuditLogCreate(Schema):
     """The body of ``POST /wizard-state/{id}/history``."""
 
     investigation_id: Identifier = Field(description="Investigation identifier")
-    user_id: Identifier = Field(description="User identifier")
+    user_id: UserId = Field(description="User identifier")
     action_type: str = Field(description="Action type", min_length=1, max_length=100)
     previous_state: dict[str, Any] | None = Field(None, description="Previous state snapshot")
     new_state: dict[str, Any] | None = Field(None, description="New state snapshot")
@@ -341,7 +343,7 @@ class AuditLogResponse(Schema):
 
     entry_id: str = Field(description="Entry identifier")
     investigation_id: Identifier = Field(description="Investigation identifier")
-    user_id: Identifier = Field(description="User identifier")
+    user_id: UserId = Field(description="User identifier")
     action_type: str = Field(description="Action type")
     previous_state: dict[str, Any] | None = Field(None, description="Previous state")
     new_state: dict[str, Any] | None = Field(None, description="New state")

@@ -25,6 +25,7 @@ from wizard_server.domain.models import (
     InvestigationSettings,
     InvestigationStatus,
     Name,
+    UserId,
     WizardStep,
 )
 from wizard_server.errors import WizardError
@@ -68,7 +69,7 @@ class InvestigationLine(Line):
 
     id: Identifier
     created_at: Instant
-    user_id: Identifier | None
+    user_id: UserId | None
     newest_version: Count
     purged_at: Instant | None
 
@@ -78,7 +79,7 @@ class EntryLine(Line):
 
     entry_id: Key
     investigation_id: Identifier
-    user_id: Identifier
+    user_id: UserId
     action_type: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     previous_state: dict[str, Any] | None
     new_state: dict[str, Any] | None
@@ -92,7 +93,7 @@ class StateLine(Line):
     """A wizard state; its `version` has its entry in the trail."""
 
     investigation_id: Identifier
-    user_id: Identifier
+    user_id: UserId
     wizard_step: WizardStep
     status: InvestigationStatus
     settings: InvestigationSettings | None
@@ -107,14 +108,14 @@ class StateLine(Line):
     settings_version: Version
     progress_version: Version
     results_version: Version
-    updated_by: Identifier | None
+    updated_by: UserId | None
 
 
 class TemplateLine(Line):
     """A template."""
 
     template_id: Identifier
-    user_id: Identifier
+    user_id: UserId
     name: Name
     description: Text | None
     template: InvestigationSettings

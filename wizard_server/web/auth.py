@@ -2,7 +2,7 @@
 
 import socket
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from time import time
@@ -14,9 +14,8 @@ from aiohttp import hdrs, web
 
 from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
-from wizard_server.domain.callers import READ, WRITE, Caller
+from wizard_server.domain.callers import READ, USER, USER_RULE, WRITE, Caller
 from wizard_server.errors import ConfigError, InvalidTokenError, ValidationFailedError
-from wizard_server.web.requests import IDENTIFIER
 from wizard_server.web.signing_keys import SigningKeys
 
 DEVELOPER = "dev"
@@ -59,8 +58,8 @@ class TrustingAuthenticator:
         if hdrs.UPGRADE in headers and hdrs.ORIGIN in headers:
             self._check_origin(headers[hdrs.ORIGIN])
         user_id = headers.get("X-User-Id", DEVELOPER)
-        if not IDENTIFIER.fullmatch(user_id):
-            raise ValidationFailedError.of("X-User-Id", "must match [A-Za-z0-9_-]{1,255}", "pattern")
+        if not USER.fullmatch(user_id):
+            raise ValidationFailedError.of("X-User-Id", USER_RULE, "pattern")
         return Caller(user_id, self._scopes)
 
     def _check_origin(self, origin: str) -> None:
@@ -100,7 +99,10 @@ class _Verified(NamedTuple):
 
 
 class TokenAuthenticator:
-    """Mode ``jwt``: a signed token with ``sub``, ``scope`` and ``exp``, and what of ``iss`` and ``aud`` is configured.
+    """Mode ``jwt``: a signed token with a user, scopes and ``exp``, and what of ``iss`` and ``aud`` is configured.
+
+    The user is the claim `user_claim`. The scopes are those of all `scope_claims` together, since issuers spread them:
+    each a text of words or a list of texts; whatever else stands there grants nothing and harms nothing.
 
     A token that names an audience while none is configured is meant for somebody else and refused (RFC 7519, 4.1.3).
     ``nbf`` and ``iat`` may not lie ahead. The leeway counts for all of them.
@@ -117,6 +119,8 @@ class TokenAuthenticator:
         self._issuer = config.issuer
         self._audience = config.audience
         self._leeway = config.leeway_seconds
+        self._user_claim = config.user_claim
+        self._scope_claims = config.scope_claims
         self._cache_size = config.token_cache_size
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
 
@@ -149,15 +153,24 @@ class TokenAuthenticator:
                 issuer=self._issuer,
                 audience=self._audience,
                 leeway=self._leeway,
-                options={"require": ["exp", "sub"]},
+                options={"require": ["exp", self._user_claim], "verify_sub": False},
             )
             expires = float(claims["exp"]) + self._leeway
         except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise InvalidTokenError(f"the token does not verify: {error}") from None
-        user_id, scope = claims["sub"], claims.get("scope", "")
-        if not (isinstance(user_id, str) and IDENTIFIER.fullmatch(user_id) and isinstance(scope, str)):
-            raise InvalidTokenError("the token's sub must match [A-Za-z0-9_-]{1,255} and its scope must be a text")
-        return expires, Caller(user_id, frozenset(scope.split()))
+        user_id = claims[self._user_claim]
+        if not (isinstance(user_id, str) and USER.fullmatch(user_id)):
+            raise InvalidTokenError(f"the token's {self._user_claim} {USER_RULE}")
+        return expires, Caller(user_id, frozenset(_scopes(claims, self._scope_claims)))
+
+
+def _scopes(claims: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """Yield the scopes of the claims called `names`."""
+    for name in names:
+        found = claims.get(name)
+        for text in found if isinstance(found, list) else [found]:
+            if isinstance(text, str):
+                yield from text.split()
 
 
 def _token(request: web.Request) -> str:

@@ -9,6 +9,7 @@ from wizard_server.domain.models import (
     Identifier,
     Schema,
     Timestamp,
+    UserId,
     WizardStateSummary,
 )
 
@@ -28,7 +29,7 @@ class Change(Schema):
     timestamp: Timestamp
     action_type: str
     source: AuditSource
-    user_id: Identifier = Field(description="Who made the change")
+    user_id: UserId = Field(description="Who made the change")
     mutation_id: str | None = Field(description="The Idempotency-Key of the request that made it")
     fields_changed: list[str]
     patch: list[PatchOperation]

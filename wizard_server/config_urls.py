@@ -1,0 +1,25 @@
+"""Addresses in the configuration."""
+
+import re
+from urllib.parse import urlsplit
+
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+def checked_url(url: str) -> str:
+    """Return `url` if it is one that can be asked over HTTP; raise `ValueError` that says what is wrong with it.
+
+    A user name or password would be shown where the configuration is; a fragment is never sent.
+    """
+    try:
+        parts = urlsplit(url)
+        leads_somewhere = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        leads_somewhere = False
+    if not (leads_somewhere and parts.scheme in ("http", "https") and _VISIBLE.fullmatch(url)):
+        raise ValueError("must be a URL: https://host[:port]/path, or http://")
+    if "@" in parts.netloc:
+        raise ValueError("must have no user name or password in it")
+    if "#" in url:
+        raise ValueError("must have no fragment (#...)")
+    return url
