@@ -74,7 +74,8 @@ def test_a_user_is_whatever_openid_connect_calls_a_sub(user: str) -> None:
 @pytest.mark.parametrize("claim", ["scope", "scp", "scopes", "permissions"])
 @pytest.mark.parametrize("value", ["wizard:read wizard:agent", ["wizard:read", "wizard:agent"]])
 def test_scopes_stand_in_one_of_four_claims_as_a_text_or_a_list(claim: str, value: object) -> None:
-    sent = token(**{"scope": ..., claim: value})
+    claims: dict[str, Any] = {"scope": ..., claim: value}
+    sent = token(**claims)
     assert authenticator().authenticate(sending(sent)).scopes == {READ, AGENT}
 
 
