@@ -180,6 +180,48 @@ def test_keys_for_something_else_than_signatures_do_not_count(tmp_path: Path) ->
     assert "kid" in refused(trusted, token("rsa-2", "RS256", "two"))
 
 
+BESIDE: dict[str, Any] = {
+    "Ed25519": jwk("ed25519", "other"),
+    "Ed448": jwk("ed448", "other"),
+    "ES256": jwk("p256", "other", alg="ES256"),
+    "PS256": jwk("rsa-2", "other", alg="PS256"),
+    "short": jwk("rsa-short", "other"),
+    "for encryption": jwk("rsa-2", "other", use="enc"),
+    "of no known type": {"kty": "AKP", "kid": "other", "alg": "ML-DSA-44", "pub": "AAAA"},
+    "of no type": {"kid": "other"},
+    "without a modulus": {"kty": "RSA", "kid": "other", "e": "AQAB"},
+    "no object": "other",
+    "with a kid that is no text": jwk("rsa-2") | {"kid": ["other"]},
+    "unnamed": jwk("rsa-2"),
+    "private": jwk("rsa-2", "other", d="AQAB"),
+    "secret": {"kty": "oct", "kid": "other", "k": "c2VjcmV0"},
+}
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_key_that_cannot_be_used_is_ignored_beside_one_that_can_and_logged(
+    name: str, first: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    keys = [BESIDE[name], jwk("rsa", "one")] if first else [jwk("rsa", "one"), BESIDE[name]]
+    trusted = authenticator(algorithm="RS256", jwks_file=write_set(tmp_path / "set", *keys))
+    assert user_of(trusted, token("rsa", "RS256", "one")) == "ann"
+    refused(trusted, token("rsa-2", "RS256", "other"))
+    assert [record.message for record in caplog.records] == ["key ignored"]
+
+
+def test_of_two_keys_with_one_name_the_first_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    path = write_set(tmp_path / "set", jwk("rsa", "one"), jwk("rsa-2", "one"))
+    trusted = authenticator(algorithm="RS256", jwks_file=path)
+    assert user_of(trusted, token("rsa", "RS256", "one")) == "ann"
+    assert "Signature" in refused(trusted, token("rsa-2", "RS256", "one"))
+    assert [vars(record)["reason"] for record in caplog.records] == [
+        "needs a kid of its own, as there are several keys"
+    ]
+
+
 BAD_PEM: dict[str, tuple[str, bytes, str]] = {
     "short rsa": ("RS256", pem("rsa-short"), "is not an RSA key of at least 2048 bits, which RS256 takes"),
     "elliptic for rsa": ("RS256", pem("p256"), "is not an RSA key of at least 2048 bits, which RS256 takes"),
@@ -210,19 +252,22 @@ BAD_SET: dict[str, tuple[Any, str]] = {
     "no object": ([], "is no JSON Web Key Set"),
     "no keys": ({}, "is no JSON Web Key Set"),
     "keys no list": ({"keys": jwk("rsa")}, "is no JSON Web Key Set"),
-    "empty": ({"keys": []}, "holds no key for signatures"),
-    "for encryption only": ({"keys": [jwk("rsa", use="enc")]}, "holds no key for signatures"),
+    "empty": ({"keys": []}, "holds no key"),
+    "for encryption only": ({"keys": [jwk("rsa", use="enc")]}, "keys[0]: is not for signatures"),
+    "for signing only": ({"keys": [jwk("rsa", key_ops=["sign"])]}, "keys[0]: is not for signatures"),
+    "operations no list": ({"keys": [jwk("rsa", key_ops="verify")]}, "keys[0]: is not for signatures"),
     "key no object": ({"keys": ["rsa"]}, "keys[0]: is no object"),
     "kid no text": ({"keys": [jwk("rsa", kid=None) | {"kid": 7}]}, "keys[0]: its kid is no text"),
-    "kid twice": ({"keys": [jwk("rsa", "one"), jwk("rsa-2", "one")]}, "keys[1]: needs a kid of its own"),
-    "two, one unnamed": ({"keys": [jwk("rsa", "one"), jwk("rsa-2")]}, "keys[1]: needs a kid of its own"),
-    "two, the first unnamed": ({"keys": [jwk("rsa"), jwk("rsa-2", "two")]}, "keys[1]: needs a kid of its own"),
+    "two, both unnamed": ({"keys": [jwk("rsa"), jwk("rsa-2")]}, "keys[0]: needs a kid of its own"),
     "private": ({"keys": [jwk("rsa", d="AQAB")]}, "keys[0]: holds a private key or a secret"),
     "secret": ({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}, "keys[0]: holds a private key or a secret"),
     "other algorithm": ({"keys": [jwk("rsa", alg="RS512")]}, "keys[0]: is for another algorithm than RS256"),
-    "other type": ({"keys": [jwk("rsa", "one"), jwk("p256", "two")]}, "keys[1]: is not an RSA key"),
+    "other types": (
+        {"keys": [jwk("ed25519", "one"), jwk("p256", "two")]},
+        "keys[0] (one): is not an RSA key of at least 2048 bits; keys[1] (two): is not an RSA key",
+    ),
     "short": ({"keys": [jwk("rsa-short")]}, "keys[0]: is not an RSA key of at least 2048 bits"),
-    "no type": ({"keys": [{"kid": "one"}]}, "keys[0]: is not an RSA key"),
+    "no type": ({"keys": [{"kid": "one"}]}, "keys[0] (one): is not an RSA key"),
     "no modulus": ({"keys": [{"kty": "RSA", "e": "AQAB"}]}, "keys[0]: is not an RSA key"),
     "modulus a number": ({"keys": [{"kty": "RSA", "e": "AQAB", "n": 5}]}, "keys[0]: is not an RSA key"),
     "type a list": ({"keys": [{"kty": ["RSA"]}]}, "keys[0]: is not an RSA key"),
@@ -289,6 +334,22 @@ def test_a_rotated_key_set_is_read_again_and_not_at_every_token(tmp_path: Path, 
     clock.pass_on()
     assert user_of(trusted, new) == "ann"
     assert user_of(trusted, token("rsa", "RS256", "one")) == "ann"
+
+
+def test_rotating_to_a_set_with_keys_of_other_kinds_takes_the_one_that_can_be_used_and_drops_the_old(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "set"
+    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one"), jwk("ed25519", "new")))
+    others = [jwk("ed25519", "new"), jwk("p256", "newer"), jwk("rsa-short", "short")]
+    for _ in range(3):
+        write_set(path, *others[:1], jwk("rsa-2", "two"), *others[1:])
+        clock.pass_on()
+        assert user_of(trusted, token("rsa-2", "RS256", "two")) == "ann"
+    assert "kid" in refused(trusted, token("rsa", "RS256", "one"))
+    ignored = [vars(record)["key"] for record in caplog.records if record.message == "key ignored"]
+    assert ignored == ["keys[1] (new)", "keys[0] (new)", "keys[2] (newer)", "keys[3] (short)"], "each once in its place"
 
 
 def test_a_key_that_leaves_the_set_takes_with_it_what_it_verified(tmp_path: Path, clock: Clock) -> None:
