@@ -35,6 +35,7 @@ from wizard_server.web.keys import (
     HEADERS,
     HUB,
     INTERVALS,
+    LIMITER,
     REGISTRY,
     REQUESTS,
     RULES,
@@ -96,9 +97,10 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
 def _route(app: web.Application, config: ServerConfig) -> None:
     origins = Origins(config.cors.allowed_origins)
     app[HEADERS] = CommonHeaders(origins)
+    app[LIMITER] = RateLimiter(config.rate_limit)
     pipeline = Pipeline(
         authenticator=app[AUTHENTICATOR],
-        limiter=RateLimiter(config.rate_limit),
+        limiter=app[LIMITER],
         idempotency=IdempotencyStore(),
         headers=app[HEADERS],
         hub=app[HUB],

@@ -4,7 +4,6 @@ from typing import Any
 
 import jwt
 import pytest
-from throttled import utils
 
 from tests import factories
 from tests.conftest import Client, StartServer
@@ -22,6 +21,7 @@ from tests.web.helpers import (
 )
 from tests.web.push import events, socket
 from wizard_server.domain.callers import AGENT
+from wizard_server.web import limits
 from wizard_server.web.routes import ROUTES, OpenRoute
 
 SECRET = "k" * 32
@@ -43,7 +43,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the limiter."""
     clock = Clock()
-    monkeypatch.setattr(utils, "now_mono_f", clock)
+    monkeypatch.setattr(limits, "monotonic", clock)
     return clock
 
 

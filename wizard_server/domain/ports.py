@@ -139,7 +139,7 @@ class StateEvent:
     owner: str | None
     sequence: int
     instant: datetime
-    renderings: dict[Hashable, bytes] = field(default_factory=dict)
+    renderings: dict[Hashable, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 class Audience(Protocol):

@@ -18,7 +18,7 @@ from wizard_server.events import WaitEnd
 from wizard_server.storage.store import StateStore
 from wizard_server.waiters import ListWaiter
 from wizard_server.web.etags import opaque_tags, tags_in
-from wizard_server.web.keys import CLOCK, HUB, INTERVALS, RULES, STORE, instant
+from wizard_server.web.keys import CLOCK, HUB, INTERVALS, LIMITER, RULES, STORE, instant
 from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
@@ -56,25 +56,25 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     asked = _asked(request, caller)
     store, hub = request.app[STORE], request.app[HUB]
     if asked.cursor is None:
-        return _answer(request, asked, await store.active(asked.wanted))
+        return _answer(request, caller, asked, await store.active(asked.wanted))
     with hub.subscribe_list(asked.wanted.user_id) as waiter:
         now = instant(request)
         page = await store.active_since(asked.wanted, asked.cursor)
         if _is_outdated(asked.cursor, page):
-            return _answer(request, asked, await store.active(asked.wanted), reset=True)
+            return _answer(request, caller, asked, await store.active(asked.wanted), reset=True)
         if page.rows or page.removed or not asked.seconds:
-            return _answer(request, asked, page)
+            return _answer(request, caller, asked, page)
         if not hub.may_park(caller.user_id):
-            return _answer(request, asked, page, crowded=True)
+            return _answer(request, caller, asked, page, crowded=True)
         waiter.known_up_to(page.cursor)
         seconds = min(with_jitter(asked.seconds), await _until_quiet(request, asked.wanted, now))
         end = await hub.park_list(waiter, caller.user_id, seconds)
         page = await _woken(request, asked, waiter, page.cursor, now)
     if _is_outdated(asked.cursor, page):
-        return _answer(request, asked, await store.active(asked.wanted), reset=True)
+        return _answer(request, caller, asked, await store.active(asked.wanted), reset=True)
     if end is WaitEnd.DRAINING:
         asked.headers["Retry-After"] = retry_after()
-    return _answer(request, asked, page)
+    return _answer(request, caller, asked, page)
 
 
 def _is_outdated(cursor: int, page: ActivePage) -> bool:
@@ -132,14 +132,21 @@ def _told(store: StateStore, events: Iterable[StateEvent], cursor: int) -> Activ
 
 
 def _answer(
-    request: web.Request, asked: _Dashboard, page: ActivePage, *, reset: bool = False, crowded: bool = False
+    request: web.Request,
+    caller: Caller,
+    asked: _Dashboard,
+    page: ActivePage,
+    *,
+    reset: bool = False,
+    crowded: bool = False,
 ) -> web.Response:
     now = request.app[CLOCK]() if asked.seconds else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
+    interval = request.app[LIMITER].interval(caller, request.app[INTERVALS].under(load).normal_ms)
     headers = {
         "ETag": f'"list-{page.cursor}"',
         "Cache-Control": "no-store",
-        "X-Recommended-Interval": str(request.app[INTERVALS].under(load).normal_ms),
+        "X-Recommended-Interval": str(interval),
         **({} if crowded else asked.headers),
     }
     if asked.by_header and not page.rows and not page.removed and not reset:

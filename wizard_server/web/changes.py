@@ -12,7 +12,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
 from wizard_server.web.etags import etag, parse_tags, tags_in
-from wizard_server.web.keys import HUB, INTERVALS, SERVICE, STORE, instant
+from wizard_server.web.keys import HUB, INTERVALS, LIMITER, SERVICE, STORE, instant
 from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import path_identifier, query
@@ -39,21 +39,27 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         record = await service.read(caller, investigation_id, instant(request))
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds:
-            return await _answer(request, record, found, headers)
+            return await _answer(request, caller, record, found, headers)
         if not hub.may_park(caller.user_id):
-            return await _answer(request, record, found, {}, crowded=True)
+            return await _answer(request, caller, record, found, {}, crowded=True)
         end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
     if isinstance(end, StateEvent):
         if end.record is None or not caller.may_see(end.record.user_id):
             raise await service.absence(caller, investigation_id)
-        return await _woken(request, end.record, end, since, asked.limit, headers)
+        return await _woken(request, caller, end.record, end, since, asked.limit, headers)
     if end is WaitEnd.DRAINING:
         headers["Retry-After"] = retry_after()
-    return await _answer(request, record, Changes(since, since, (), has_more=False), headers)
+    return await _answer(request, caller, record, Changes(since, since, (), has_more=False), headers)
 
 
 async def _woken(
-    request: web.Request, record: StateRecord, event: StateEvent, since: int, limit: int, headers: dict[str, str]
+    request: web.Request,
+    caller: Caller,
+    record: StateRecord,
+    event: StateEvent,
+    since: int,
+    limit: int,
+    headers: dict[str, str],
 ) -> web.Response:
     """Answer with the changes of the event itself where they follow on what the client has, else from the trail."""
     chain = linked(since, event.entries)
@@ -61,7 +67,7 @@ async def _woken(
         found = Changes(since, record.version, chain, has_more=False)
     else:
         found = await changes_after(request.app[STORE], record, since, limit)
-    return await _answer(request, record, found, headers, event)
+    return await _answer(request, caller, record, found, headers, event)
 
 
 def _since(request: web.Request, asked: ChangesQuery) -> int:
@@ -75,6 +81,7 @@ def _since(request: web.Request, asked: ChangesQuery) -> int:
 
 async def _answer(
     request: web.Request,
+    caller: Caller,
     record: StateRecord,
     found: Changes,
     headers: dict[str, str],
@@ -84,7 +91,7 @@ async def _answer(
 ) -> web.Response:
     now = event.instant if event else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
-    interval = request.app[INTERVALS].under(load).recommend(record, now)
+    interval = request.app[LIMITER].interval(caller, request.app[INTERVALS].under(load).recommend(record, now))
     sent = {
         **headers,
         "ETag": etag(found.to_version) if found.to_version else etag(record.version),

@@ -19,6 +19,7 @@ from wizard_server.web.underway import UnderWay
 if TYPE_CHECKING:  # these answer with problems, or name them, which read the clock
     from wizard_server.web.auth import Authenticator
     from wizard_server.web.headers import CommonHeaders
+    from wizard_server.web.limits import RateLimiter
     from wizard_server.web.tally import Requests
 
 CONFIG = web.AppKey("config", ServerConfig)
@@ -34,6 +35,7 @@ REGISTRY = web.AppKey("registry", CollectorRegistry)
 REQUESTS: "web.AppKey[Requests]" = web.AppKey("requests")
 TEMPLATES = web.AppKey("templates", TemplateService)
 AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")
+LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("limiter")
 HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")
 
 INSTANT = web.RequestKey("instant", datetime)

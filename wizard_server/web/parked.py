@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     news: bool = False
     crowded: bool = False
     draining: bool = False
-    renderings: dict[Hashable, bytes] | None = None
+    renderings: dict[Hashable, tuple[bytes, ...]] | None = None
 
 
 class Watch:

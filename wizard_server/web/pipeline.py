@@ -49,7 +49,7 @@ class Pipeline:
         requests: Requests,
     ) -> None:
         self._authenticate = authenticator.authenticate
-        self._admit = limiter.admit
+        self._limiter = limiter
         self._idempotency = idempotency
         self._headers = headers
         self._hub = hub
@@ -57,13 +57,15 @@ class Pipeline:
         self._requests = requests
 
     def guarded(
-        self, handler: Handler, scopes: Sequence[str], taken: Taken, *, keyed: bool, pushes: bool
+        self, handler: Handler, scopes: Sequence[str], taken: Taken, *, keyed: bool, pushes: bool, polls: bool
     ) -> OpenHandler:
         """Let callers with one of `scopes` in, as far as their quota goes, with what is `taken`.
 
-        A `keyed` handler takes an Idempotency-Key; one that `pushes` sends the head of its answer itself.
+        A `keyed` handler takes an Idempotency-Key; one that `pushes` sends the head of its answer
+        itself; one that `polls` is let in when it comes as it was told.
         """
-        authenticate, admit, under_way, finish = self._authenticate, self._admit, self._under_way, self._finish
+        authenticate, under_way, finish = self._authenticate, self._under_way, self._finish
+        admit = self._limiter.admit_poll if polls else self._limiter.admit
         refuses = taken.refuses
 
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -12,7 +12,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError
 from wizard_server.web.compression import GZIP_MAGIC, accepts_gzip
 from wizard_server.web.etags import etag
-from wizard_server.web.keys import CLOCK, HUB, INSTANT, INTERVALS, RULES, SERVICE, STORE
+from wizard_server.web.keys import CLOCK, HUB, INSTANT, INTERVALS, LIMITER, RULES, SERVICE, STORE
 from wizard_server.web.parked import Outcome, Watch, park
 from wizard_server.web.poll_query import Poll, asked_by
 from wizard_server.web.problems import retry_after
@@ -29,7 +29,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         now = app[CLOCK]()
         record = app[SERVICE].known(caller, investigation_id, now)
         record = record or await _loaded(request, caller, investigation_id, now)
-        return _answer(request, app, asked, _outcome(app, asked, record, now))
+        return _answer(request, caller, asked, _outcome(app, asked, record, now))
     hub = app[HUB]
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
@@ -41,7 +41,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
                 outcome = await park(app, caller, waiter, Watch(app[RULES], outcome), asked.seconds)
             else:
                 outcome = outcome._replace(crowded=True)
-    return _answer(request, app, asked, outcome)
+    return _answer(request, caller, asked, outcome)
 
 
 async def _loaded(request: web.Request, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
@@ -59,12 +59,12 @@ def _outcome(app: web.Application, asked: Poll, record: StateRecord, now: dateti
     return Outcome(record, now, asked.wait.arriving_at(record), news)
 
 
-def _answer(request: web.Request, app: web.Application, asked: Poll, outcome: Outcome) -> web.StreamResponse:
+def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Outcome) -> web.StreamResponse:
     """Return the state as the answer to a poll, 304 where the client named it in its header."""
-    record, now, wait = outcome.record, outcome.now, outcome.wait
+    app, record, now, wait = request.app, outcome.record, outcome.now, outcome.wait
     app[STORE].touch(record.investigation_id, to_wire(now))
     load = 1.0 if outcome.crowded else app[HUB].load
-    interval = app[INTERVALS].under(load).recommend(record, now)
+    interval = app[LIMITER].interval(caller, app[INTERVALS].under(load).recommend(record, now))
     changed = outcome.news or wait.has_changes(record)
     if asked.by_header and not changed:
         # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
@@ -72,9 +72,9 @@ def _answer(request: web.Request, app: web.Application, asked: Poll, outcome: Ou
         answer = Rendered(304, _unmodified_head(max(wait.known or ()) if kept else record.version, interval))
     else:
         compresses = accepts_gzip(request)
-        body = _body(request, outcome, changed, interval, compresses=compresses, summary=asked.summary)
-        compresses = compresses and body.startswith(GZIP_MAGIC)
-        answer = Rendered(200, _changed_head(record.version, interval, compresses), body)
+        pieces = _pieces(request, outcome, changed, interval, compresses=compresses, summary=asked.summary)
+        compresses = compresses and pieces[0].startswith(GZIP_MAGIC)
+        answer = Rendered(200, _changed_head(record.version, interval, compresses), *pieces)
     if asked.headers and not outcome.crowded:
         answer.lines += lines(asked.headers)
     if outcome.draining:
@@ -82,20 +82,19 @@ def _answer(request: web.Request, app: web.Application, asked: Poll, outcome: Ou
     return answer
 
 
-def _body(
+def _pieces(
     request: web.Request, outcome: Outcome, changed: bool, interval: int, *, compresses: bool, summary: bool
-) -> bytes:
-    """Return the answer's body; everybody whom one commit wakes gets the same, made once."""
+) -> tuple[bytes, ...]:
+    """Return the answer's body; everybody whom one commit wakes gets the same, made once for each interval."""
     record, now, reset = outcome.record, to_wire(outcome.now), outcome.wait.is_reset(outcome.record)
     key = ("poll", changed, reset, interval, compresses, summary)
-    body = outcome.renderings.get(key) if outcome.renderings is not None else None
-    if body is None:
+    pieces = outcome.renderings.get(key) if outcome.renderings is not None else None
+    if pieces is None:
         before = _before(record, changed, reset, interval, now)
         pieces, _ = state_pieces(request, record, before, seen(request, record, outcome.now) + b"}", summary=summary)
-        body = b"".join(pieces)
         if outcome.renderings is not None:
-            outcome.renderings[key] = body
-    return body
+            outcome.renderings[key] = pieces
+    return pieces
 
 
 def _headers(version: int, interval: int) -> dict[str, str]:

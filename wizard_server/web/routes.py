@@ -328,6 +328,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         polling.poll,
         READERS,
         _POLLED,
+        polls=True,
         query=PollQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The state, and whether it is news.", PollingResponse, _POLL), _NO_NEWS),
@@ -339,6 +340,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         changes.poll,
         READERS,
         _POLLED + _TRAIL,
+        polls=True,
         query=changes.ChangesQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The changes.", ChangesResponse, _POLL), Answer(304, "None.", headers=_POLL)),
@@ -350,6 +352,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         active.poll,
         READERS,
         _POLLED,
+        polls=True,
         query=active.ActiveQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The list, or what changed.", ActiveInvestigationsResponse, _POLL), _NO_NEWS),
@@ -416,7 +419,9 @@ def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline)
     if isinstance(route, OpenRoute):
         return pipeline.open(route.handler, Taken(route))
     keyed = route.method in KEYED_METHODS
-    return pipeline.guarded(route.handler, route.scopes, Taken(route), keyed=keyed, pushes=route.pushes)
+    return pipeline.guarded(
+        route.handler, route.scopes, Taken(route), keyed=keyed, pushes=route.pushes, polls=route.polls
+    )
 
 
 def describe_api(config: ServerConfig) -> bytes:

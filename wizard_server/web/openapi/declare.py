@@ -56,7 +56,8 @@ class _Declared:
 class Route(_Declared):
     """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on.
 
-    A route that `pushes` answers with a stream, and sends the head of it itself.
+    A route that `pushes` answers with a stream, and sends the head of it itself; one that `polls` says when to ask
+    again.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Route(_Declared):
     scopes: tuple[str, ...]
     features: tuple[str, ...] = ()
     pushes: bool = False
+    polls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
