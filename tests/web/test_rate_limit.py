@@ -13,10 +13,12 @@ from tests.web.helpers import (
     create,
     parked,
     patch,
+    poll,
     poll_url,
     polling,
     send,
     soon,
+    start,
     url,
 )
 from tests.web.push import events, socket
@@ -177,3 +179,54 @@ async def test_what_is_open_to_everybody_is_not_limited_and_says_nothing(
 def bearer(user: str, scope: str) -> dict[str, str]:
     token = jwt.encode({"sub": user, "scope": scope, "exp": 4_000_000_000}, SECRET, "HS256")
     return {"Authorization": f"Bearer {token}"}
+
+
+POLLS = {
+    "poll by number": (f"{poll_url()}?since_version=2", {}),
+    "poll by tag": (poll_url(), {"If-None-Match": '"version-2"'}),
+    "changes": (f"{poll_url()}/changes?since_version=2", {}),
+    "changes by tag": (f"{poll_url()}/changes", {"If-None-Match": '"version-2"'}),
+    "dashboard": ("/api/v1/polling/active-investigations", {}),
+    "dashboard by tag": ("/api/v1/polling/active-investigations", {"If-None-Match": '"list-999999"'}),
+}
+
+
+@pytest.mark.parametrize("limit", [{}, {"requests_per_second": 2, "burst": 2}], ids=["default", "2 per second"])
+async def test_twenty_four_polls_of_one_user_that_come_when_told_are_never_refused(
+    start_server: StartServer, clock: Clock, limit: dict[str, Any]
+) -> None:
+    client = await start_server(rate_limit={"requests_per_second": 10, "burst": 20, **limit})
+    clock.now -= 60
+    await start(client)
+    clock.now += 60
+    due = [(clock.now + tab * (1.0 if limit else 0.0), tab) for tab in range(24)]
+    ways, answered, intervals = list(POLLS.values()), 0, set()
+    while (next_due := min(due))[0] < 1000 + 40:
+        due.remove(next_due)
+        clock.now, tab = next_due
+        path, headers = ways[tab % len(ways)]
+        answer = await send(client, "GET", path, headers=headers)
+        assert answer.status in (200, 304), (answer.body, answered)
+        interval = int(answer.headers["X-Recommended-Interval"])
+        if answer.body and "next_poll_interval" in answer.body:
+            assert answer.body["next_poll_interval"] == interval
+        if tab == 0 and answered % 3 == 0:  # the same user does other things as well
+            await send(client, "GET", url())
+        due.append((clock.now + interval / 1000, tab))
+        intervals.add(interval)
+        answered += 1
+    assert answered > 24
+    assert max(intervals) > 2000, "the interval grows with what is asked of the quota"
+
+
+async def test_a_refused_poll_that_comes_back_when_told_is_let_in(start_server: StartServer, clock: Clock) -> None:
+    client = await start_server(rate_limit={"requests_per_second": 2, "burst": 2})
+    clock.now -= 60
+    await start(client)
+    clock.now += 60
+    first = [await poll(client, since_version=2) for _ in range(24)]
+    assert [answer.status for answer in first] == [200, 200] + [429] * 22
+    back = sorted(clock.now + int(answer.headers["Retry-After"]) for answer in first[2:])
+    for at in back:
+        clock.now = at
+        assert (await poll(client, since_version=2)).status == 200

@@ -22,14 +22,12 @@ from wizard_server.config_models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
 from wizard_server.web.quotas import SLACK_SECONDS, Account, Quota
-from wizard_server.web.timetable import LONGEST, Places, Timetable
+from wizard_server.web.timetable import Places, Timetable
 
 # Users that are known at a time. Only who has a token gets in here, and what is forgotten comes back in seconds anyway.
 MAX_USERS = 100_000
 # Beyond that many the one of the oldest few is forgotten who has most of the quota left: as a rule all of it.
 _LOOKED_AT = 8
-# How many stretches ahead a refused poll is given a place: one that obeys nothing must not push the others far.
-_REFUSED_LONGEST = 30
 _CACHED = 4096
 
 
@@ -72,7 +70,7 @@ class _Callers:
     def __init__(self, name: str, rate: float, burst: int) -> None:
         self._name = name
         self._quota = Quota(rate, burst)
-        self._timetable = Timetable(rate)
+        self._timetable = Timetable(rate, burst)
         self._policy = f'"{name}";q={burst};w={math.ceil(self._quota.window_seconds)}'
         self._accounts: OrderedDict[str, _Known] = OrderedDict()
         self._admission = lru_cache(maxsize=_CACHED)(self._let_in)
@@ -81,18 +79,21 @@ class _Callers:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
         quota = self._quota
         wait = quota.take(account, now)
-        if wait and not (polls and account.places is not None and self._timetable.claim(account.places, now)):
+        if wait and not (polls and self._timetable.claim(self._places(account), now)):
             return self._refusal(account, now, wait, polls=polls)
         return self._admission(quota.left(account, now), _whole(quota.whole_in(account, now)))
 
     def interval(self, user_id: str, milliseconds: int) -> int:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
-        return round(self._booked(account, now, milliseconds / 1000, LONGEST) * 1000)
+        return round(self._booked(account, now, milliseconds / 1000) * 1000)
 
-    def _booked(self, account: _Known, now: float, seconds: float, longest: int) -> float:
+    def _booked(self, account: _Known, now: float, seconds: float) -> float:
+        return self._timetable.book(self._places(account), now, seconds, self._quota.used(account, now))
+
+    def _places(self, account: _Known) -> Places:
         if account.places is None:
-            account.places = Places()
-        return self._timetable.book(account.places, now, seconds, self._quota.used(account, now), longest)
+            account.places = self._timetable.opened()
+        return account.places
 
     def _opened(self, user_id: str) -> _Known:
         account = self._accounts[user_id] = _Known()
@@ -108,7 +109,7 @@ class _Callers:
     def _refusal(self, account: _Known, now: float, wait: float, *, polls: bool) -> Admission:
         retry_after = max(_whole(wait), 1)
         if polls:
-            retry_after = _whole(self._booked(account, now, retry_after, _REFUSED_LONGEST))
+            retry_after = _whole(self._booked(account, now, retry_after))
         error = RateLimitedError(
             f"too many requests: {self._quota.burst} at once and {self._quota.rate:g} per second in the long run",
             retry_after=retry_after,

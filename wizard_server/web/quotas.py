@@ -2,6 +2,7 @@
 
 # What sums of instants are off by: nobody is refused, nor told a second more, for less.
 SLACK_SECONDS = 1e-6
+_SLACK = 1e-3
 
 
 class Account:
@@ -33,7 +34,7 @@ class Quota:
 
     def left(self, account: Account, now: float) -> int:
         """Return how many requests are let in at this moment."""
-        return int((self.window_seconds - self.whole_in(account, now) + SLACK_SECONDS) / self._period)
+        return int((self.window_seconds - self.whole_in(account, now)) / self._period + _SLACK)
 
     def whole_in(self, account: Account, now: float) -> float:
         """Return the seconds until all of the quota is there again."""

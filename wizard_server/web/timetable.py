@@ -18,33 +18,40 @@ _TICK_SECONDS = 0.1
 # Timers of clients run ahead by a little.
 _EARLY_SECONDS = 0.02
 # How many stretches ahead places are given: beyond, thousands of polls of one user crowd the last.
-LONGEST = 120
+_LONGEST = 120
+# Polls that nobody told when to come have this part of the burst beyond it.
+_NEWCOMERS_SHARE = 4
 # How many places that were not taken in time are kept: enough for those who are late by a slow line.
 _KEPT, _KEPT_SECONDS = 32, 2.0
 
 
 class Places:
-    """The places that one user's polls were given: by stretch, by tick until they are due, and those due by now."""
+    """The places that one user's polls were given: by stretch, by tick until they are due, and those `due` by now."""
 
     __slots__ = ("by_stretch", "by_tick", "due", "tick")
 
-    def __init__(self) -> None:
+    def __init__(self, due: int) -> None:
         self.by_stretch: dict[int, int] = {}
         self.by_tick: dict[int, int] = {}
-        self.due = 0
+        self.due = due
         self.tick = 0
 
 
 class Timetable:
-    """Gives places to the polls of users who have `rate` requests per second."""
+    """Gives places to the polls of users who have `rate` requests per second, and `burst` at once."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, burst: int) -> None:
+        self._newcomers = burst // _NEWCOMERS_SHARE
         self._stretch = max(_STRETCH_SECONDS, 2 / rate)
         self._room = rate * self._stretch
         self._kept = int(_KEPT + _KEPT_SECONDS * rate)
 
-    def book(self, places: Places, now: float, seconds: float, used: float, longest: int = LONGEST) -> float:
-        """Return in how many seconds to come: `seconds`, or more when others come then; at most `longest` stretches.
+    def opened(self) -> Places:
+        """Return the places of a user who begins to poll: some for tabs that a browser opens all together."""
+        return Places(self._newcomers)
+
+    def book(self, places: Places, now: float, seconds: float, used: float) -> float:
+        """Return in how many seconds to come: `seconds`, or more when others come then.
 
         `used` is the share of the quota that is used up.
         """
@@ -53,7 +60,7 @@ class Timetable:
         taken = places.by_stretch
         stretch = wanted = int((now + seconds) / self._stretch)
         if taken.get(wanted, 0) >= room:
-            last = wanted + longest
+            last = wanted + _LONGEST
             is_full = taken.get(last, 0) >= room
             free = (later for later in range(wanted + 1, last) if taken.get(later, 0) < room)
             stretch = last if is_full else next(free, last)

@@ -1,0 +1,158 @@
+"""Polls that come when the server said so are never refused: clients on a clock that is told, against the limiter."""
+
+import heapq
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from wizard_server.config_models import RateLimitConfig
+from wizard_server.domain.callers import AGENT, Caller
+from wizard_server.errors import RateLimitedError
+from wizard_server.web import limits
+from wizard_server.web.limits import RateLimiter
+
+BEGIN = 1000.0
+DEFAULT = RateLimitConfig()
+SMALL = RateLimitConfig(requests_per_second=2, burst=2, agent_requests_per_second=2, agent_burst=2)
+ANN = Caller("ann", frozenset())
+
+
+@dataclass
+class Clients:
+    """`tabs` of one user that poll when told, beside `others` requests of theirs per second, for some seconds.
+
+    Tabs come `apart` seconds after each other, and answers and requests take up to `latency` seconds on their way.
+    """
+
+    config: RateLimitConfig = DEFAULT
+    caller: Caller = ANN
+    tabs: int = 24
+    others: float = 0.0
+    apart: float = 0.0
+    latency: float = 0.05
+    fast_ms: int = 500
+    seconds: float = 60.0
+    told: list[int] = field(default_factory=list)
+
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        """Return how often what happened: polls `seen`, those `refused` that were told when to come, and others."""
+        now = [BEGIN]
+        monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+        self._limiter, self._random, self._happened = RateLimiter(self.config), random.Random(1), Counter[str]()
+        due = [(BEGIN + tab * self.apart, tab, False) for tab in range(self.tabs)]
+        if self.others:
+            due.append((BEGIN + 0.01, -1, False))
+        heapq.heapify(due)
+        while due[0][0] < BEGIN + self.seconds:
+            now[0], tab, told = heapq.heappop(due)
+            pause = self._other() if tab < 0 else self._poll(told=told)
+            heapq.heappush(due, (now[0] + pause, tab, True))
+        return self._happened
+
+    def _other(self) -> float:
+        try:
+            self._limiter.admit(self.caller).check()
+        except RateLimitedError:
+            self._happened["others refused"] += 1
+        self._happened["others"] += 1
+        return self._random.expovariate(self.others)
+
+    def _poll(self, *, told: bool) -> float:
+        self._happened["polls"] += 1
+        latency = self._random.uniform(0, self.latency)
+        try:
+            self._limiter.admit_poll(self.caller).check()
+        except RateLimitedError as error:
+            self._happened["refused" if told else "newcomers refused"] += 1
+            return float(error.extra["retry_after"]) + latency
+        self.told.append(self._limiter.interval(self.caller, self.fast_ms))
+        return self.told[-1] / 1000 + latency
+
+
+@pytest.mark.parametrize("tabs", [1, 2, 7, 24])
+@pytest.mark.parametrize("others", [0.0, 3.0, 30.0])
+def test_at_the_default_limits_no_poll_is_refused(monkeypatch: pytest.MonkeyPatch, tabs: int, others: float) -> None:
+    clients = Clients(tabs=tabs, others=others)
+    happened = clients.run(monkeypatch)
+    assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
+    assert happened["polls"] > 60 * min(tabs * 2, 5) * 0.9, "and they are not put off for longer than it takes"
+
+
+@pytest.mark.parametrize("config", [SMALL, RateLimitConfig(requests_per_second=0.5, burst=3)], ids=["2/2", "0.5/3"])
+@pytest.mark.parametrize("others", [0.0, 0.7, 5.0])
+@pytest.mark.parametrize("apart", [0.0, 1.0])
+@pytest.mark.parametrize("latency", [0.0, 1.0])
+def test_at_small_limits_none_is_refused_that_was_told_when_to_come(
+    monkeypatch: pytest.MonkeyPatch, config: RateLimitConfig, others: float, apart: float, latency: float
+) -> None:
+    clients = Clients(config=config, others=others, apart=apart, latency=latency, seconds=600)
+    happened = clients.run(monkeypatch)
+    assert happened["refused"] == 0
+    assert happened["polls"] > 600 * config.requests_per_second / 2 * 0.8
+
+
+def test_tabs_that_come_one_by_one_are_not_refused_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = Clients(config=SMALL, apart=1.0, seconds=300).run(monkeypatch)
+    assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
+
+
+def test_a_hundred_and_sixty_eight_at_once_find_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = Clients(tabs=168, others=3.0, seconds=120).run(monkeypatch)
+    assert happened["refused"] == 0
+
+
+def test_agents_have_a_timetable_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    agents = Clients(config=SMALL, caller=Caller("ann", frozenset({AGENT})), apart=1.0, seconds=120)
+    assert agents.run(monkeypatch)["refused"] == 0
+    assert max(agents.told) > 500
+
+
+def test_a_moderate_rest_of_the_users_requests_finds_room_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = Clients(others=3.0, seconds=300).run(monkeypatch)
+    assert happened["others refused"] < 0.05 * happened["others"]
+
+
+def test_few_polls_keep_the_ordinary_interval_and_many_get_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many, more = Clients(tabs=2), Clients(tabs=24), Clients(tabs=100)
+    for clients in (few, many, more):
+        clients.run(monkeypatch)
+    assert set(few.told) == {500}
+    assert 500 <= min(many.told) < max(many.told) < max(more.told) <= 60_000
+    assert {told % 100 for told in more.told} == {0}, "few different ones, for each is a rendering of its own"
+
+
+def test_the_interval_grows_as_the_quota_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "monotonic", lambda: BEGIN)
+    fresh, spent = RateLimiter(DEFAULT), RateLimiter(DEFAULT)
+    for _ in range(DEFAULT.burst):
+        spent.admit(ANN)
+    assert [fresh.interval(ANN, 500) for _ in range(5)] == [500] * 5
+    assert [spent.interval(ANN, 500) for _ in range(5)] == [500, 500, 1000, 1000, 1500]
+
+
+def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [BEGIN]
+    monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+    limiter, admitted = RateLimiter(DEFAULT), 0
+    for _ in range(6000):
+        now[0] += 0.01
+        try:
+            limiter.admit_poll(ANN).check()
+        except RateLimitedError:
+            continue
+        admitted += 1
+        limiter.interval(ANN, 500)
+    assert 600 <= admitted <= 2 * 600 + 100, "the quota, and as many again that come to places that are due"
+
+
+def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "monotonic", lambda: BEGIN)
+    limiter = RateLimiter(RateLimitConfig(requests_per_second=10, burst=20))
+    told = {limiter.interval(ANN, 500) for _ in range(10_000)}
+    assert max(told) <= 61_000
+    [account] = limiter._users._accounts.values()
+    assert account.places is not None
+    assert len(account.places.by_stretch) <= 121
+    assert len(account.places.by_tick) <= 601
