@@ -24,6 +24,7 @@ from wizard_server.storage import schema
 from wizard_server.storage.sqlite import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator, require_loopback
+from wizard_server.web.connections import CONNECTIONS, Connections, limit_of
 from wizard_server.web.cors import Origins
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
@@ -81,6 +82,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
     app[UNDER_WAY] = UnderWay()
     app[RECEIVING] = Receiving()
+    app[CONNECTIONS] = Connections(limit_of(config.server.max_connections, config.database))
     app[RULES] = _rules(config)
     polling = config.polling
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
@@ -106,6 +108,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
         hub=app[HUB],
         under_way=app[UNDER_WAY],
         requests=app[REQUESTS],
+        trusting=config.auth.mode == "none",
     )
     add_routes(app, config, pipeline)
     answer_preflights(app, origins, pipeline)

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError, ValidationError
 from wizard_server.config_urls import checked_url
 
 JWT_SECRET_MIN_BYTES = 32
+FEWEST_CONNECTIONS = 10
 IN_MEMORY = "sqlite:///:memory:"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\-\[\]:_]+")
 _OWN_PORTS = {"http": ":80", "https": ":443"}
@@ -157,6 +158,7 @@ class ListenConfig(Frozen):
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
     receive_timeout_seconds: int = Field(default=30, ge=1, le=300)
     keepalive_seconds: int = Field(default=75, ge=1, le=3600)
+    max_connections: int = Field(default=0, ge=0)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
 
     @field_validator("workers")
@@ -165,6 +167,13 @@ class ListenConfig(Frozen):
         if workers > 1:
             raise ValueError("this release runs one worker process only, set 1")
         return workers
+
+    @field_validator("max_connections")
+    @classmethod
+    def _there_is_room(cls, limit: int) -> int:
+        if 0 < limit < FEWEST_CONNECTIONS:
+            raise ValueError(f"must be 0 (as many as files permit) or at least {FEWEST_CONNECTIONS}")
+        return limit
 
     @property
     def is_loopback(self) -> bool:

@@ -4,6 +4,7 @@ A record is an event: a short constant message, and its fields as `extra`. Whate
 What clients send may be in a field, so nothing in one can end a line or look like another field.
 """
 
+import codecs
 import json
 import logging
 import re
@@ -15,6 +16,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from wizard_server.config import LoggingConfig
 from wizard_server.domain.clock import to_wire
+
+# A codec is loaded when it is first used, from a file: it is here before all files may be in use.
+codecs.lookup("unicode_escape")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OWN = "wizard_server"

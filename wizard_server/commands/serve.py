@@ -9,12 +9,11 @@ import signal
 import sys
 from pathlib import Path
 
-from aiohttp import web
-
 from wizard_server import collector, logs
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
+from wizard_server.web.accepting import Acceptor, listen
 from wizard_server.web.keys import HUB, UNDER_WAY
 from wizard_server.web.protocol import Runner
 from wizard_server.web.receiving import RECEIVING
@@ -39,6 +38,7 @@ class Server:
         self._config = config
         self._app = create_app(config, config_path=config_path)
         self._runner = Runner(self._app, shutdown_timeout=CANCEL_AFTER_SECONDS)
+        self._acceptor: Acceptor | None = None
 
     async def start(self) -> str:
         """Open the database, listen, and return the URL.
@@ -48,26 +48,14 @@ class Server:
         host = self._config.server.host
         await self._runner.setup()
         try:
-            port = await self._listen(host, self._config.server.port)
+            sockets = listen(host, self._config.server.port, BACKLOG, _sockets_for(BACKLOG))
         except OSError:
             await self._runner.cleanup()
             raise
+        port = sockets[0].getsockname()[1]
+        self._acceptor = Acceptor(sockets, self._runner.connection)
+        self._acceptor.start()
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    async def _listen(self, host: str, port: int) -> int:
-        """Listen with as many sockets as it takes to queue `BACKLOG` connections; return the port.
-
-        The first one listens alone, which no address in use permits; those that share the address come after it.
-        """
-        alone = web.TCPSite(self._runner, host, port, backlog=BACKLOG)
-        await alone.start()
-        taken: int = self._runner.addresses[0][1]
-        sockets = _sockets_for(BACKLOG)
-        if sockets > 1:
-            await alone.stop()
-            for _ in range(sockets):
-                await web.TCPSite(self._runner, host, taken, backlog=BACKLOG, reuse_port=True).start()
-        return taken
 
     async def stop(self) -> None:
         """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close.
@@ -77,8 +65,8 @@ class Server:
         self._app[HUB].drain()
         self._app[RECEIVING].hurry()
         self._runner.hurry()
-        for site in list(self._runner.sites):
-            await site.stop()
+        if self._acceptor is not None:
+            self._acceptor.close()
         # From its cleanup on the framework drops what arrives, the rest of a body that a handler waits for too.
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.server.shutdown_timeout_seconds

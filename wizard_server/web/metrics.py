@@ -21,6 +21,7 @@ from wizard_server.events import Hub
 from wizard_server.metrics import Histogram
 from wizard_server.storage import schema
 from wizard_server.storage.counts import StoreCounts
+from wizard_server.web.connections import CONNECTIONS, Connections
 from wizard_server.web.keys import HUB, REGISTRY, REQUESTS, STORE, UNDER_WAY
 from wizard_server.web.problems import STATUS
 from wizard_server.web.tally import Requests
@@ -65,6 +66,7 @@ class _Parts(Collector):
         yield from _of_requests(self._app[REQUESTS])
         yield from _of_hub(self._app[HUB])
         yield from _of_store(self._app[STORE].counts)
+        yield from _of_connections(self._app[CONNECTIONS])
         under_way = self._app[UNDER_WAY].count
         yield GaugeMetricFamily("wizard_requests_under_way", "Requests that have begun and not ended.", under_way)
         build = GaugeMetricFamily("wizard_build_info", "What runs; always 1.", labels=list(self._build))
@@ -93,6 +95,17 @@ def _of_requests(requests: Requests) -> Iterator[Metric]:
         "wizard_problems", "Errors answered, by code: conflicts and refusals by limits too.", "code", problems
     )
     yield _gauge("wizard_push_connections", "Open push connections, by transport.", "transport", requests.open)
+
+
+def _of_connections(connections: Connections) -> Iterator[Metric]:
+    kinds = {"known": connections.known, "stranger": connections.strangers}
+    yield _gauge("wizard_connections", "Connections, by whether they have shown a valid token.", "kind", kinds)
+    yield GaugeMetricFamily("wizard_connections_limit", "How many connections there may be in all.", connections.limit)
+    yield CounterMetricFamily(
+        "wizard_connections_turned_away",
+        "Connections closed to make room: of those without a valid token, the one silent longest.",
+        connections.turned_away,
+    )
 
 
 def _of_hub(hub: Hub) -> Iterator[Metric]:

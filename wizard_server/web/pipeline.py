@@ -19,6 +19,7 @@ from wizard_server.web.auth import Authenticator
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.limits import ADMISSION, Admission, RateLimiter
+from wizard_server.web.protocol import Connection
 from wizard_server.web.rendered import Rendered
 from wizard_server.web.taken import Taken
 from wizard_server.web.tally import Requests, logger
@@ -47,6 +48,7 @@ class Pipeline:
         hub: Hub,
         under_way: UnderWay,
         requests: Requests,
+        trusting: bool,
     ) -> None:
         self._authenticate = authenticator.authenticate
         self._limiter = limiter
@@ -55,6 +57,7 @@ class Pipeline:
         self._hub = hub
         self._under_way = under_way
         self._requests = requests
+        self._trusting = trusting
 
     def guarded(
         self, handler: Handler, scopes: Sequence[str], taken: Taken, *, keyed: bool, pushes: bool, polls: bool
@@ -73,6 +76,9 @@ class Pipeline:
             under_way.count += 1
             try:
                 caller = authenticate(request)
+                connection = request.protocol
+                if isinstance(connection, Connection) and not connection.is_known:
+                    connection.vouch()
                 admission = admit(caller)
                 admission.check()
                 caller.require(*scopes)
@@ -100,12 +106,18 @@ class Pipeline:
 
     def open(self, handler: OpenHandler, taken: Taken | None = None) -> OpenHandler:
         """Let everybody in; with what is `taken`, or whatever comes."""
-        under_way, finish = self._under_way, self._finish
+        under_way, finish, trusting = self._under_way, self._finish, self._trusting
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun = perf_counter()
             under_way.count += 1
             try:
+                connection = request.protocol
+                if isinstance(connection, Connection) and not connection.is_known:
+                    if trusting:
+                        connection.vouch()
+                    else:
+                        connection.speak()
                 if taken is not None and taken.refuses(request):
                     await taken.refuse(request)
                 response = await handler(request)

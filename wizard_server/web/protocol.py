@@ -23,6 +23,7 @@ from aiohttp.web_request import BaseRequest
 
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
+from wizard_server.web.connections import CONNECTIONS
 from wizard_server.web.final_slash import without_slash
 from wizard_server.web.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
@@ -56,12 +57,26 @@ class Patience:
 class Connection(RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_app", "_arriving", "_body", "_deaf", "_frames", "_has_begun", "_patience", "_taking", "_untaken")
+    __slots__ = (
+        "_app",
+        "_arriving",
+        "_body",
+        "_connections",
+        "_deaf",
+        "_frames",
+        "_has_begun",
+        "_patience",
+        "_taking",
+        "_untaken",
+        "is_known",
+    )
 
     def __init__(self, manager: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
         super().__init__(manager, **options)
         self._app = app
         self._patience = patience
+        self._connections = app[CONNECTIONS]
+        self.is_known = False
         self._arriving: asyncio.TimerHandle | None = None
         self._has_begun = False
         self._body: StreamReader = EMPTY_PAYLOAD
@@ -76,10 +91,20 @@ class Connection(RequestHandler):
         assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells mypy what every server's transport is
         transport.set_write_buffer_limits(high=0)
         self._expect_head()
+        self._connections.arrive(self)
+
+    def vouch(self) -> None:
+        """Note that a request over this connection has shown a valid token."""
+        self.is_known = self._connections.vouch(self)
+
+    def speak(self) -> None:
+        """Note that a request has come, with a token or without one."""
+        self._connections.speak(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the timers."""
+        """Forget the timers, and make room."""
         super().connection_lost(exc)
+        self._connections.leave(self)
         self._head_is_here()
         if self._taking is not None:
             self._taking.cancel()
@@ -269,6 +294,11 @@ class Runner(web.AppRunner):
         """Have no connection wait for a client that still sends what was refused: the server goes down."""
         if isinstance(self.server, _Server):
             self.server.hurry()
+
+    def connection(self) -> Connection:
+        """Return what deals with the next connection."""
+        assert isinstance(self.server, _Server)  # noqa: S101 - tells mypy what `_make_server` makes
+        return self.server()
 
     async def _make_server(self) -> web.Server:
         config = self.app[CONFIG]
