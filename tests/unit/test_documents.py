@@ -184,8 +184,14 @@ def test_an_update_that_is_no_object_is_refused(body: Json) -> None:
 def test_unknown_and_read_only_fields_are_named(document: dict[str, Json]) -> None:
     for make in (FieldUpdate.of, MergePatch.of):
         with pytest.raises(ValidationFailedError) as refusal:
-            make({"setings": {}, "user_id": "eve", "created_at": None})
-        assert errors_of(refusal) == dict.fromkeys(("setings", "user_id", "created_at"), "extra_forbidden")
+            make({"setings": {}, "notes": None, "user_id": document["user_id"]})
+        assert set(errors_of(refusal)) == {"setings", "notes"}
+        with pytest.raises(ValidationFailedError) as refusal:
+            make({"user_id": "eve", "created_at": 3}).requested(document)
+        assert errors_of(refusal) == dict.fromkeys(("user_id", "created_at"), "read_only")
+    with pytest.raises(ValidationFailedError) as refusal:
+        MergePatch.of({"investigation_id": None}).requested(document)
+    assert errors_of(refusal) == {"investigation_id": "read_only"}
 
 
 # --- merge patches: the appendix of RFC 7396, each below a key where anything may stand

@@ -37,11 +37,12 @@ SCHEMAS = {
     "RiskScore": "overall_score* category_scores* risk_level*",
     "InvestigationResults": "findings risk_score* entity_summaries visualizations completed_at*",
     "WizardStateCreate": "investigation_id* user_id* wizard_step settings status",
-    "WizardStateUpdate": "wizard_step settings progress results status +version",
+    "WizardStateUpdate": "wizard_step settings progress results status +version +investigation_id +user_id +created_at"
+    " +updated_at +last_accessed +stale +stalled",
     "WizardStateResponse": "investigation_id* user_id* wizard_step* settings progress results status* +version*"
     " created_at* updated_at* last_accessed +stale +stalled",
     "TemplateCreate": "name* description settings +from_investigation_id",
-    "TemplateUpdate": "name description settings",
+    "TemplateUpdate": "name description settings +template_id +user_id +usage_count +created_at +updated_at",
     "TemplateResponse": "template_id* user_id* name* description settings* usage_count created_at* updated_at*",
     "PollingResponse": "investigation_id* timestamp* state* has_changes* next_poll_interval* +version* +reset"
     " +mutation_id",

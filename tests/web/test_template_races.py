@@ -32,7 +32,7 @@ class Commits:
 
     def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         store = store_of(client)
-        self._write: Callable[[Connection, Batch], Awaitable[None]] = store._repository.write
+        self._write: Callable[..., Awaitable[None]] = store._repository.write
         self._submit: Callable[[UseCase[Any]], Awaitable[Any]] = store._commits.submit
         self._go = asyncio.Event()
         self._news = asyncio.Condition()
@@ -42,12 +42,12 @@ class Commits:
         monkeypatch.setattr(store._repository, "write", self._held)
         monkeypatch.setattr(store._commits, "submit", self._counted)
 
-    async def _held(self, connection: Connection, batch: Batch) -> None:
+    async def _held(self, connection: Connection, batch: Batch, *more: Any) -> None:
         async with self._news:
             self._writing += 1
             self._news.notify_all()
         await self._go.wait()
-        await self._write(connection, batch)
+        await self._write(connection, batch, *more)
         self.written.append(batch)
 
     async def _counted(self, use_case: UseCase[Any]) -> Any:

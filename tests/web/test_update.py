@@ -154,7 +154,7 @@ async def test_a_null_counts_as_absent_also_deep_inside(client: Client) -> None:
 UNKNOWN: list[tuple[dict[str, str], Any, str]] = [
     (JSON, {"statsu": "ERROR"}, "statsu"),
     (JSON, {"statsu": None}, "statsu"),
-    (JSON, {"user_id": "dev"}, "user_id"),
+    (JSON, {"owner": "dev"}, "owner"),
     (JSON, {"settings": factories.settings(nmae="x")}, "settings.nmae"),
     (MERGE, {"statsu": "ERROR"}, "statsu"),
     (MERGE, {"settings": {"nmae": "x"}}, "settings.nmae"),

@@ -4,7 +4,7 @@ Each becomes an `Update`: which top-level fields it concerns, and what they beco
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from wizard_server.domain.json_patch import DoesNotApplyError, Patching
 from wizard_server.domain.json_text import MAX_DEPTH, check_depth
 from wizard_server.domain.models import Schema, WizardStateUpdate
+from wizard_server.domain.read_only import MARKS, OF_STATES, read_only_errors, sent_back
 from wizard_server.domain.state import FIELDS, PARTS, Document
 from wizard_server.domain.validation import validate
 from wizard_server.errors import FieldError, MalformedJsonError, PatchConflictError, ValidationFailedError
@@ -20,6 +21,7 @@ from wizard_server.errors import FieldError, MalformedJsonError, PatchConflictEr
 MAX_OPERATIONS = 1000
 MAX_COPIES = 32
 MAX_POINTER = 8192
+_TAKEN = frozenset({*FIELDS, *OF_STATES, *MARKS, "version"})
 
 
 class Update(Protocol):
@@ -43,13 +45,14 @@ class FieldUpdate:
 
     values: Mapping[str, Any]
     version: int | None
+    read_only: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, body: Any) -> "FieldUpdate":
         """Check `body` as a `WizardStateUpdate`."""
         update = validate(WizardStateUpdate, body)
-        present = {name for name in update.model_fields_set if getattr(update, name) is not None} - {"version"}
-        return cls(update.model_dump(mode="json", include=present), update.version)
+        present = {name for name in FIELDS if getattr(update, name) is not None}
+        return cls(update.model_dump(mode="json", include=present), update.version, sent_back(body, OF_STATES))
 
     @property
     def fields(self) -> frozenset[str]:
@@ -57,7 +60,8 @@ class FieldUpdate:
         return frozenset(self.values)
 
     def requested(self, document: Document) -> dict[str, Any]:
-        """See `Update`."""
+        """See `Update`; raises `ValidationFailedError` for read-only members that are not as they are."""
+        _check_read_only(self.read_only, document)
         return dict(self.values)
 
 
@@ -67,18 +71,19 @@ class MergePatch:
 
     patch: Mapping[str, Any]
     version: int | None
+    read_only: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, body: Any) -> "MergePatch":
         """Check that `body` is an object of known fields."""
         if not isinstance(body, dict):
             raise ValidationFailedError.of("body", "a merge patch is an object", "object")
-        version = validate(WizardStateUpdate, {"version": body.get("version")}).version
-        patch = {key: value for key, value in body.items() if key != "version"}
-        unknown = [FieldError(key, "unknown field", "extra_forbidden") for key in patch if key not in FIELDS]
+        unknown = [FieldError(key, "unknown field", "extra_forbidden") for key in body if key not in _TAKEN]
         if unknown:
             raise ValidationFailedError("the request is not valid", unknown)
-        return cls(patch, version)
+        version = validate(WizardStateUpdate, sent_back(body, ("version", *MARKS))).version
+        read_only = {key: value for key, value in body.items() if key in OF_STATES}
+        return cls({key: value for key, value in body.items() if key in FIELDS}, version, read_only)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -86,8 +91,15 @@ class MergePatch:
         return frozenset(self.patch)
 
     def requested(self, document: Document) -> dict[str, Any]:
-        """See `Update`."""
+        """See `Update`; raises `ValidationFailedError` for read-only members that are not as they are, or removed."""
+        _check_read_only(self.read_only, document)
         return _canonical({field: merged(document.get(field), value) for field, value in self.patch.items()})
+
+
+def _check_read_only(given: Mapping[str, Any], document: Document) -> None:
+    errors = read_only_errors(given, document) if given else []
+    if errors:
+        raise ValidationFailedError("; ".join(f"{each.field} {each.message}" for each in errors), errors)
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -116,7 +128,10 @@ class Operation(Schema):
 
 @dataclass(frozen=True, slots=True)
 class JsonPatch:
-    """``application/json-patch+json``: operations on the state document; its keys and version are read-only."""
+    """``application/json-patch+json``: operations on the state document; its keys and version are read-only.
+
+    When the state was last read is no part of it: it is null here, and what becomes of it is ignored, as are marks.
+    """
 
     operations: Sequence[Mapping[str, Any]]
     version: None = None
@@ -151,7 +166,7 @@ class JsonPatch:
         errors = [
             FieldError(key, "read-only field" if key in document else "unknown field", "read_only")
             for key in [*document, *(key for key in patched if key not in document)]
-            if key not in FIELDS and _differs(document, patched, key)
+            if key not in FIELDS and key not in MARKS and _differs(document, patched, key)
         ]
         if errors:
             raise ValidationFailedError("the patched state is not valid", errors)
@@ -163,7 +178,8 @@ class JsonPatch:
 
     def _apply(self, document: Document) -> Any:
         # Operations put their own values into the document, where later operations change them: of both a copy.
-        copy, operations = orjson.loads(orjson.dumps((document, self.operations)))
+        shown = {"last_accessed": None, **document}
+        copy, operations = orjson.loads(orjson.dumps((shown, self.operations)))
         patching = Patching(copy)
         for index, operation in enumerate(operations):
             try:

@@ -38,6 +38,11 @@ _Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time
 Timestamp = Annotated[
     datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=_Written, when_used="json")
 ]
+# What only the server writes: compared with what is there, so that whatever differs is refused as read-only.
+_SentBack = Annotated[Any, WithJsonSchema({"type": "string"})]
+_SentBackInstant = Annotated[Any, WithJsonSchema({"type": "string", "format": "date-time"})]
+_READ_ONLY = "Read-only: as it is, or left out"
+_IGNORED = "Ignored: what GET returned may be sent back"
 Percentage = Annotated[float, Field(ge=0, le=100)]
 LogsDropped = Annotated[
     int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
@@ -231,15 +236,30 @@ class WizardStateCreate(Schema):
     )
 
 
-class WizardStateUpdate(Schema):
-    """The body of PATCH and PUT: fields that are present replace; `version`, where given, is a precondition."""
+class SentBack(Schema):
+    """What a body that changes a state may have beside what it changes, so that an answer of GET can be sent back."""
+
+    version: int | None = Field(None, description="The version that the update is based on", ge=1, strict=True)
+    investigation_id: _SentBack = Field(None, description=_READ_ONLY)
+    user_id: _SentBack = Field(None, description=_READ_ONLY)
+    created_at: _SentBackInstant = Field(None, description=_READ_ONLY)
+    updated_at: _SentBackInstant = Field(None, description=_READ_ONLY)
+    last_accessed: Timestamp | None = Field(None, description=_IGNORED)
+    stale: bool | None = Field(None, description=_IGNORED)
+    stalled: bool | None = Field(None, description=_IGNORED)
+
+
+class WizardStateUpdate(SentBack):
+    """The body of PATCH and PUT: fields that are present replace; `version`, where given, is a precondition.
+
+    What GET returned can be sent back whole.
+    """
 
     wizard_step: WizardStep | None = Field(None, description="New wizard step")
     settings: InvestigationSettings | None = Field(None, description="Updated settings")
     progress: InvestigationProgress | None = Field(None, description="Updated progress")
     results: InvestigationResults | None = Field(None, description="Updated results")
     status: InvestigationStatus | None = Field(None, description="Updated status")
-    version: int | None = Field(None, description="The version that the update is based on", ge=1, strict=True)
 
 
 class WizardStateResponse(Schema):
@@ -286,11 +306,19 @@ class TemplateCreate(Schema):
 
 
 class TemplateUpdate(Schema):
-    """The body of PUT and PATCH ``/templates/{id}``: fields that are present replace."""
+    """The body of PUT and PATCH ``/templates/{id}``: fields that are present replace.
+
+    What GET returned can be sent back whole. Uses are counted meanwhile, so `usage_count` may be what it was.
+    """
 
     name: Name | None = Field(None, description="Updated template name")
     description: str | None = Field(None, description="Updated description")
     settings: InvestigationSettings | None = Field(None, description="Updated settings")
+    template_id: _SentBack = Field(None, description=_READ_ONLY)
+    user_id: _SentBack = Field(None, description=_READ_ONLY)
+    usage_count: int | None = Field(None, description=f"{_READ_ONLY}; what it was will do", ge=0, strict=True)
+    created_at: _SentBackInstant = Field(None, description=_READ_ONLY)
+    updated_at: _SentBackInstant = Field(None, description=_READ_ONLY)
 
 
 class TemplateApply(Schema):

@@ -1,7 +1,8 @@
 """Templates: settings that a user keeps under a name and applies to new investigations (specification, table 2)."""
 
 import uuid
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from wizard_server.domain.models import (
 )
 from wizard_server.domain.origin import Origin
 from wizard_server.domain.ports import AuditEntry, Store, Template, TemplateFilter, Transaction
+from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_back
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
 from wizard_server.domain.state import StateRecord
@@ -51,6 +53,7 @@ class TemplateService:
         `StateTooLargeError`, `NotFoundError` for an investigation that the caller does not see.
         """
         request, errors = self._validated(TemplateCreate, body)
+        errors += self._hindrances(body, errors)
 
         async def use_case(transaction: Transaction) -> Template:
             names = await transaction.template_names(caller.user_id)
@@ -108,7 +111,8 @@ class TemplateService:
             names = await transaction.template_names(caller.user_id)
             name = _name_of(body)
             taken = name in [other for key, other in names.items() if key != template_id]
-            _check(name, taken=taken, errors=errors)
+            found = [*errors, *_read_only_errors(body, template), *self._hindrances(body, errors, template.settings)]
+            _check(name, taken=taken, errors=found)
             if request is None:
                 raise ValidationFailedError("the template is not valid", errors)
             changed = replace(template, **request.model_dump(mode="json", exclude_none=True, include={"name"}))
@@ -160,17 +164,21 @@ class TemplateService:
         return await self._store.transact(use_case)
 
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
-        """Return `body` as `model`, or None and everything that is wrong with it, the settings' own rules included."""
+        """Return `body` as `model`, or None and what is wrong with it."""
         errors = _source_errors(body) if model is TemplateCreate else []
         request = None
         try:
             request = validate(model, body)
         except ValidationFailedError as error:
             errors += [FieldError(**detail) for detail in error.extra["errors"]]
+        return request, errors
+
+    def _hindrances(self, body: Any, errors: Sequence[FieldError], known: Any = None) -> list[FieldError]:
+        """Return what the settings' own rules have against those of `body`, unless they are `known` and stay."""
         settings = body.get("settings") if isinstance(body, dict) else None
-        if settings is not None:
-            errors += [error for error in self._rules.hindrances(settings) if error not in errors]
-        return (None if errors else request), errors
+        if settings is None or settings == known:
+            return []
+        return [error for error in self._rules.hindrances(settings) if error not in errors]
 
     def _check_size(self, template: Template) -> None:
         """Raise `StateTooLargeError`: a template has the limits of the states that are made from it."""
@@ -197,6 +205,16 @@ def _source_errors(body: Any) -> list[FieldError]:
     if len(given) == 1:
         return []
     return [FieldError("body", "give either settings or from_investigation_id", "one_source")]
+
+
+def _read_only_errors(body: Any, template: Template) -> list[FieldError]:
+    """Return what `body` would change of what only the server writes; uses that were counted since are no change."""
+    given = sent_back(body, OF_TEMPLATES) if isinstance(body, dict) else {}
+    errors = read_only_errors(given, asdict(template)) if given else []
+    uses = body.get("usage_count") if isinstance(body, dict) else None
+    if isinstance(uses, int) and uses > template.usage_count:
+        errors.append(FieldError("usage_count", f"is read-only, and is {template.usage_count}", "read_only"))
+    return errors
 
 
 def _name_of(body: Any) -> str | None:

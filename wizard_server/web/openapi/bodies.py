@@ -5,18 +5,17 @@ from typing import Any
 from pydantic import Field, RootModel
 
 from wizard_server.domain.documents import MAX_OPERATIONS, Operation
-from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
+from wizard_server.domain.models import InvestigationStatus, SentBack, WizardStep
 
 
-class StateMergePatch(Schema):
+class StateMergePatch(SentBack):
     """A merge patch of the state (RFC 7396): objects are merged, a null removes."""
 
     wizard_step: WizardStep | None = None
+    status: InvestigationStatus | None = None
     settings: dict[str, Any] | None = None
     progress: dict[str, Any] | None = None
     results: dict[str, Any] | None = None
-    status: InvestigationStatus | None = None
-    version: int | None = Field(None, description="The version that the patch is based on", ge=1)
 
 
 class StateJsonPatch(RootModel[list[Operation]]):
