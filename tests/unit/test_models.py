@@ -36,7 +36,7 @@ SCHEMAS = {
     "Finding": "title* description* severity* confidence* evidence",
     "RiskScore": "overall_score* category_scores* risk_level*",
     "InvestigationResults": "findings risk_score* entity_summaries visualizations completed_at*",
-    "WizardStateCreate": "investigation_id* user_id* wizard_step settings status",
+    "WizardStateCreate": "investigation_id user_id wizard_step settings status",
     "WizardStateUpdate": "wizard_step settings progress results status +version +investigation_id +user_id +created_at"
     " +updated_at +last_accessed +stale +stalled",
     "WizardStateResponse": "investigation_id* user_id* wizard_step* settings progress results status* +version*"
@@ -259,6 +259,8 @@ def test_anything_else_is_no_identifier(field: str, identifier: Any) -> None:
         (WizardStateCreate, {}),
         (AuditLogCreate, {"action_type": "NOTE", "source": "USER"}),
     ):
+        if identifier is None and model is WizardStateCreate:
+            continue  # left out there
         with pytest.raises(ValidationError):
             model.model_validate({"investigation_id": "i", "user_id": "u", **rest, field: identifier})
 

@@ -47,7 +47,7 @@ def test_a_required_field_that_is_null_is_missing() -> None:
         "settings.name": "missing",
         "settings.time_range.start": "missing",
     }
-    assert constraints(WizardStateCreate, {"investigation_id": None}) == {
+    assert constraints(AuditLogCreate, {"investigation_id": None, "action_type": "NOTE", "source": "USER"}) == {
         "investigation_id": "missing",
         "user_id": "missing",
     }

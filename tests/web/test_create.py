@@ -114,6 +114,27 @@ async def test_of_two_creations_at_once_one_wins(client: Client, database: str) 
     assert [entry["version"] for entry in trail(database)] == [1]
 
 
+@pytest.mark.parametrize("left_out", [{}, {"user_id": None, "investigation_id": None}])
+async def test_a_creation_that_names_nobody_is_the_callers_and_gets_an_identifier(
+    client: Client, left_out: dict[str, None]
+) -> None:
+    body = {"settings": factories.settings(), **left_out}
+    made = [await send(client, "POST", STATES, json=body, headers={"X-User-Id": "eve"}) for _ in range(2)]
+    assert [(answer.status, answer.body["user_id"]) for answer in made] == [(201, "eve")] * 2
+    first, second = (answer.body["investigation_id"] for answer in made)
+    assert first != second
+    assert made[0].headers["Location"] == f"{STATES}/{first}"
+    assert (await send(client, "GET", f"{STATES}/{first}", headers={"X-User-Id": "eve"})).body["version"] == 1
+    assert (await send(client, "GET", f"{STATES}/{first}")).status == 404
+
+
+async def test_a_creation_without_an_identifier_that_is_sent_again_is_made_once(client: Client) -> None:
+    headers = {"Idempotency-Key": "once"}
+    made = [(await send(client, "POST", STATES, json={}, headers=headers)) for _ in range(2)]
+    assert [answer.status for answer in made] == [201, 201]
+    assert made[0].body["investigation_id"] == made[1].body["investigation_id"]
+
+
 async def test_a_creation_for_another_user_needs_the_agents_scope(client: Client, database: str) -> None:
     answer = await send(client, "POST", STATES, json=factories.creation(user_id="eve"))
     assert (answer.status, answer.body["code"]) == (403, "missing-scope")
@@ -127,7 +148,7 @@ async def test_a_creation_for_another_user_needs_the_agents_scope(client: Client
         ({"investigation_id": ""}, "investigation_id"),
         ({"investigation_id": "x" * 256}, "investigation_id"),
         ({"investigation_id": "line\n"}, "investigation_id"),
-        ({"user_id": None}, "user_id"),
+        ({"user_id": ""}, "user_id"),
         ({"wizard_step": "PROGRESS"}, "wizard_step"),
         ({"status": "COMPLETED"}, "status"),
         ({"setings": {}}, "setings"),

@@ -34,6 +34,15 @@ async def test_a_template_becomes_a_new_state(client: Client) -> None:
     assert {**read, "last_accessed": None} == {**state, "last_accessed": None}
 
 
+async def test_without_an_identifier_the_server_makes_one(client: Client) -> None:
+    template = await make(client)
+    path = f"{TEMPLATES}/{template['template_id']}/apply"
+    made = [await ask(client, "POST", path, {}) for _ in range(2)]
+    assert [status for status, _, _ in made] == [201, 201]
+    assert len({state["investigation_id"] for _, state, _ in made}) == 2
+    assert [headers["Location"] for *_, headers in made] == [f"{STATE}/{s['investigation_id']}" for _, s, _ in made]
+
+
 async def test_a_use_is_counted(client: Client) -> None:
     template = await make(client)
     for number in range(3):
@@ -127,7 +136,6 @@ async def test_overrides_that_do_not_fit_are_named_by_their_path_and_change_noth
     ("body", "field"),
     [
         ({"investigation_id": "a b"}, "investigation_id"),
-        ({"investigation_id": None}, "investigation_id"),
         ({"name": " "}, "name"),
         ({"name": "a" * 256}, "name"),
         ({"overrides": []}, "overrides"),

@@ -43,6 +43,7 @@ _SentBack = Annotated[Any, WithJsonSchema({"type": "string"})]
 _SentBackInstant = Annotated[Any, WithJsonSchema({"type": "string", "format": "date-time"})]
 _READ_ONLY = "Read-only: as it is, or left out"
 _IGNORED = "Ignored: what GET returned may be sent back"
+_LEFT_OUT = "left out: the server makes one"
 Percentage = Annotated[float, Field(ge=0, le=100)]
 LogsDropped = Annotated[
     int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
@@ -227,8 +228,8 @@ class InvestigationResults(Schema):
 class WizardStateCreate(Schema):
     """The body of ``POST /wizard-state``; a new state starts at SETTINGS / IN_PROGRESS (contract 3)."""
 
-    investigation_id: Identifier = Field(description="Investigation identifier")
-    user_id: UserId = Field(description="User identifier")
+    investigation_id: Identifier | None = Field(None, description=f"Investigation identifier; {_LEFT_OUT}")
+    user_id: UserId | None = Field(None, description="User identifier; left out: the caller's")
     wizard_step: Literal[WizardStep.SETTINGS] = Field(WizardStep.SETTINGS, description="Current wizard step")
     settings: InvestigationSettings | None = Field(None, description="Settings configuration")
     status: Literal[InvestigationStatus.IN_PROGRESS] = Field(
@@ -324,7 +325,7 @@ class TemplateUpdate(Schema):
 class TemplateApply(Schema):
     """The body of ``POST /templates/{id}/apply``; `overrides` is merged over the settings (RFC 7396)."""
 
-    investigation_id: Identifier = Field(description="Investigation to create")
+    investigation_id: Identifier | None = Field(None, description=f"Investigation to create; {_LEFT_OUT}")
     name: Name | None = Field(None, description="Investigation name, instead of the template's")
     overrides: dict[str, Any] | None = Field(None, description="Settings that differ from the template's")
 

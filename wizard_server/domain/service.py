@@ -1,5 +1,6 @@
 """The use cases: one method is one transaction, one audit entry, one wake-up."""
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,22 +52,25 @@ class WizardService:
         Raises `StateExistsError`, `MissingScopeError` for another user's id, `ValidationFailedError` for tools that
         are not in the catalogue, `StateTooLargeError`.
         """
-        caller.require_own(request.user_id)
+        caller.require_own(request.user_id or caller.user_id)
         return await self._store.transact(lambda transaction: self.create_in(transaction, caller, request, origin))
 
     async def create_in(
         self, transaction: Transaction, caller: Caller, request: WizardStateCreate, origin: Origin
     ) -> StateRecord:
         """Make the state within a use case of somebody else's; see `create`."""
-        parent = await transaction.investigation(request.investigation_id)
-        taken = parent is not None and parent.user_id not in (None, request.user_id)
-        if taken or await transaction.state(request.investigation_id) is not None:
-            raise StateExistsError(f"the identifier {request.investigation_id} is taken")
+        investigation_id, user_id = request.investigation_id or str(uuid.uuid4()), request.user_id or caller.user_id
+        parent = await transaction.investigation(investigation_id)
+        taken = parent is not None and parent.user_id not in (None, user_id)
+        if taken or await transaction.state(investigation_id) is not None:
+            raise StateExistsError(f"the identifier {investigation_id} is taken")
         now = to_wire(origin.now)
         version = (parent.newest_version if parent else 0) + 1
         document: Document = {
             **dict.fromkeys(FIELDS),
             **request.model_dump(mode="json"),
+            "investigation_id": investigation_id,
+            "user_id": user_id,
             "version": version,
             "created_at": now,
             "updated_at": now,
@@ -75,7 +79,7 @@ class WizardService:
         created = _draft(document, caller, dict.fromkeys(FIELDS, version), origin)
         self._check_size(created)
         parts = Parts(None, created.record.document())
-        transaction.save(created, origin.entry(caller, request.investigation_id, "STATE_CREATED", parts, version))
+        transaction.save(created, origin.entry(caller, investigation_id, "STATE_CREATED", parts, version))
         return created.record
 
     async def read(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
