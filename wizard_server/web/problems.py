@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from aiohttp.web_protocol import RequestPayloadError
 
 from wizard_server.domain.clock import to_wire
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, RequestError
@@ -134,7 +133,7 @@ def answer(request: web.Request, error: Exception) -> web.StreamResponse:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         limit = request.client_max_size
         return from_error(request, BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit))
-    if isinstance(error, RequestPayloadError):
+    if isinstance(error, web.RequestPayloadError):
         return from_error(request, MalformedJsonError("the body is not as its Content-Encoding says"))
     if isinstance(error, web.HTTPException):
         if error.status < HTTPStatus.BAD_REQUEST:

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
-from aiohttp.web_request import BaseRequest
+from aiohttp.web_protocol import _ErrInfo
 
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
@@ -54,7 +52,7 @@ class Patience:
     send_seconds: float
 
 
-class Connection(RequestHandler):
+class Connection(web.RequestHandler):
     """One connection of a client."""
 
     __slots__ = (
@@ -121,7 +119,7 @@ class Connection(RequestHandler):
             return
         known, body = self._request_count, self._body
         in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
-        RequestHandler.data_received(self, data)
+        web.RequestHandler.data_received(self, data)
         if self._request_count != known:
             if self._arriving is not None:
                 self._head_is_here()
@@ -146,11 +144,11 @@ class Connection(RequestHandler):
         if self._frames is None:
             self._frames = Allowance(BYTES_PER_SECOND, BYTES_BURST)
         allowed = int(self._frames.take(len(data)))
-        RequestHandler.data_received(self, data[:allowed])
+        web.RequestHandler.data_received(self, data[:allowed])
         if allowed < len(data):
             self.turn_deaf()
             logger.info("flood cut off", extra={"transport": "websocket"})
-            self._loop.call_later(_FLOOD_SECONDS, self.abort)
+            asyncio.get_running_loop().call_later(_FLOOD_SECONDS, self.abort)
 
     def abort(self) -> None:
         """Be gone at once."""
@@ -158,7 +156,7 @@ class Connection(RequestHandler):
             self.transport.abort()
 
     def _expect_head(self) -> None:
-        self._arriving = self._loop.call_later(self._patience.receive_seconds, self._give_up_on_sender)
+        self._arriving = asyncio.get_running_loop().call_later(self._patience.receive_seconds, self._give_up_on_sender)
 
     def _head_is_here(self) -> None:
         self._has_begun = False
@@ -196,7 +194,7 @@ class Connection(RequestHandler):
 
     def _watch_reader(self, transport: asyncio.Transport, seconds: float) -> None:
         self._untaken = transport.get_write_buffer_size()
-        self._taking = self._loop.call_later(seconds, self._give_up_on_reader, transport)
+        self._taking = asyncio.get_running_loop().call_later(seconds, self._give_up_on_reader, transport)
 
     def _give_up_on_reader(self, transport: asyncio.Transport) -> None:
         self._taking = None
@@ -208,10 +206,10 @@ class Connection(RequestHandler):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         transport.abort()
 
-    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[BaseRequest], Awaitable[web.StreamResponse]]:
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Return what answers bytes that the parser refuses: a problem; the connection ends with it."""
 
-        async def handler(request: BaseRequest) -> web.StreamResponse:
+        async def handler(request: web.BaseRequest) -> web.StreamResponse:
             assert isinstance(request, web.Request)  # noqa: S101 - tells mypy what applications make
             return self._refusal(request, err_info.exc)
 
@@ -258,6 +256,7 @@ class _Server(web.Server):
         )
         self._app = app
         self._patience = patience
+        self._options = options
 
     def hurry(self) -> None:
         """See `Connection.hurry`."""
@@ -266,7 +265,7 @@ class _Server(web.Server):
                 connection.hurry()
 
     def __call__(self) -> Connection:
-        return Connection(self, self._app, self._patience, loop=self._loop, **self._kwargs)
+        return Connection(self, self._app, self._patience, loop=asyncio.get_running_loop(), **self._options)
 
 
 class Runner(web.AppRunner):

@@ -5,14 +5,13 @@ For an unchanged poll that is a quarter of all the work (``python -m tests.bench
 """
 
 from collections.abc import Mapping
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from time import time
 
-from aiohttp import ClientConnectionResetError, hdrs, web
+from aiohttp import ClientConnectionResetError, HttpVersion, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
-from aiohttp.web_request import BaseRequest
 from multidict import CIMultiDict
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -33,8 +32,8 @@ def lines(headers: Mapping[str, str]) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _date(text: str) -> bytes:
-    return f"Date: {text}\r\n\r\n".encode()
+def _date(second: int) -> bytes:
+    return f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode()
 
 
 class Rendered(web.StreamResponse):
@@ -67,7 +66,7 @@ class Rendered(web.StreamResponse):
 
     _headers = headers  # where the framework's own properties look, `content_type` for one
 
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send head and body in one piece."""
         if self._payload_writer is not None:
             return self._payload_writer
@@ -77,7 +76,7 @@ class Rendered(web.StreamResponse):
             self._keep_alive = request.keep_alive
         connection = _CONNECTION.get((request.version, self._keep_alive), b"")
         length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
-        date = _date(rfc822_formatted_time())
+        date = _date(int(time()))
         pieces = () if request.method == hdrs.METH_HEAD else self._pieces
         transport = request.transport
         if transport is None or transport.is_closing():

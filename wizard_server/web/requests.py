@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel
 
 from wizard_server.domain.callers import Caller
@@ -127,7 +126,7 @@ async def _received(request: web.Request, limit: int) -> bytes:
         raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None
-    except RequestPayloadError as error:
+    except web.RequestPayloadError as error:
         raise MalformedJsonError(f"the body is not as its headers say: {error}") from None
 
 
