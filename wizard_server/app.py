@@ -50,6 +50,7 @@ from wizard_server.web.metrics import registry
 from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.preflights import answer_preflights
 from wizard_server.web.receiving import RECEIVING, Receiving
+from wizard_server.web.remote_keys import RemoteKeys
 from wizard_server.web.requests import TURNS
 from wizard_server.web.routes import add_routes
 from wizard_server.web.signing_keys import load_keys
@@ -86,7 +87,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[RULES] = _rules(config)
     polling = config.polling
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
-    app[AUTHENTICATOR] = _authenticator(config)
+    app[AUTHENTICATOR] = _authenticator(app, config)
     app[REQUESTS] = Requests()
     app[REGISTRY] = registry(app)
     _route(app, config)
@@ -129,11 +130,14 @@ def _rules(config: ServerConfig) -> Rules:
     )
 
 
-def _authenticator(config: ServerConfig) -> Authenticator:
+def _authenticator(app: web.Application, config: ServerConfig) -> Authenticator:
     if config.auth.mode == "none":
         require_loopback(config.server.host)
         return TrustingAuthenticator(config.cors.allowed_origins, config.server.public_url)
-    return TokenAuthenticator(load_keys(config.auth), config.auth)
+    keys = load_keys(config.auth)
+    if isinstance(keys, RemoteKeys):
+        app.cleanup_ctx.append(keys.kept)
+    return TokenAuthenticator(keys, config.auth)
 
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:

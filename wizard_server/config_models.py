@@ -191,15 +191,16 @@ class AuthConfig(Frozen):
     """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only.
 
     HS256 verifies with `jwt_secret`; the other algorithms with the key in `public_key_file` (PEM), or with one of those
-    in `jwks_file` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts. Scopes are those
-    of all `scope_claims` together; the pages send who has no token to `login_url`.
+    in `jwks_file` or at `jwks_url` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts.
+    Scopes are those of all `scope_claims` together; the pages send who has no token to `login_url`.
     """
 
     mode: Literal["jwt", "none"] = "jwt"
     algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"] = "HS256"
     jwt_secret: SecretStr | None = Field(default=None, validate_default=True)
     public_key_file: str | None = Field(default=None, min_length=1)
-    jwks_file: str | None = Field(default=None, min_length=1, validate_default=True)
+    jwks_file: str | None = Field(default=None, min_length=1)
+    jwks_url: str | None = Field(default=None, validate_default=True)
     scope_claims: list[Claim] = Field(default=["scope", "scp", "scopes", "permissions"], min_length=1)
     user_claim: Claim = "sub"
     login_url: str | None = None
@@ -208,7 +209,7 @@ class AuthConfig(Frozen):
     leeway_seconds: int = Field(default=30, ge=0, le=300)
     token_cache_size: int = Field(default=10000, ge=1)
 
-    @field_validator("login_url")
+    @field_validator("jwks_url", "login_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
         return None if url is None else checked_url(url)
@@ -221,31 +222,31 @@ class AuthConfig(Frozen):
             if (info.data.get("mode"), algorithm) == ("jwt", "HS256"):
                 raise ValueError('required for mode "jwt" with HS256')
         elif algorithm not in (None, "HS256"):
-            raise ValueError(f"goes with HS256 only, {algorithm} takes public_key_file or jwks_file")
+            raise ValueError(f"goes with HS256 only, {algorithm} takes public_key_file, jwks_file or jwks_url")
         elif len(secret.get_secret_value().encode()) < JWT_SECRET_MIN_BYTES:
             raise ValueError(f"must have at least {JWT_SECRET_MIN_BYTES} bytes")
         return secret
 
-    @field_validator("public_key_file", "jwks_file")
+    @field_validator("public_key_file", "jwks_file", "jwks_url")
     @classmethod
     def _file_goes_with_the_algorithm(cls, path: str | None, info: ValidationInfo) -> str | None:
         if path is not None and info.data.get("algorithm") == "HS256":
             raise ValueError("goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret")
         return path
 
-    @field_validator("jwks_file")
+    @field_validator("jwks_url")
     @classmethod
-    def _one_file_has_the_keys(cls, path: str | None, info: ValidationInfo) -> str | None:
-        algorithm = info.data.get("algorithm", "HS256")
-        if "public_key_file" not in info.data or algorithm == "HS256":
-            return path  # refused for another reason, or of no use
-        other = info.data["public_key_file"]
-        if path is not None and other is not None:
-            raise ValueError("give either public_key_file or jwks_file")
-        if path is other is None and info.data.get("mode") == "jwt":
-            reason = f'this or jwks_file is required for mode "jwt" with {algorithm}'
+    def _one_place_has_the_keys(cls, url: str | None, info: ValidationInfo) -> str | None:
+        algorithm, known = info.data.get("algorithm", "HS256"), info.data
+        if not {"public_key_file", "jwks_file"} <= set(known) or algorithm == "HS256":
+            return url  # refused for another reason, or of no use
+        given = [place for place in (known["public_key_file"], known["jwks_file"], url) if place is not None]
+        if len(given) > 1:
+            raise ValueError("give one of public_key_file, jwks_file and jwks_url")
+        if not given and known.get("mode") == "jwt":
+            reason = f"this, jwks_file or jwks_url is required with {algorithm}"
             raise PydanticCustomError("no_key", "{reason}", {"key": "public_key_file", "reason": reason})
-        return path
+        return url
 
 
 class RateLimitConfig(Frozen):

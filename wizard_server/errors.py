@@ -7,6 +7,7 @@
     │   ├── MalformedJsonError           malformed-json
     │   ├── MalformedHeaderError         malformed-header
     │   ├── InvalidTokenError            invalid-token
+    │   ├── KeysUnavailableError         keys-unavailable
     │   ├── MissingScopeError            missing-scope
     │   ├── NotFoundError                not-found
     │   ├── FeatureDisabledError         feature-disabled
@@ -105,6 +106,12 @@ class InvalidTokenError(RequestError):
     """No token, or one that does not verify."""
 
     code = "invalid-token"
+
+
+class KeysUnavailableError(RequestError):
+    """The issuer's keys are not known yet, so no token can be verified; trying again later may succeed."""
+
+    code = "keys-unavailable"
 
 
 class MissingScopeError(RequestError):

@@ -1,9 +1,11 @@
 """Public keys on a real process: a wrong one is refused before anything is opened, and a key set may rotate."""
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def status(server: ServerProcess, key: ec.EllipticCurvePrivateKey, **headers: st
 @pytest.mark.parametrize(
     ("auth", "reason"),
     [
-        (ES256, "[auth] public_key_file: this or jwks_file is required"),
+        (ES256, "[auth] public_key_file: this, jwks_file or jwks_url is required"),
         (
             {**ES256, "public_key_file": "absent.pem"},
             "[auth] public_key_file: absent.pem: cannot be read: No such file",
@@ -94,6 +96,49 @@ def test_a_rotated_key_set_is_in_force_within_seconds(config: Path, serve: Serve
     write_set(path, new=NEW)
     until(lambda: status(server, NEW, kid="new") == 200, "the new key verifies")
     assert status(server, OLD, kid="old") == 401
+
+
+class _Keys(BaseHTTPRequestHandler):
+    """An issuer of one key set."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_the_keys_of_an_issuer_are_fetched_and_outlive_it(config: Path, serve: Serve) -> None:
+    keys = config.parent / "keys.json"
+    write_set(keys, old=OLD)
+    _Keys.body = keys.read_bytes()
+    issuer = ThreadingHTTPServer(("127.0.0.1", 0), _Keys)
+    thread = threading.Thread(target=issuer.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{issuer.server_port}/keys"
+        server = serve(write_config(config.parent, auth={**ES256, "jwks_url": url}))
+        assert (status(server, OLD, kid="old"), status(server, NEW, kid="new")) == (200, 401)
+    finally:
+        issuer.shutdown()
+        issuer.server_close()
+        thread.join()
+    assert (status(server, NEW, kid="newer"), status(server, OLD, kid="old")) == (401, 200)
+
+
+def test_an_issuer_that_is_not_there_yet_makes_the_server_not_ready_and_says_so(config: Path, serve: Serve) -> None:
+    auth = {**ES256, "jwks_url": "http://127.0.0.1:1/keys"}
+    server = serve(write_config(config.parent, auth=auth))
+    assert status(server, OLD, kid="old") == 503
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{server.url}/readyz", timeout=10)
+    with caught.value as answer:
+        assert json.load(answer)["parts"]["keys"].startswith("the issuer's keys are not known yet: Cannot connect")
+    assert "jwks_url cannot be used" in server.stderr
 
 
 def test_the_secret_of_the_command_opens_the_server_and_other_configurations_make_no_token(

@@ -377,10 +377,10 @@ def test_a_secret_has_at_least_32_bytes(secret: str, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-@pytest.mark.parametrize("setting", ["public_key_file", "jwks_file"])
+@pytest.mark.parametrize("setting", ["public_key_file", "jwks_file", "jwks_url"])
 def test_a_public_key_needs_no_secret(algorithm: str, setting: str) -> None:
-    write(valid("auth", mode="jwt", algorithm=algorithm, **{setting: "keys"}))
-    assert getattr(load_wizard_config().auth, setting) == "keys"
+    write(valid("auth", mode="jwt", algorithm=algorithm, **{setting: "https://keys"}))
+    assert getattr(load_wizard_config().auth, setting) == "https://keys"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS512", "hs256", "PS256", ""])
@@ -395,7 +395,7 @@ def test_an_algorithm_that_is_not_served_is_refused(algorithm: str) -> None:
     [
         (
             {"algorithm": "RS256", "public_key_file": "a", "jwt_secret": SECRET},
-            "jwt_secret: goes with HS256 only, RS256 takes public_key_file or jwks_file",
+            "jwt_secret: goes with HS256 only, RS256 takes public_key_file, jwks_file or jwks_url",
         ),
         (
             {"jwt_secret": SECRET, "public_key_file": "a"},
@@ -407,7 +407,15 @@ def test_an_algorithm_that_is_not_served_is_refused(algorithm: str) -> None:
         ),
         (
             {"algorithm": "ES256", "public_key_file": "a", "jwks_file": "b"},
-            "jwks_file: give either public_key_file or jwks_file",
+            "jwks_url: give one of public_key_file, jwks_file and jwks_url",
+        ),
+        (
+            {"algorithm": "ES256", "jwks_file": "a", "jwks_url": "https://a/keys"},
+            "jwks_url: give one of public_key_file, jwks_file and jwks_url",
+        ),
+        (
+            {"jwt_secret": SECRET, "jwks_url": "https://a/keys"},
+            "jwks_url: goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret",
         ),
         ({"algorithm": "ES256", "public_key_file": ""}, "public_key_file: String should have at least 1 character"),
         ({"algorithm": "ES256", "jwks_file": ""}, "jwks_file: String should have at least 1 character"),
@@ -425,7 +433,7 @@ def test_keys_that_contradict_the_algorithm_are_refused_by_name(
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_public_key_is_required_for_the_algorithms_that_have_one(algorithm: str) -> None:
     write(valid("auth", mode="jwt", algorithm=algorithm))
-    assert refusal() == f'[auth] public_key_file: this or jwks_file is required for mode "jwt" with {algorithm}'
+    assert refusal() == f"[auth] public_key_file: this, jwks_file or jwks_url is required with {algorithm}"
     write(valid("auth", mode="none", algorithm=algorithm))
     assert load_wizard_config().auth.algorithm == algorithm
 
@@ -460,6 +468,8 @@ URL_RULES = {
 def test_anything_else_is_no_url_and_is_not_repeated(url: str, reason: str) -> None:
     write(valid("auth", login_url=url))
     assert refusal() == f"[auth] login_url: {reason}"
+    write(valid("auth", mode="jwt", algorithm="ES256", jwks_url=url))
+    assert refusal() == f"[auth] jwks_url: {reason}"
 
 
 @pytest.mark.parametrize("claims", [[], [""], "scope", [7]])

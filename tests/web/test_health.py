@@ -110,7 +110,7 @@ async def test_liveness_asks_nobody(client: Client, monkeypatch: pytest.MonkeyPa
 async def test_readiness_names_its_parts(client: Client) -> None:
     answer = await send(client, "GET", "/readyz")
     assert (answer.status, answer.body["status"]) == (200, "ready")
-    assert answer.body["parts"] == {"schema": "ready", "database": "ready", "draining": "no"}
+    assert answer.body["parts"] == {"schema": "ready", "database": "ready", "keys": "ready", "draining": "no"}
 
 
 async def test_readiness_fails_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

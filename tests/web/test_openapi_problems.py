@@ -11,10 +11,11 @@ from tests.conftest import StartServer
 from tests.observer import Observer
 from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
-from wizard_server.web.keys import STORE
+from wizard_server.web.keys import AUTHENTICATOR, STORE
 from wizard_server.web.openapi import examples
 from wizard_server.web.openapi.declare import JSON, JSON_PATCH, AnyRoute
 from wizard_server.web.openapi.problems import codes
+from wizard_server.web.remote_keys import RemoteKeys
 from wizard_server.web.routes import ROUTES
 
 STATES, STATE = "/api/v1/wizard-state", "/api/v1/wizard-state/{investigation_id}"
@@ -52,6 +53,15 @@ async def invalid_token(start: Start, mode: str, case: Case) -> None:
     world = await start()
     for each in documented("invalid-token", mode):
         await world.ask(each, headers={"Authorization": "Bearer no.token.this"})
+
+
+async def keys_unavailable(start: Start, mode: str, case: Case) -> None:
+    world = await start()
+    authenticator: Any = world.client.app[AUTHENTICATOR]
+    authenticator._keys = RemoteKeys("http://127.0.0.1:1/keys", "HS256")  # it was never asked
+    authenticator._verified.clear()
+    for each in documented("keys-unavailable", mode):
+        await world.ask(each)
 
 
 async def missing_scope(start: Start, mode: str, case: Case) -> None:
@@ -283,6 +293,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         history_gone,
         idempotency_mismatch,
         invalid_token,
+        keys_unavailable,
         invalid_transition,
         malformed_header,
         malformed_json,

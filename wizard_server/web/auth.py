@@ -30,7 +30,16 @@ class Authenticator(Protocol):
     """Tells who sends a request."""
 
     def authenticate(self, request: web.Request) -> Caller:
-        """Return the caller; raise `InvalidTokenError`, or `ValidationFailedError` for a malformed user id."""
+        """Return the caller; raise `InvalidTokenError`, or `ValidationFailedError` for a malformed user id.
+
+        `UnknownKeyError` says that it is worth another try after `newer_keys`.
+        """
+
+    async def newer_keys(self) -> None:
+        """Have the issuer asked for keys that may be missing, as often as that is good for it."""
+
+    def unready(self) -> str | None:
+        """Return why nobody can be authenticated yet, None where somebody can."""
 
 
 class TrustingAuthenticator:
@@ -61,6 +70,13 @@ class TrustingAuthenticator:
         if not USER.fullmatch(user_id):
             raise ValidationFailedError.of("X-User-Id", USER_RULE, "pattern")
         return Caller(user_id, self._scopes)
+
+    async def newer_keys(self) -> None:
+        """See `Authenticator`."""
+
+    def unready(self) -> str | None:
+        """See `Authenticator`."""
+        return None
 
     def _check_origin(self, origin: str) -> None:
         allowed = bool(origin) and not self._allowed_origins.isdisjoint((origin, "*"))
@@ -130,6 +146,14 @@ class TokenAuthenticator:
         if remembered is not None and remembered[0] > time():
             return remembered[1]
         return self._of_token(_token(request))
+
+    async def newer_keys(self) -> None:
+        """See `Authenticator`."""
+        await self._keys.newer()
+
+    def unready(self) -> str | None:
+        """See `Authenticator`."""
+        return self._keys.unready()
 
     def _of_token(self, token: str) -> Caller:
         """Return the caller of a token that is new, came in another way than the last time, or is due for a look."""

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.web.keys import AUTHENTICATOR, HUB, STORE
 from wizard_server.web.problems import retry_after
 from wizard_server.web.responses import json_response
 
@@ -20,7 +20,8 @@ async def readyz(request: web.Request) -> web.Response:
     that answers and takes no writes (disk full, read-only, held by another process) is not ready from the first write
     that failed until one succeeds.
     """
-    parts = {"schema": "ready", "database": "ready", "draining": "no"}
+    keys = request.app[AUTHENTICATOR].unready() or "ready"
+    parts = {"schema": "ready", "database": "ready", "keys": keys, "draining": "no"}
     try:
         await request.app[STORE].ping()
         await request.app[STORE].try_writing()
@@ -28,7 +29,7 @@ async def readyz(request: web.Request) -> web.Response:
         parts["database"] = error.message
     if request.app[HUB].draining:
         parts["draining"] = "yes"
-    ready = parts["database"] == "ready" and parts["draining"] == "no"
+    ready = parts["database"] == keys == "ready" and parts["draining"] == "no"
     body = {"status": "ready" if ready else "not ready", "parts": parts}
     return (
         json_response(request, body)

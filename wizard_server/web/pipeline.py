@@ -18,6 +18,7 @@ from wizard_server.web import problems
 from wizard_server.web.auth import Authenticator
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
+from wizard_server.web.key_sets import UnknownKeyError
 from wizard_server.web.limits import ADMISSION, Admission, RateLimiter
 from wizard_server.web.protocol import Connection
 from wizard_server.web.rendered import Rendered
@@ -52,6 +53,7 @@ class Pipeline:
     ) -> None:
         self._authenticate = authenticator.authenticate
         self._limiter = limiter
+        self._newer_keys = authenticator.newer_keys
         self._idempotency = idempotency
         self._headers = headers
         self._hub = hub
@@ -69,13 +71,17 @@ class Pipeline:
         """
         authenticate, under_way, finish = self._authenticate, self._under_way, self._finish
         admit = self._limiter.admit_poll if polls else self._limiter.admit
-        refuses = taken.refuses
+        refuses, newer_keys = taken.refuses, self._newer_keys
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission = perf_counter(), None
             under_way.count += 1
             try:
-                caller = authenticate(request)
+                try:
+                    caller = authenticate(request)
+                except UnknownKeyError:
+                    await newer_keys()
+                    caller = authenticate(request)
                 connection = request.protocol
                 if isinstance(connection, Connection) and not connection.is_known:
                     connection.vouch()

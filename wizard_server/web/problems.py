@@ -44,6 +44,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "too-many-connections": HTTPStatus.TOO_MANY_REQUESTS,
     "rate-limited": HTTPStatus.TOO_MANY_REQUESTS,
     "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "keys-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)

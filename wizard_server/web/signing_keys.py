@@ -14,6 +14,7 @@ from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
 from wizard_server.errors import ConfigError
 from wizard_server.web.key_sets import HeldKeys, PublicKey, UnusableError, fitting
+from wizard_server.web.remote_keys import RemoteKeys
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,30 @@ class SigningKeys(Protocol):
         """Whether the keys are others than at the last call: what they verified then counts no more."""
 
     def key_for(self, token: str) -> PublicKey | str:
-        """Return the key for `token`; raise `InvalidTokenError`, or one of the library's errors, when there is none."""
+        """Return the key for `token`; raise `InvalidTokenError`, or one of the library's errors, when there is none.
+
+        `UnknownKeyError` says that asking for `newer` keys may help.
+        """
+
+    async def newer(self) -> None:
+        """Have whoever knows asked for newer keys."""
+
+    def unready(self) -> str | None:
+        """Return why no token can be verified yet, None where one can."""
 
 
-class OneKey:
+class _AtHand:
+    """Keys that are here from the beginning."""
+
+    async def newer(self) -> None:
+        """See `SigningKeys`."""
+
+    def unready(self) -> str | None:
+        """See `SigningKeys`."""
+        return None
+
+
+class OneKey(_AtHand):
     """The secret, or the one public key."""
 
     look_seconds = math.inf
@@ -52,7 +73,7 @@ class OneKey:
         return self._key
 
 
-class KeyFile:
+class KeyFile(_AtHand):
     """The public keys of a JSON Web Key Set in a file, which is read again when it has changed.
 
     Nobody has to tell: it is looked at when a token comes that is new, or that is remembered since `LOOK_SECONDS`, and
@@ -106,6 +127,8 @@ class KeyFile:
 
 def load_keys(config: AuthConfig) -> SigningKeys:
     """Return the keys that the configuration names; raise `ConfigError` when they cannot be used."""
+    if config.jwks_url is not None:
+        return RemoteKeys(config.jwks_url, config.algorithm)
     if config.jwks_file is not None:
         return KeyFile(config.jwks_file, config.algorithm)
     if config.public_key_file is not None:

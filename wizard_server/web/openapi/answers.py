@@ -106,6 +106,7 @@ class ReadinessParts(Schema):
 
     schema_: str = Field(alias="schema")
     database: str
+    keys: str = Field(description="Those that verify tokens")
     draining: Literal["yes", "no"]
 
 

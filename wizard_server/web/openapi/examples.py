@@ -158,7 +158,10 @@ _BY_NAME: Mapping[str, Any] = {
     },
     "PollingHealth": _HEALTH,
     "Alive": {"status": "alive"},
-    "Readiness": {"status": "ready", "parts": {"schema": "ready", "database": "ready", "draining": "no"}},
+    "Readiness": {
+        "status": "ready",
+        "parts": {"schema": "ready", "database": "ready", "keys": "ready", "draining": "no"},
+    },
     "ToolList": {"items": [{"tool_name": "device_graph", "parameters": {"type": "object"}}], "total": 1},
     "FrontEndConfig": _CONFIG,
 }

@@ -143,6 +143,7 @@ def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
     if mode == "none":
         return
     yield errors.InvalidTokenError
+    yield errors.KeysUnavailableError
     yield errors.MissingScopeError
 
 
