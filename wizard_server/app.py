@@ -62,6 +62,7 @@ logger = logging.getLogger(__name__)
 
 NOTICE_SECONDS = 0.5
 TOUCH_SECONDS = 30.0
+FORGET_SECONDS = 60.0
 # A body may be longer than the state it makes: escapes, white space.
 _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
@@ -196,6 +197,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
         asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
+        asyncio.create_task(_every(FORGET_SECONDS, app[STORE].forget_answers, stop)),
     ]
     logger.info("database opened")
     yield

@@ -17,7 +17,7 @@ _SHORTEST_PAUSE = 0.01
 
 @reported
 async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, config: str = "config.toml") -> int:
-    """Remove what is older than `max_age_days` at the instant `now`, and print how much that was.
+    """Remove what is older than `max_age_days` at the instant `now`, and old idempotency keys; print how much that was.
 
     SIGINT and SIGTERM end it after the transaction that is under way, with 130; the next run goes on from there.
     `dry_run` prints the same counts and writes nothing.
@@ -25,12 +25,13 @@ async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, c
     cutoff = to_wire(now - timedelta(days=max_age_days))
     async with opened(path, config, read_only=dry_run) as connection:
         await require_schema(connection, path, config)
-        expected = await retention.removable(connection, cutoff)
+        expected = await retention.removable(connection, cutoff, to_wire(now))
+        age = f"older than {max_age_days} days (before {cutoff})"
         if dry_run:
-            print(f"would remove {_counted(expected)} older than {max_age_days} days (before {cutoff})")
+            print(f"would remove {_counted(expected, age)}")
             return 0
         removed, interrupted = await _remove(connection, expected, cutoff, to_wire(now))
-    print(f"removed {_counted(removed)} older than {max_age_days} days (before {cutoff})")
+    print(f"removed {_counted(removed, age)}")
     if interrupted:
         tell("wizard-server: interrupted; run it again to remove the rest")
         return INTERRUPTED
@@ -41,13 +42,13 @@ async def _remove(connection: Connection, expected: Removed, cutoff: str, purged
     """Return what was removed, and whether somebody asked to stop before the end."""
     removed = Removed()
     steps = retention.purge(connection, cutoff=cutoff, purged_at=purged_at)
-    total = expected.investigations + expected.entries
+    total = expected.investigations + expected.entries + expected.answers
     async with aclosing(steps):
         with asked_to_stop() as stop, progress("purging", total) as advance:
             began = time.monotonic()
             async for step in steps:
                 removed += step
-                advance(step.investigations + step.entries)
+                advance(step.investigations + step.entries + step.answers)
                 if await _pause(stop, time.monotonic() - began):
                     return removed, True
                 began = time.monotonic()
@@ -64,5 +65,6 @@ async def _pause(stop: asyncio.Event, worked: float) -> bool:
     return stop.is_set()
 
 
-def _counted(removed: Removed) -> str:
-    return f"{removed.investigations:,} investigations and {removed.entries:,} audit entries"
+def _counted(removed: Removed, age: str) -> str:
+    kept = f", and {removed.answers:,} idempotency keys older than 24 hours" if removed.answers else ""
+    return f"{removed.investigations:,} investigations and {removed.entries:,} audit entries {age}{kept}"

@@ -15,6 +15,7 @@ from wizard_server.errors import HistoryGoneError, NotFoundError
 
 MAX_ANSWER_BYTES = 4 << 20
 _PAGE = 200
+_BEYOND = 2**63 - 1
 _LONGEST_SECONDS = 0.005
 
 
@@ -38,11 +39,30 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     """
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
-    document: Document | None = record.document()
+    return await _unwound(store, record.investigation_id, record.document(), record.version, version)
+
+
+async def document_at(store: Store, investigation_id: str, record: StateRecord | None, version: int) -> Document:
+    """Return the document of an investigation as it was at `version`; its state is `record` now, None: deleted.
+
+    Raises as `rebuild`.
+    """
+    if record is not None:
+        return await rebuild(store, record, version)
+    newest = await store.trail(investigation_id, down_to=version, below=_BEYOND, limit=1)
+    if not newest or newest[0].parts.current is not None:
+        raise HistoryGoneError(f"version {version} of {investigation_id} is outside the kept history")
+    return await _unwound(store, investigation_id, None, newest[0].version or 0, version)
+
+
+async def _unwound(
+    store: Store, investigation_id: str, document: Document | None, position: int, version: int
+) -> Document:
+    """Return the document at `version`, gone back to from `document` at version `position`."""
     breath = Breath()
-    position, below = record.version, record.version + 1
+    below = position + 1
     while position > version:
-        entries = await store.trail(record.investigation_id, down_to=version, below=below, limit=_PAGE)
+        entries = await store.trail(investigation_id, down_to=version, below=below, limit=_PAGE)
         for entry in entries:
             below = entry.version or 0
             if below == position and position > version:
@@ -51,9 +71,9 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
         if not entries:
             break
     if position != version:
-        raise HistoryGoneError(f"version {version} of {record.investigation_id} is outside the kept history")
+        raise HistoryGoneError(f"version {version} of {investigation_id} is outside the kept history")
     if document is None:
-        raise NotFoundError(f"{record.investigation_id} had no state at version {version}")
+        raise NotFoundError(f"{investigation_id} had no state at version {version}")
     return document
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.keyed import Claim
 from wizard_server.domain.ports import AuditEntry
 
 _LOW = (1 << 62) - 1
@@ -35,11 +36,15 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """When and over what a change comes, and the Idempotency-Key under which its author knows it."""
+    """When and over what a change comes, and the Idempotency-Key under which its author knows it.
+
+    `claim` goes with the key, where what is answered is to be kept.
+    """
 
     now: datetime
     source: str
     mutation_id: str | None = None
+    claim: Claim | None = None
 
     def entry(
         self, caller: Caller, investigation_id: str, action: str, parts: Parts, version: int | None = None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from wizard_server.domain.changes import Parts
+from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
 from wizard_server.domain.state import Draft, StateRecord
 
 Result = TypeVar("Result")
@@ -198,10 +199,20 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Where states and trails live."""
 
-    async def transact(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def transact(
+        self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None = None
+    ) -> Result:
         """Run `use_case` against the newest state and return its result once what it wrote is on disk.
 
-        What it raises is raised here, and nothing of it is written.
+        What it raises is raised here, and nothing of it is written. With a `claim` what is kept of the answer is
+        written too; raises `AnsweredBeforeError` for a request that was carried out before, `IdempotencyMismatchError`
+        for another one under its key.
+        """
+
+    async def kept_answer(self, asked: Keyed) -> KeptAnswer | Keyed:
+        """Return what is kept of the answer to a request; when there is nothing, `asked` that knows so.
+
+        Raises `IdempotencyMismatchError` when another request came under its key.
         """
 
     def cached(self, investigation_id: str) -> StateRecord | None:

@@ -53,7 +53,11 @@ class WizardService:
         are not in the catalogue, `StateTooLargeError`.
         """
         caller.require_own(request.user_id or caller.user_id)
-        return await self._store.transact(lambda transaction: self.create_in(transaction, caller, request, origin))
+
+        async def use_case(transaction: Transaction) -> StateRecord:
+            return await self.create_in(transaction, caller, request, origin)
+
+        return await self._store.transact(use_case, origin.claim)
 
     async def create_in(
         self, transaction: Transaction, caller: Caller, request: WizardStateCreate, origin: Origin
@@ -170,7 +174,7 @@ class WizardService:
             room = _room(update, successor, parts)
             return Outcome(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
 
-        outcome = await self._store.transact(use_case)
+        outcome = await self._store.transact(use_case, origin.claim)
         if isinstance(update, ProgressUpdate) and not outcome.changed:
             self._store.heard(investigation_id, to_wire(origin.now))
         return outcome
@@ -235,7 +239,7 @@ class WizardService:
             transaction.append(entry)
             return entry
 
-        return await self._store.transact(use_case)
+        return await self._store.transact(use_case, origin.claim)
 
     async def require_visible(self, caller: Caller, investigation_id: str) -> None:
         """Raise `NotFoundError` unless the caller may read the investigation's trail, which outlives its state."""

@@ -88,6 +88,11 @@ def opened(text: bytes) -> bytes:
     return text[:-1] + b","
 
 
+def opened_document(document: Document) -> bytes:
+    """Return a document as `StateRecord.opened`, its members in the order that every state has."""
+    return opened(orjson.dumps({key: document[key] for key in _KEYS}))
+
+
 class Draft(NamedTuple):
     """A version to be written: the record, and its three JSON columns (``settings_json`` and so on) by part."""
 

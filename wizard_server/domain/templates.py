@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -74,7 +73,7 @@ class TemplateService:
                 transaction.append(self._entry(record, caller, "TEMPLATE_SAVED", template, origin))
             return template
 
-        return await self._store.transact(use_case)
+        return await self._store.transact(use_case, origin.claim)
 
     async def _settings(
         self, transaction: Transaction, caller: Caller, request: TemplateCreate, origin: Origin
@@ -99,7 +98,7 @@ class TemplateService:
         templates, total = await self._store.templates(wanted)
         return [*templates], total
 
-    async def update(self, caller: Caller, template_id: str, body: Any, now: datetime) -> Template:
+    async def update(self, caller: Caller, template_id: str, body: Any, origin: Origin) -> Template:
         """Bring `body`, a `TemplateUpdate`, into a template; content that is there already changes nothing.
 
         Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`, `StateTooLargeError`.
@@ -122,12 +121,12 @@ class TemplateService:
                 changed = replace(changed, settings=request.settings.model_dump(mode="json"))
             if changed == template:
                 return template
-            changed = replace(changed, updated_at=to_wire(now))
+            changed = replace(changed, updated_at=to_wire(origin.now))
             self._check_size(changed)
             transaction.save_template(changed)
             return changed
 
-        return await self._store.transact(use_case)
+        return await self._store.transact(use_case, origin.claim)
 
     async def delete(self, caller: Caller, template_id: str) -> None:
         """Remove a template; raises `NotFoundError`."""
@@ -161,7 +160,7 @@ class TemplateService:
             transaction.count_use(template)
             return record
 
-        return await self._store.transact(use_case)
+        return await self._store.transact(use_case, origin.claim)
 
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
         """Return `body` as `model`, or None and what is wrong with it."""

@@ -1,10 +1,11 @@
 """What the use cases of one group commit read and write, before any of it reaches the database."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed, same_request
 from wizard_server.domain.ports import AuditEntry, Investigation, Template
 from wizard_server.domain.state import Draft, StateRecord
 
@@ -24,6 +25,9 @@ class Committed(Protocol):
     async def template_names(self, user_id: str) -> dict[str, str]:
         """Return the names of a user's templates by their ids."""
 
+    async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
+        """Return what is kept under the keys of some requests."""
+
 
 class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
@@ -42,6 +46,8 @@ class Batch:
         self.templates: dict[str, Template | None] = {}
         self.new_templates: set[str] = set()
         self.uses: Counter[str] = Counter()
+        self.answers: dict[tuple[str, str], KeptAnswer] = {}
+        self._answered_before: dict[tuple[str, str], KeptAnswer] = {}
         self.sequence_before = 0
         self.sequence = 0
 
@@ -119,10 +125,28 @@ class Batch:
         """See `Transaction`."""
         self.uses[template.template_id] += 1
 
+    async def look_up(self, asked: Sequence[Keyed]) -> None:
+        """Read what is kept under the keys of some requests; not where that was done at this state of the database."""
+        unknown = [each for each in asked if each.absent_at is None or each.absent_at != self.data_version]
+        kept = await self._committed.kept_answers(unknown) if unknown else ()
+        self._answered_before = {(each.user_id, each.key): each for each in kept}
+
+    def require_new(self, asked: Keyed) -> None:
+        """Raise `AnsweredBeforeError` when the request was carried out, `IdempotencyMismatchError` when another was."""
+        name = asked.user_id, asked.key
+        kept = self.answers.get(name) or self._answered_before.get(name)
+        if kept is not None:
+            raise AnsweredBeforeError(same_request(asked, kept))
+
+    def keep_answer(self, claim: Claim, result: object) -> None:
+        """Write what is kept of the answer to a request that has come to `result`."""
+        kept = claim.kept(result)
+        self.answers[kept.user_id, kept.key] = kept
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was written."""
-        return not (self.entries or self.templates or self.uses)
+        return not (self.entries or self.templates or self.uses or self.answers)
 
     def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
         """Yield for each state that was written what the database has and what it shall have."""

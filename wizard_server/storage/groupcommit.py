@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
+from wizard_server.domain.keyed import AnsweredBeforeError, Claim
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.metrics import Histogram
@@ -92,11 +93,15 @@ class GroupCommit:
         self.seconds = Histogram(_SECONDS_BOUNDS)
         self._task = asyncio.create_task(self._run(), name="group-commit")
 
-    async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises."""
+    async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None) -> Result:
+        """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises.
+
+        With a `claim` what is kept of its answer is on disk with it; one that was carried out before is not run: see
+        `Batch.require_new` for what is raised then.
+        """
         if self._closing:
             raise StorageUnavailableError("the server is shutting down")
-        job = Job(use_case, sqlite.BUSY_TIMEOUT_SECONDS)
+        job = Job(use_case, sqlite.BUSY_TIMEOUT_SECONDS, claim)
         self._queue.append(job)
         self._queued.set()
         try:
@@ -163,6 +168,7 @@ class GroupCommit:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
         batch, begun = self._begin(), perf_counter()
         try:
+            await batch.look_up([job.claim.request for job in jobs if job.claim is not None])
             outcomes = [await self._outcome(job, batch) for job in jobs]
             if any(job.is_refused for job in jobs):
                 raise _TooLateError
@@ -207,14 +213,19 @@ class GroupCommit:
     @staticmethod
     async def _outcome(job: Job, batch: Batch) -> _Outcome:
         try:
-            return _Outcome(job, result=await job.use_case(batch))
+            if job.claim is not None:
+                batch.require_new(job.claim.request)
+            result = await job.use_case(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
             return _Outcome(job, error=_logged(error))
+        if job.claim is not None:
+            batch.keep_answer(job.claim, result)
+        return _Outcome(job, result=result)
 
 
 def _logged(error: Exception) -> Exception:
     """Return what to tell the one who asked: an error that holds no frames; those of a mistake go into the log."""
-    if not isinstance(error, RequestError):
+    if not isinstance(error, RequestError | AnsweredBeforeError):
         logger.error("use case failed", exc_info=error)
     return bare(error)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from wizard_server.domain.keyed import Claim
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import StorageUnavailableError, bare
 
@@ -13,17 +14,18 @@ _SLACK_SECONDS = 0.25
 
 
 class Job:
-    """One use case and the future of whoever asked for it.
+    """One use case and the future of whoever asked for it; `claim` is there when the request has a key.
 
     Unless `is_writing`, it is refused `patience` seconds after it came: nothing of it is on disk then, nor will be.
     """
 
-    __slots__ = ("_alarm", "_loop", "_patience", "deadline", "done", "is_refused", "is_writing", "use_case")
+    __slots__ = ("_alarm", "_loop", "_patience", "claim", "deadline", "done", "is_refused", "is_writing", "use_case")
 
-    def __init__(self, use_case: UseCase, patience: float) -> None:
+    def __init__(self, use_case: UseCase, patience: float, claim: Claim | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self.use_case = use_case
+        self.claim = claim
         self.done: asyncio.Future[Any] = self._loop.create_future()
         self.deadline = self._loop.time() + patience
         self.is_writing = False

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from wizard_server.domain.keyed import KeptAnswer, Keyed, expired_before
 from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter, Template, TemplateFilter
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError
@@ -20,6 +21,8 @@ from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
     entry_to_row,
+    kept_from_row,
+    kept_to_row,
     partial_entry_from_row,
     state_from_row,
     state_to_row,
@@ -33,6 +36,10 @@ NEWEST_FIRST = "-updated_at"
 MAX_ENTRIES_BYTES = 2 << 20
 _LARGE_ENTRY_BYTES = 32 << 10
 _ENTRIES = 16
+# What one transaction removes of the kept answers; it holds the writer up for about a millisecond.
+MAX_FORGOTTEN = 500
+
+Result = TypeVar("Result")
 
 
 class Repository:
@@ -133,6 +140,20 @@ class Repository:
         rows, total = await self._page(connection, "templates.list", "templates.count", asdict(wanted))
         return [template_from_row(row) for row in rows], total
 
+    async def kept_answers(self, connection: Connection, asked: Sequence[Keyed]) -> list[KeptAnswer]:
+        """Return what is kept under the keys of some requests, and counts still when they came."""
+        keys = orjson.dumps([(each.user_id, each.key) for each in asked]).decode()
+        parameters = {"keys": keys, "expired": expired_before(max(each.now for each in asked))}
+        return [kept_from_row(row) for row in await connection.fetch_all(self._queries["idempotency.get"], parameters)]
+
+    async def forget_answers(self, connection: Connection, expired: str) -> int:
+        """Remove some of the answers that were kept at `expired` (wire form) or before; return how many."""
+        if not await connection.fetch_all(self._queries["idempotency.any_expired"], {"expired": expired}):
+            return 0
+        parameters = {"expired": expired, "limit": MAX_FORGOTTEN}
+        delete = self._queries["idempotency.delete_expired"]
+        return await _committed(connection, lambda session: session.execute(delete, parameters))
+
     async def switch_audit(self, connection: Connection, *, enabled: bool) -> None:
         """Say whether changes are written to the trail, to the triggers too."""
         self._audit = enabled
@@ -177,6 +198,7 @@ class Repository:
             self._run(session, "audit.insert", [entry_to_row(entry) for entry in batch.entries])
         self._write_states(session, batch)
         self._write_templates(session, batch)
+        self._run(session, "idempotency.insert", [kept_to_row(kept) for kept in batch.answers.values()])
 
     def _write_states(self, session: Session, batch: Batch) -> None:
         """Write the states; deletions first, which take places of their own in the order of changes."""
@@ -216,8 +238,8 @@ class Repository:
 
 
 async def _committed(
-    connection: Connection, work: Callable[[Session], object], may_wait: Callable[[], bool] | None = None
-) -> None:
+    connection: Connection, work: Callable[[Session], Result], may_wait: Callable[[], bool] | None = None
+) -> Result:
     """Run `work` in a transaction; what the database refuses becomes an error of the store, with nothing written.
 
     Where another process holds the lock it is tried again while `may_wait`, else for `BUSY_TIMEOUT_SECONDS`.
@@ -225,7 +247,7 @@ async def _committed(
     may_wait = may_wait or _patience()
     while True:
         try:
-            await connection.transact(work)
+            return await connection.transact(work)
         except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
             raise  # what cannot be bound belongs to the one use case that brought it
         except sqlite3.IntegrityError as error:
@@ -236,8 +258,6 @@ async def _committed(
                 raise StorageUnavailableError(message) from error
             if not may_wait():
                 raise sqlite.LockedError(message) from error
-        else:
-            return
 
 
 def _patience() -> Callable[[], bool]:

@@ -4,16 +4,20 @@
 2. Investigations go, with state and whole trail, when they are terminal (COMPLETED, CANCELLED) and their last change is
    old, or when they have no state and every entry is old. Their parent row stays as a tombstone: it says when
    (`purged_at`), and above which version a later state starts (`newest_version`).
+3. Answers that are kept under Idempotency-Keys go after 24 hours, whatever the age of the others: they count no more. A
+   running server removes its own.
 
 Candidates are looked for while others write, and looked at again inside the transaction that removes them.
 """
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from wizard_server.domain.keyed import expired_before
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.quiet import quiet_transaction
 from wizard_server.storage.sqlite import Connection
@@ -29,15 +33,20 @@ class Removed:
 
     investigations: int = 0
     entries: int = 0
+    answers: int = 0
 
     def __add__(self, other: "Removed") -> "Removed":
-        return Removed(self.investigations + other.investigations, self.entries + other.entries)
+        return Removed(
+            self.investigations + other.investigations, self.entries + other.entries, self.answers + other.answers
+        )
 
 
-async def removable(connection: Connection, cutoff: str) -> Removed:
-    """Return what a purge of everything before `cutoff` (a wire timestamp) would remove now."""
-    [row] = await connection.fetch_all(load_queries("sqlite")["retention.count"], {"cutoff": cutoff})
-    return Removed(row["investigations"], row["entries"])
+async def removable(connection: Connection, cutoff: str, purged_at: str) -> Removed:
+    """Return what a purge of everything before `cutoff` (a wire timestamp) would remove at `purged_at`."""
+    queries = load_queries("sqlite")
+    [row] = await connection.fetch_all(queries["retention.count"], {"cutoff": cutoff})
+    [answers] = await connection.fetch_all(queries["idempotency.count_expired"], {"expired": _expired(purged_at)})
+    return Removed(row["investigations"], row["entries"], answers["total"])
 
 
 async def purge(connection: Connection, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
@@ -49,6 +58,8 @@ async def purge(connection: Connection, *, cutoff: str, purged_at: str) -> Async
     async for removed in _purge_entries(connection, cutoff):
         yield removed
     async for removed in _purge_investigations(connection, cutoff, purged_at):
+        yield removed
+    async for removed in _purge_answers(connection, _expired(purged_at)):
         yield removed
 
 
@@ -77,6 +88,16 @@ async def _purge_investigations(connection: Connection, cutoff: str, purged_at: 
             return
         removed, after = await _bury([row["id"] for row in found], connection, cutoff, purged_at)
         yield removed
+
+
+async def _purge_answers(connection: Connection, expired: str) -> AsyncGenerator[Removed, None]:
+    delete = load_queries("sqlite")["idempotency.delete_expired"]
+    while gone := await connection.execute(delete, {"expired": expired, "limit": MAX_ENTRIES}):
+        yield Removed(answers=gone)
+
+
+def _expired(purged_at: str) -> str:
+    return expired_before(datetime.fromisoformat(purged_at))
 
 
 async def _bury(ids: Sequence[str], connection: Connection, cutoff: str, purged_at: str) -> tuple[Removed, str]:

@@ -1,11 +1,13 @@
 """Between the rows of the database and the objects of the domain."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from wizard_server.domain.changes import Parts
+from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
 from wizard_server.domain.ports import AuditEntry, Template
 from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode
 
@@ -113,6 +115,27 @@ def template_from_row(row: Values) -> Template:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def kept_to_row(kept: KeptAnswer) -> dict[str, Any]:
+    """Return the parameters of ``idempotency.insert``."""
+    return {
+        "user_id": kept.user_id,
+        "key": kept.key,
+        "fingerprint": kept.fingerprint,
+        "status": kept.shown.status,
+        "investigation_id": kept.shown.investigation_id,
+        "version": kept.shown.version,
+        "body": kept.shown.body,
+        "created_at": kept.created_at,
+        "expired": expired_before(datetime.fromisoformat(kept.created_at)),
+    }
+
+
+def kept_from_row(row: Values) -> KeptAnswer:
+    """Return the answer of an ``idempotency.get`` row."""
+    shown = Shown(row["status"], row["investigation_id"], row["version"], row["body"])
+    return KeptAnswer(row["user_id"], row["key"], row["fingerprint"], shown, row["created_at"])
 
 
 def _encoded(part: Any) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
+from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed, expired_before, same_request
 from wizard_server.domain.ports import (
     ActiveFilter,
     ActivePage,
@@ -231,6 +232,17 @@ class StateStore:
             lambda reader: self._active.quiet(reader, wanted, after=after, until=until, limit=limit)
         )
 
+    async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
+        """Return what is kept under the keys of some requests."""
+        return await self._read(lambda reader: self._repository.kept_answers(reader, asked))
+
+    async def kept_answer(self, asked: Keyed) -> KeptAnswer | Keyed:
+        """See `Store`."""
+        known = self._data_version
+        for kept in await self.kept_answers([asked]):
+            return same_request(asked, kept)
+        return replace(asked, absent_at=known)
+
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database answers, from the file that was opened."""
         if _identity(self._path) != self._file:
@@ -247,9 +259,11 @@ class StateStore:
 
     # --- writing
 
-    async def transact(self, use_case: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def transact(
+        self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None = None
+    ) -> Result:
         """See `Store`."""
-        return await self._commits.submit(use_case)
+        return await self._commits.submit(use_case, claim)
 
     async def _flush(self, batch: Batch, may_wait: Callable[[], bool]) -> None:
         await self._written(self._repository.write(self._writer, batch, may_wait))
@@ -322,6 +336,12 @@ class StateStore:
         except (StorageUnavailableError, sqlite3.Error) as error:
             logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
             self._touched = touched | self._touched
+
+    async def forget_answers(self) -> None:
+        """Remove the answers that were kept for a day, a few at a time: whoever writes is let in between."""
+        expired = expired_before(self._clock())
+        while await self._repository.forget_answers(self._writer, expired):
+            pass
 
     async def notice_external_commits(self) -> bool:
         """Look whether another process has committed; if so, forget what is in memory and wake who is concerned."""

@@ -9,6 +9,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import AuditLogCreate, AuditSource, Timestamp
 from wizard_server.domain.ports import AuditEntry, HistoryFilter
+from wizard_server.web.kept_answers import text
 from wizard_server.web.keys import SERVICE, STORE
 from wizard_server.web.requests import origin, path_identifier, query, read_model
 from wizard_server.web.responses import json_response
@@ -49,7 +50,8 @@ async def append(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     asked = await read_model(request, AuditLogCreate)
     service = request.app[SERVICE]
-    entry = await service.append_history(caller, investigation_id, asked, origin(request, caller))
+    author = origin(request, caller, show=text(201, _wire))
+    entry = await service.append_history(caller, investigation_id, asked, author)
     return json_response(request, _wire(entry), status=201)
 
 

@@ -1,4 +1,8 @@
-"""``Idempotency-Key``: the answer to a write is kept, so that a client may send it again after a lost answer."""
+"""``Idempotency-Key``: the answer to a write is kept, so that a client may send it again after a lost answer.
+
+What was carried out is kept in the database, with the change itself (`kept_answers`): it holds over restarts and for
+every server on that database. In memory are the requests that are under way, refusals, and the answers of late.
+"""
 
 import asyncio
 import gzip
@@ -11,10 +15,13 @@ from http import HTTPStatus
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.errors import FieldError, IdempotencyMismatchError, RequestError
+from wizard_server.domain.keyed import AnsweredBeforeError, KeptAnswer, Keyed, mismatch
+from wizard_server.errors import IdempotencyMismatchError, RequestError
 from wizard_server.web import problems
 from wizard_server.web.compression import accepts_gzip
-from wizard_server.web.requests import idempotency_key, whole_body
+from wizard_server.web.kept_answers import made_again
+from wizard_server.web.keys import STORE, instant
+from wizard_server.web.requests import KEYED, idempotency_key, whole_body
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -47,6 +54,12 @@ class _Entry:
     answer: asyncio.Task[_Answer]
     size: int = field(default=_OVERHEAD_BYTES)
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the answer is there, and a refusal: of those nothing is in the database."""
+        done = self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+        return done and self.answer.result().status >= HTTPStatus.BAD_REQUEST
+
 
 class IdempotencyStore:
     """Answers by user and key, for `TTL_SECONDS` and up to `MAX_BYTES`; the oldest go first."""
@@ -66,16 +79,20 @@ class IdempotencyStore:
         """
         key = idempotency_key(request) or ""
         fingerprint = await _fingerprint(request, caller)
+        asked = Keyed(caller.user_id, key, fingerprint.hex(), instant(request))
         self._expire()
         entry = self._entries.get((caller.user_id, key))
+        if entry is not None and entry.refuses and isinstance(await request.app[STORE].kept_answer(asked), KeptAnswer):
+            if self._entries.get((caller.user_id, key)) is entry:  # another server has carried it out since
+                self._remove(caller.user_id, key)
+            entry = self._entries.get((caller.user_id, key))
         if entry is None:
-            task = asyncio.create_task(_run(request, caller, handler))
+            task = asyncio.create_task(_run(request, caller, handler, asked))
             entry = _Entry(fingerprint, _now() + TTL_SECONDS, task)
             self._add(caller.user_id, key, entry)
             task.add_done_callback(lambda done: self._settle(caller.user_id, key, done))
         elif entry.fingerprint != fingerprint:
-            message = "this key came with another request before"
-            raise IdempotencyMismatchError(message, [FieldError("Idempotency-Key", message, "unique")])
+            raise mismatch()
         return _replayed(request, await asyncio.shield(entry.answer))
 
     def _settle(self, user_id: str, key: str, task: asyncio.Task[_Answer]) -> None:
@@ -83,7 +100,7 @@ class IdempotencyStore:
         entry = self._entries.get((user_id, key))
         if entry is None or entry.answer is not task:
             return
-        if task.cancelled() or task.exception() is not None or _says_to_try_again(task.result().status):
+        if task.cancelled() or task.exception() is not None or not _is_final(task.result()):
             self._remove(user_id, key)
             return
         self._grow(user_id, task.result().size)
@@ -127,8 +144,11 @@ class IdempotencyStore:
         self._sizes[user_id] += size
 
 
-def _says_to_try_again(status: int) -> bool:
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN
+def _is_final(answer: _Answer) -> bool:
+    """Whether there is no other answer to the request: it does not say to try again, nor what another one had first."""
+    if answer.code == IdempotencyMismatchError.code:
+        return False
+    return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _TRY_AGAIN
 
 
 def _replayed(request: web.Request, answer: _Answer) -> web.Response:
@@ -161,14 +181,27 @@ async def _fingerprint(request: web.Request, caller: Caller) -> bytes:
     return body.digest()
 
 
-async def _run(request: web.Request, caller: Caller, handler: Handler) -> _Answer:
+async def _run(request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> _Answer:
+    """Return the answer to `asked`: kept in the database, or what `handler` gives."""
     try:
-        response = await handler(request, caller)
+        response = await _carried_out(request, caller, handler, asked)
     except RequestError as error:
         response = problems.from_error(request, error)
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
         raise TypeError("only an answer that is whole can be kept")
     return _Answer(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))
+
+
+async def _carried_out(request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> web.StreamResponse:
+    known = await request.app[STORE].kept_answer(asked)
+    if isinstance(known, KeptAnswer):
+        return await made_again(request, known)
+    request[KEYED] = known
+    try:
+        return await handler(request, caller)
+    except AnsweredBeforeError as before:
+        kept = before.kept
+    return await made_again(request, kept)
 
 
 def _now() -> float:

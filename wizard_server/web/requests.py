@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update
 from wizard_server.domain.json_text import parse_json
+from wizard_server.domain.keyed import Claim, Keyed, Shown
 from wizard_server.domain.models import AuditSource
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.validation import validate
@@ -40,6 +41,7 @@ BOOKKEEPING = 32
 LARGE_BODY = 32 * 1024
 TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
 _BODY = web.RequestKey("body", bytes)
+KEYED = web.RequestKey("keyed", Keyed)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _EXPECTED = "100-continue"
 _GZIP_BITS = zlib.MAX_WBITS | 16
@@ -204,16 +206,25 @@ def precondition(request: web.Request, version: int | None = None) -> Preconditi
     )
 
 
-def origin(request: web.Request, caller: Caller, *, from_agent: bool = False) -> Origin:
+def origin(
+    request: web.Request,
+    caller: Caller,
+    *,
+    from_agent: bool = False,
+    show: Callable[[Any], Shown] | None = None,
+) -> Origin:
     """Return over what a change comes: ``X-Audit-Source``, else SYSTEM for agents and USER for everybody else.
 
-    `from_agent` says that only agents make such a request, whatever scopes the caller has.
+    `from_agent` says that only agents make such a request, whatever scopes the caller has. `show` makes of what the
+    change comes to what is kept of the answer, where the request has a key.
     """
     named = request.headers.get("X-Audit-Source")
     if named is not None and named not in AuditSource.__members__:
         raise ValidationFailedError.of("X-Audit-Source", f"must be one of {', '.join(AuditSource)}", "enum")
     default = AuditSource.SYSTEM if caller.is_agent or from_agent else AuditSource.USER
-    return Origin(instant(request), named or default.value, idempotency_key(request))
+    keyed = request.get(KEYED)
+    claim = Claim(keyed, show) if keyed is not None and show is not None else None
+    return Origin(instant(request), named or default.value, idempotency_key(request), claim)
 
 
 def idempotency_key(request: web.Request) -> str | None:

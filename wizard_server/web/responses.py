@@ -17,6 +17,17 @@ from wizard_server.web.rendered import Rendered, head
 
 JSON_BODY = {"Content-Type": "application/json"}
 GZIP_BODY = {"Content-Encoding": "gzip"}
+MINIMAL = {"Preference-Applied": "return=minimal"}
+
+
+def state_location(investigation_id: str) -> str:
+    """Return the path of a state."""
+    return f"/api/v1/wizard-state/{investigation_id}"
+
+
+def template_location(template_id: str) -> str:
+    """Return the path of a template."""
+    return f"/api/v1/templates/{template_id}"
 
 
 def json_response(

@@ -16,12 +16,13 @@ from wizard_server.domain.models import (
     WizardStateCreate,
     WizardStep,
 )
-from wizard_server.domain.origin import Origin, Precondition
+from wizard_server.domain.origin import Precondition
 from wizard_server.domain.ports import StateFilter
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags, tags_in
+from wizard_server.web.kept_answers import changed_state, created_state
 from wizard_server.web.keys import CONFIG, RULES, SERVICE, STORE, instant
 from wizard_server.web.requests import (
     origin,
@@ -32,9 +33,14 @@ from wizard_server.web.requests import (
     read_update,
     wants_minimal,
 )
-from wizard_server.web.responses import json_response, shared_state, state_headers, state_response
-
-_MINIMAL = {"Preference-Applied": "return=minimal"}
+from wizard_server.web.responses import (
+    MINIMAL,
+    json_response,
+    shared_state,
+    state_headers,
+    state_location,
+    state_response,
+)
 
 
 class Page(Schema):
@@ -65,14 +71,15 @@ class VersionQuery(Schema):
 async def create(request: web.Request, caller: Caller) -> web.Response:
     """Make a wizard state."""
     asked = await read_model(request, WizardStateCreate)
-    return created(request, await request.app[SERVICE].create(caller, asked, origin(request, caller)))
+    author = origin(request, caller, show=created_state(request))
+    return created(request, await request.app[SERVICE].create(caller, asked, author))
 
 
 def created(request: web.Request, record: StateRecord) -> web.Response:
     """Return the answer for a state that was just made."""
-    headers = {"Location": f"/api/v1/wizard-state/{record.investigation_id}"}
+    headers = {"Location": state_location(record.investigation_id)}
     if wants_minimal(request):
-        return web.Response(status=201, headers={**state_headers(record.version), **headers, **_MINIMAL})
+        return web.Response(status=201, headers={**state_headers(record.version), **headers, **MINIMAL})
     return state_response(request, record, None, status=201, headers=headers)
 
 
@@ -137,7 +144,7 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     change = await read_update(request)
     based_on = precondition(request, change.version)
-    return await _changed(request, caller, investigation_id, change, based_on, origin(request, caller))
+    return await _changed(request, caller, investigation_id, change, based_on)
 
 
 async def _changed(
@@ -146,12 +153,14 @@ async def _changed(
     investigation_id: str,
     change: Update,
     based_on: Precondition | None,
-    author: Origin,
+    *,
+    from_agent: bool = False,
 ) -> web.Response:
-    service = request.app[SERVICE]
+    service, show = request.app[SERVICE], changed_state(request)
+    author = origin(request, caller, from_agent=from_agent, show=lambda outcome: show(outcome.record))
     outcome = await service.update(caller, investigation_id, change, based_on, author)
     if wants_minimal(request):
-        return web.Response(status=204, headers={**state_headers(outcome.record.version), **_MINIMAL})
+        return web.Response(status=204, headers={**state_headers(outcome.record.version), **MINIMAL})
     now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))
     return state_response(request, outcome.record, now)
@@ -164,7 +173,7 @@ async def report_progress(request: web.Request, caller: Caller) -> web.Response:
     change = ProgressUpdate(report, request.app[CONFIG].state.max_log_lines)
     named = precondition(request)
     based_on = None if named == Precondition() else named  # a report needs no version; one that names it means it
-    return await _changed(request, caller, investigation_id, change, based_on, origin(request, caller, from_agent=True))
+    return await _changed(request, caller, investigation_id, change, based_on, from_agent=True)
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:

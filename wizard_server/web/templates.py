@@ -8,9 +8,10 @@ from pydantic import Field
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.models import TemplateApply
 from wizard_server.domain.ports import Template, TemplateFilter
-from wizard_server.web.keys import TEMPLATES, instant
+from wizard_server.web.kept_answers import created_state, text
+from wizard_server.web.keys import TEMPLATES
 from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
-from wizard_server.web.responses import json_response
+from wizard_server.web.responses import json_response, template_location
 from wizard_server.web.states import Page, created, paginated
 
 
@@ -41,8 +42,8 @@ async def list_templates(request: web.Request, caller: Caller) -> web.Response:
 async def create(request: web.Request, caller: Caller) -> web.Response:
     """Make a template from settings, or from those of an investigation."""
     body = await read_body(request, JSON)
-    template = await request.app[TEMPLATES].create(caller, body, origin(request, caller))
-    headers = {"Location": f"/api/v1/templates/{template.template_id}"}
+    template = await request.app[TEMPLATES].create(caller, body, origin(request, caller, show=text(201, _wire)))
+    headers = {"Location": template_location(template.template_id)}
     return json_response(request, _wire(template), status=201, headers=headers)
 
 
@@ -56,9 +57,8 @@ async def update(request: web.Request, caller: Caller) -> web.Response:
     """Change a template."""
     template_id = path_identifier(request, "template_id")
     body = await read_body(request, JSON)
-    return json_response(
-        request, _wire(await request.app[TEMPLATES].update(caller, template_id, body, instant(request)))
-    )
+    author = origin(request, caller, show=text(200, _wire))
+    return json_response(request, _wire(await request.app[TEMPLATES].update(caller, template_id, body, author)))
 
 
 async def delete(request: web.Request, caller: Caller) -> web.Response:
@@ -71,7 +71,8 @@ async def apply(request: web.Request, caller: Caller) -> web.Response:
     """Make a wizard state from a template, and count the use."""
     template_id = path_identifier(request, "template_id")
     asked = await read_model(request, TemplateApply)
-    record = await request.app[TEMPLATES].apply(caller, template_id, asked, origin(request, caller))
+    author = origin(request, caller, show=created_state(request))
+    record = await request.app[TEMPLATES].apply(caller, template_id, asked, author)
     return created(request, record)
 
 

@@ -37,7 +37,8 @@ CREATE TABLE idempotency_keys (
     -- The version of its state that the answer shows; NULL: the answer shows no state
     version INTEGER,
 
-    -- The answer where no version gives it; NULL: it is made again from the version, or is empty
+    -- The body of the answer; NULL: it is empty. With a version only what follows the members of that state in it, which
+    -- are made again from the trail; what begins with a brace has the state in it (where no trail is written)
     body TEXT,
 
     -- When the change was made; ISO 8601, UTC, milliseconds

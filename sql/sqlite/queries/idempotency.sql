@@ -1,0 +1,41 @@
+-- What is kept of requests with an Idempotency-Key. A row that was made at :expired or before counts no more.
+
+-- name: idempotency.get
+-- What is kept under some keys: a JSON array of pairs, user and key.
+SELECT k.user_id, k.key, k.fingerprint, k.status, k.investigation_id, k.version, k.body, k.created_at
+FROM json_each(:keys) AS asked
+JOIN idempotency_keys AS k ON k.user_id = asked.value ->> 0 AND k.key = asked.value ->> 1
+WHERE k.created_at > :expired;
+
+-- name: idempotency.insert
+-- Keeps an answer, in the place of one that counts no more; where there is one that does, nothing is written.
+INSERT INTO idempotency_keys (user_id, key, fingerprint, status, investigation_id, version, body, created_at)
+VALUES (:user_id, :key, :fingerprint, :status, :investigation_id, :version, :body, :created_at)
+ON CONFLICT (user_id, key) DO UPDATE
+SET fingerprint = excluded.fingerprint, status = excluded.status, investigation_id = excluded.investigation_id,
+    version = excluded.version, body = excluded.body, created_at = excluded.created_at
+WHERE idempotency_keys.created_at <= :expired;
+
+-- name: idempotency.count_expired
+-- How many rows count no more.
+SELECT count(*) AS total
+FROM idempotency_keys
+WHERE created_at <= :expired;
+
+-- name: idempotency.any_expired
+-- One row that counts no more, if there is any: what is asked before a transaction is begun for them.
+SELECT 1 AS found
+FROM idempotency_keys
+WHERE created_at <= :expired
+LIMIT 1;
+
+-- name: idempotency.delete_expired
+-- Removes the oldest rows that count no more, as many as one transaction may.
+DELETE FROM idempotency_keys
+WHERE rowid IN (
+    SELECT rowid
+    FROM idempotency_keys
+    WHERE created_at <= :expired
+    ORDER BY created_at
+    LIMIT :limit
+);
