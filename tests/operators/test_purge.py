@@ -126,6 +126,23 @@ async def test_templates_stay(database: str, rows: Rows) -> None:
     assert rows.count("investigation_templates") == 1
 
 
+async def test_answers_that_are_kept_go_after_a_day(
+    database: str, rows: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {"user_id": "dev", "fingerprint": "f", "status": 200}
+    rows.add("idempotency_keys", key="young", created_at="2026-05-31T00:00:00.001Z", **kept)
+    for number in range(1201):
+        rows.add("idempotency_keys", key=f"old-{number}", created_at="2026-05-31T00:00:00.000Z", **kept)
+    before = rows.count("idempotency_keys")
+    await run(database, dry_run=True)
+    assert rows.count("idempotency_keys") == before
+    await run(database)
+    assert [row["key"] for row in rows.connection.execute("SELECT key FROM idempotency_keys")] == ["young"]
+    counted = "0 investigations and 0 audit entries older than 90 days"
+    for line, verb in zip(capsys.readouterr().out.splitlines(), ("would remove", "removed"), strict=True):
+        assert line == f"{verb} {counted} (before {CUTOFF}), and 1,201 idempotency keys older than 24 hours"
+
+
 async def test_it_says_how_much_is_gone(database: str, rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
     rows.plant("inv-1", [(1, OLD), (2, OLD)], updated_at=OLD, status="COMPLETED")
     rows.plant("inv-2", [(1, OLD), (2, OLD)], updated_at=OLD)

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -14,6 +14,7 @@ from aiohttp import StreamReader, web
 from tests import factories
 from tests.unit.test_auth import NOT_UTF_8, request_with
 from wizard_server.domain.callers import AGENT, Caller
+from wizard_server.domain.keyed import Keyed
 from wizard_server.errors import (
     IdempotencyMismatchError,
     NotFoundError,
@@ -25,7 +26,10 @@ from wizard_server.errors import (
 )
 from wizard_server.web import idempotency
 from wizard_server.web.idempotency import TTL_SECONDS, IdempotencyStore
-from wizard_server.web.keys import CONFIG
+from wizard_server.web.keys import CONFIG, STORE
+
+if TYPE_CHECKING:
+    from wizard_server.storage.store import StateStore
 
 ANN, BOB = Caller("ann", frozenset()), Caller("bob", frozenset())
 
@@ -40,7 +44,15 @@ def request_of(
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     request = request_with(named, method=method, path=path, payload=payload)
     request.app[CONFIG] = factories.config()
+    request.app[STORE] = cast("StateStore", NothingKept())
     return request
+
+
+class NothingKept:
+    """A store that has never carried out a request with a key: what is tested here is what stays in memory."""
+
+    async def kept_answer(self, asked: Keyed) -> Keyed:
+        return asked
 
 
 class Writer:

@@ -130,8 +130,10 @@ class Door:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
         self.passed = 0
+        self.waiting = 0
 
     async def go_through(self) -> None:
+        self.waiting += 1
         self.reached.set()
         await self.opened.wait()
         self.passed += 1

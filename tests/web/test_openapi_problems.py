@@ -98,13 +98,24 @@ async def not_found(start: Start, mode: str, case: Case) -> None:
 async def history_gone(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
+    made = [
+        (route("POST", STATES), factories.creation("inv-2", user_id=USER)),
+        (route("POST", f"{TEMPLATE}/apply"), {"investigation_id": "inv-3"}),
+    ]
+    for number, (each, body) in enumerate(made):
+        answer = await world.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=body)
+        assert answer.status == 201
     as_operator(case.database, "DELETE FROM investigation_states")
     as_operator(case.database, "DELETE FROM investigation_audit_log")
     as_operator(case.database, "UPDATE investigations SET purged_at = '2026-05-01T00:00:00.000Z'")
     await world.client.app[STORE].notice_external_commits()
-    for each in documented("history-gone", mode):
+    for each in [each for each in documented("history-gone", mode) if each not in [makes for makes, _ in made]]:
         body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
         await world.ask(each, json=body, **about(each))
+    other = await start()
+    other.template_id = world.template_id
+    for number, (each, body) in enumerate(made):
+        await other.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=body)
 
 
 async def state_expired(start: Start, mode: str, case: Case) -> None:

@@ -68,6 +68,8 @@ async def _opened(request: web.Request, kept: KeptAnswer, version: int) -> bytes
     """Return the state at `version`, up to where ``last_accessed`` follows."""
     store, key = request.app[STORE], kept.shown.investigation_id or ""
     record = await store.state(key)
+    if record is not None and record.version < version:  # memory does not know yet what another server has written
+        record = await store.loaded(key)
     if record is not None and record.version == version:
         return record.opened
     try:

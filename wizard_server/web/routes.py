@@ -191,7 +191,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         headers=_WRITES,
         bodies={JSON: WizardStateCreate},
         answers=(_CREATED,),
-        errors=(MissingScopeError, StateExistsError, StateTooLargeError),
+        errors=(MissingScopeError, StateExistsError, StateTooLargeError, HistoryGoneError),
     ),
     Route(
         "GET",
@@ -292,7 +292,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         headers=_WRITES,
         bodies={JSON: TemplateApply},
         answers=(_CREATED,),
-        errors=(StateExistsError, StateTooLargeError),
+        errors=(StateExistsError, StateTooLargeError, HistoryGoneError),
     ),
     Route(
         "GET",
