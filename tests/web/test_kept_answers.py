@@ -68,6 +68,7 @@ def same(one: Answer, other: Answer) -> bool:
 
 WRITES = {
     "create": ("POST", STATES, factories.creation("inv-2"), KEY),
+    "create without an identifier": ("POST", STATES, {"settings": factories.settings()}, KEY),
     "create minimal": ("POST", STATES, factories.creation("inv-2"), MINIMAL),
     "patch": ("PATCH", url(), {"status": "ERROR"}, KEY),
     "patch minimal": ("PATCH", url(), {"status": "ERROR"}, MINIMAL),

@@ -102,8 +102,8 @@ async def history_gone(start: Start, mode: str, case: Case) -> None:
         (route("POST", STATES), factories.creation("inv-2", user_id=USER)),
         (route("POST", f"{TEMPLATE}/apply"), {"investigation_id": "inv-3"}),
     ]
-    for number, (each, body) in enumerate(made):
-        answer = await world.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=body)
+    for number, (each, asked) in enumerate(made):
+        answer = await world.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=asked)
         assert answer.status == 201
     as_operator(case.database, "DELETE FROM investigation_states")
     as_operator(case.database, "DELETE FROM investigation_audit_log")
@@ -114,8 +114,8 @@ async def history_gone(start: Start, mode: str, case: Case) -> None:
         await world.ask(each, json=body, **about(each))
     other = await start()
     other.template_id = world.template_id
-    for number, (each, body) in enumerate(made):
-        await other.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=body)
+    for number, (each, asked) in enumerate(made):
+        await other.ask(each, headers={"Idempotency-Key": f"key-{number}"}, json=asked)
 
 
 async def state_expired(start: Start, mode: str, case: Case) -> None:
