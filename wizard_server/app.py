@@ -53,7 +53,7 @@ from wizard_server.web.receiving import RECEIVING, Receiving
 from wizard_server.web.remote_keys import RemoteKeys
 from wizard_server.web.requests import TURNS
 from wizard_server.web.routes import add_routes
-from wizard_server.web.signing_keys import load_keys
+from wizard_server.web.signing_keys import LOOK_SECONDS, load_keys
 from wizard_server.web.tally import Requests
 from wizard_server.web.underway import UnderWay
 from wizard_server.web.unmatched import refuse_the_rest
@@ -196,6 +196,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
+        asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
         asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
         asyncio.create_task(_every(FORGET_SECONDS, app[STORE].forget_answers, stop)),
     ]

@@ -2,7 +2,8 @@
 
 import socket
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from ipaddress import ip_address
 from time import time
@@ -16,6 +17,7 @@ from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
 from wizard_server.domain.callers import READ, USER, USER_RULE, WRITE, Caller
 from wizard_server.errors import ConfigError, InvalidTokenError, ValidationFailedError
+from wizard_server.web.leases import Lease, Leases, Unending
 from wizard_server.web.signing_keys import SigningKeys
 
 DEVELOPER = "dev"
@@ -40,6 +42,12 @@ class Authenticator(Protocol):
 
     def unready(self) -> str | None:
         """Return why nobody can be authenticated yet, None where somebody can."""
+
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+        """Return how long the connection of an authenticated request may stay open."""
+
+    async def look(self) -> None:
+        """Look whether keys have changed, and wake those who stay open on what the old ones verified."""
 
 
 class TrustingAuthenticator:
@@ -77,6 +85,13 @@ class TrustingAuthenticator:
     def unready(self) -> str | None:
         """See `Authenticator`."""
         return None
+
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+        """See `Authenticator`."""
+        return nullcontext(Unending())
+
+    async def look(self) -> None:
+        """See `Authenticator`."""
 
     def _check_origin(self, origin: str) -> None:
         allowed = bool(origin) and not self._allowed_origins.isdisjoint((origin, "*"))
@@ -139,6 +154,7 @@ class TokenAuthenticator:
         self._scope_claims = config.scope_claims
         self._cache_size = config.token_cache_size
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
+        self._leases = Leases()
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
@@ -155,10 +171,34 @@ class TokenAuthenticator:
         """See `Authenticator`."""
         return self._keys.unready()
 
-    def _of_token(self, token: str) -> Caller:
-        """Return the caller of a token that is new, came in another way than the last time, or is due for a look."""
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+        """See `Authenticator`: until the token expires; one that comes within the leeway after that has the leeway."""
+        token = _token(request)
+        self._of_token(token)
+        expires = self._verified[_SCHEME + token].expires
+        ahead = expires - self._leeway
+        return self._leases.open(ahead if ahead > time() else expires, lambda: self._verifies(request), wake)
+
+    def _verifies(self, request: web.Request) -> bool:
+        try:
+            self._of_token(_token(request))
+        except InvalidTokenError:
+            return False
+        return True
+
+    async def look(self) -> None:
+        """See `Authenticator`."""
+        self._renew()
+        await self._leases.tell()
+
+    def _renew(self) -> None:
         if self._keys.renewed():
             self._verified.clear()
+            self._leases.generation += 1
+
+    def _of_token(self, token: str) -> Caller:
+        """Return the caller of a token that is new, came in another way than the last time, or is due for a look."""
+        self._renew()
         header = _SCHEME + token
         known = self._verified.pop(header) if header in self._verified else None
         now = time()

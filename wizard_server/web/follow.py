@@ -5,8 +5,8 @@ event where that follows on, and from the trail where it does not.
 """
 
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from enum import Enum, auto
 
 from aiohttp import web
@@ -18,14 +18,18 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import HistoryGoneError, TooManyConnectionsError
 from wizard_server.events import WaitEnd
 from wizard_server.waiters import Waiter
-from wizard_server.web.keys import CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
+from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
+from wizard_server.web.leases import Lease, Unending
 
 # How many changes are read ahead for one reader: what it does not take stays in memory.
 _CHUNK = 1
 
 
 class End(Enum):
-    """Why there is no change to tell: nothing came for a while, the agents went quiet, or nothing more will come."""
+    """Why there is no change to tell: nothing came for a while, the agents went quiet, or nothing more will come.
+
+    The token has expired, or the keys that verify it now do not: the client needs another one.
+    """
 
     IDLE = auto()
     STALLED = auto()
@@ -33,12 +37,16 @@ class End(Enum):
     DRAINING = auto()
     UNAVAILABLE = auto()
     SYNC = auto()
+    EXPIRED = auto()
+    WITHDRAWN = auto()
 
 
 class Follower:
     """One reader of one state, at a version; `next` returns what comes after it."""
 
     def __init__(self, request: web.Request, caller: Caller, investigation_id: str, waiter: Waiter) -> None:
+        self._lease: Lease = Unending()
+        self._look_asked = False
         self._app = request.app
         self._caller = caller
         self._waiter = waiter
@@ -52,6 +60,20 @@ class Follower:
         """Have `next` return `End.SYNC`, in its turn: the reader wants the whole state."""
         self._sync_asked = True
         self._waiter.wake()
+
+    def _look(self) -> None:
+        self._look_asked = True
+        self._waiter.wake()
+
+    @contextmanager
+    def authenticated(self, request: web.Request) -> Iterator[None]:
+        """Follow no longer than the token of `request` lasts."""
+        with request.app[AUTHENTICATOR].lease(request, self._look) as self._lease:
+            yield
+
+    def _take_look(self) -> bool:
+        asked, self._look_asked = self._look_asked, False
+        return asked
 
     def _take_sync(self) -> bool:
         asked, self._sync_asked = self._sync_asked, False
@@ -72,7 +94,7 @@ class Follower:
     def _seconds(self, record: StateRecord) -> float:
         """Return how long to wait: until the next sign of life is due, or the investigation counts as stalled."""
         self._stalls_in = self._app[RULES].stalls_in(record, self._app[CLOCK]())
-        return min(self._heartbeat, self._stalls_in)
+        return min(self._heartbeat, self._stalls_in, self._lease.seconds())
 
     async def next(self) -> Sequence[AuditEntry] | End:
         """Return the next changes in their order, as soon as there are any.
@@ -81,6 +103,15 @@ class Follower:
         the reader needs the whole state: it asked for it, or no kept chain of changes leads on from its version.
         Raises as `WizardService.read`.
         """
+        while (found := await self._next()) is None:
+            pass
+        return found
+
+    async def _next(self) -> Sequence[AuditEntry] | End | None:
+        """Return as `next` does, or None to be asked again."""
+        ended = self._lease.ended()
+        if ended is not None:
+            return End[ended]
         record = await self._read()
         if self._take_sync():
             return End.SYNC
@@ -94,10 +125,8 @@ class Follower:
         end = await self._app[HUB].next_event(self._waiter, wants, self._seconds(record))
         if end is WaitEnd.DRAINING:
             return End.DRAINING
-        if end is WaitEnd.TIMEOUT and self._take_sync():
-            return End.SYNC
         if end is WaitEnd.TIMEOUT:
-            return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
+            return self._nothing_came()
         if end.record is None or not self._caller.may_see(end.record.user_id):
             return End.DELETED
         if end.record.version == self.version:
@@ -107,6 +136,13 @@ class Follower:
             return await self._missed(end.record)
         self.version = chain[-1].version or 0
         return chain
+
+    def _nothing_came(self) -> End | None:
+        if self._take_look() or self._lease.ended() is not None:
+            return None
+        if self._take_sync():
+            return End.SYNC
+        return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
 
     async def _missed(self, record: StateRecord) -> Sequence[AuditEntry] | End:
         try:
@@ -127,4 +163,6 @@ async def following(request: web.Request, caller: Caller, investigation_id: str)
             raise TooManyConnectionsError(
                 f"no room for another open connection; a user has at most {limit} event streams and WebSockets"
             )
-        yield Follower(request, caller, investigation_id, waiter)
+        follower = Follower(request, caller, investigation_id, waiter)
+        with follower.authenticated(request):
+            yield follower

@@ -33,7 +33,8 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
 
     ``event: state`` holds the state as ``GET /wizard-state/{investigation_id}`` does, ``event: change`` one change as
     ``/changes`` does; ``id`` is the version, and after ``Last-Event-ID`` the stream resumes without a gap.
-    ``event: closed`` says in ``reason`` why nothing more comes: deleted, draining or unavailable. Comments are a sign
+    ``event: closed`` says in ``reason`` why nothing more comes: deleted, draining, unavailable, expired (the token) or
+    withdrawn (its key). Comments are a sign
     of life.
     """
     investigation_id = path_identifier(request)

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 64 * 1024
 CLOSE_SECONDS = 1.0
+TOKEN_ENDED = 4001
 SLOW_READER = 4008
 _FLOOD = (WSCloseCode.POLICY_VIOLATION, "too many messages")
 _EXPECTED = 'expected a JSON object whose "type" is heartbeat, acknowledgment, sync or ping'
@@ -36,6 +37,8 @@ _TOO_MANY = f"more than {MESSAGES_BURST:g} messages at once, and {MESSAGES_PER_S
 _CLOSES = {
     End.DELETED: (4004, "deleted"),
     End.DRAINING: (WSCloseCode.GOING_AWAY, "going away"),
+    End.EXPIRED: (TOKEN_ENDED, "token expired"),
+    End.WITHDRAWN: (TOKEN_ENDED, "key withdrawn"),
     End.UNAVAILABLE: (WSCloseCode.TRY_AGAIN_LATER, "try again later"),
 }
 
@@ -56,7 +59,8 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     ``acknowledgment``, ``sync`` or ``ping`` (answered by ``pong``); anything else is answered by ``error`` (with
     ``message``) and ends nothing. Close codes: 1001 the server drains, 1008 the client sends too many messages (100 at
     once, 20 a second; a ``sync`` counts as 10, ten ``acknowledgment`` as one), 1009 a message is over 64 KiB, 1013 try
-    again later, 4004 the state was deleted, 4008 the client reads too slowly.
+    again later, 4001 the token has expired or its key was withdrawn, 4004 the
+    state was deleted, 4008 the client reads too slowly.
     """
     _check_handshake(request)
     investigation_id = path_identifier(request)
