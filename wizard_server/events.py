@@ -16,6 +16,7 @@ from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
 from wizard_server.metrics import Histogram
 from wizard_server.waiters import ListWaiter, Waiter
+from wizard_server.waking import Waker
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,6 +59,7 @@ class Hub:
         self._max_waiters_per_user = max_waiters_per_user
         self._topics: dict[str, set[Waiter]] = {}
         self._lists: dict[str | None, set[ListWaiter]] = {}
+        self._waker = Waker()
         self._parked_by_user: Counter[str] = Counter()
         self._pushing_by_user: Counter[str] = Counter()
         self.parked = 0
@@ -184,18 +186,15 @@ class Hub:
     def publish(self, event: StateEvent) -> None:
         """Tell everybody who waits for this investigation; returns at once, whatever they do with it."""
         at = perf_counter()
-        for waiter in self._topics.get(event.investigation_id, ()):
-            waiter.offer(event, at)
+        self._waker.wake([waiter.offer(event, at) for waiter in self._topics.get(event.investigation_id, ())])
         # What another process changed has no place of its own: whoever shows lists looks again (see `refresh`).
         for scope in (event.owner, None) if event.owner is not None and event.sequence else ():
-            for dashboard in self._lists.get(scope, ()):
-                dashboard.offer(event, at)
+            self._waker.wake([dashboard.offer(event, at) for dashboard in self._lists.get(scope, ())])
 
     def refresh(self) -> None:
         """Have every dashboard look again: another process has written."""
         for dashboards in self._lists.values():
-            for dashboard in dashboards:
-                dashboard.look_again()
+            self._waker.wake([dashboard.look_again() for dashboard in dashboards])
 
     async def park_list(self, waiter: ListWaiter, user_id: str, seconds: float) -> WaitEnd | None:
         """Wait until there is something to tell, for at most `seconds`; counted against the limits."""
@@ -225,11 +224,9 @@ class Hub:
             logger.info("drain begins", extra={"parked": self.parked - self.pushing_now, "push": self.pushing_now})
         self.draining = True
         for waiters in self._topics.values():
-            for waiter in waiters:
-                waiter.wake()
+            self._waker.wake([waiter.sleep for waiter in waiters])
         for dashboards in self._lists.values():
-            for dashboard in dashboards:
-                dashboard.wake()
+            self._waker.wake([dashboard.sleep for dashboard in dashboards])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
+from wizard_server.waking import Sleep
 
 
 class Sleeper:
@@ -20,21 +21,21 @@ class Sleeper:
     Two calls instead of one coroutine: ten thousand sleep at once, and each coroutine costs 400 bytes while it waits.
     """
 
-    __slots__ = ("_future", "_timer")
+    __slots__ = ("_timer", "sleep")
 
     def __init__(self) -> None:
-        self._future: asyncio.Future[None] | None = None
+        self.sleep: Sleep | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """End the sleep that is under way, if any."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+        if self.sleep is not None and not self.sleep.done():
+            self.sleep.set_result(None)
 
-    def asleep(self, seconds: float) -> "asyncio.Future[None]":
+    def asleep(self, seconds: float) -> Sleep:
         """Return what is done when `wake` was called, or time is up; whatever happens, `awake` comes next."""
         loop = asyncio.get_running_loop()
-        self._future = future = loop.create_future()
+        self.sleep = future = loop.create_future()
         self._timer = loop.call_later(seconds, self.wake)
         return future
 
@@ -42,7 +43,7 @@ class Sleeper:
         """Say that the sleep has ended."""
         if self._timer is not None:
             self._timer.cancel()
-        self._future = self._timer = None
+        self.sleep = self._timer = None
 
 
 class Waiter(Sleeper):
@@ -72,14 +73,15 @@ class Waiter(Sleeper):
         if not waiters:
             del self._topics[self._topic]
 
-    def offer(self, event: StateEvent, at: float) -> None:
-        """Take `event` if it concerns the waiter: a deletion always does."""
+    def offer(self, event: StateEvent, at: float) -> Sleep | None:
+        """Take `event` if it concerns the waiter (a deletion always does), and return the sleep that it ends."""
         if event.record is None or self._wants is None or self._wants(event.record):
             self.event = event
             self.offered_at = at
-            self.wake()
+            return self.sleep
+        return None
 
-    def waiting(self, wants: Callable[[StateRecord], bool], seconds: float) -> "asyncio.Future[None]":
+    def waiting(self, wants: Callable[[StateRecord], bool], seconds: float) -> Sleep:
         """Return what is done when an event has come that `wants` accepts, `wake` was called, or time is up.
 
         An event that came before and that `wants` does not accept is dropped. Whatever happens, `take` comes next.
@@ -95,7 +97,7 @@ class Waiter(Sleeper):
     @property
     def was_left(self) -> bool:
         """Whether the one who waited has gone away."""
-        return self._future is not None and self._future.cancelled()
+        return self.sleep is not None and self.sleep.cancelled()
 
     def take(self) -> StateEvent | None:
         """End the wait and return the event that it was for, None where there is none."""
@@ -119,27 +121,26 @@ class ListWaiter(Sleeper):
         self.events: list[StateEvent] = []
         self.outdated = False
 
-    def offer(self, event: StateEvent, at: float) -> None:
-        """Keep `event` and end the wait, unless it is known already."""
+    def offer(self, event: StateEvent, at: float) -> Sleep | None:
+        """Keep `event`, unless it is known already, and return the sleep that it ends."""
         if event.sequence <= self._after:
-            return
+            return None
         if not self.events:
             self.offered_at = at
-        if len(self.events) < self.MOST:
-            self.events.append(event)
-            self.wake()
-        else:
-            self.look_again()
+        if len(self.events) >= self.MOST:
+            return self.look_again()
+        self.events.append(event)
+        return self.sleep
 
     def known_up_to(self, sequence: int) -> None:
         """Say that what has a place up to `sequence` was read: events about it are none."""
         self._after = sequence
         self.events = [event for event in self.events if event.sequence > sequence]
 
-    def look_again(self) -> None:
-        """Say that the events do not tell everything, and end the wait."""
+    def look_again(self) -> Sleep | None:
+        """Say that the events do not tell everything, and return the sleep that this ends."""
         self.outdated = True
-        self.wake()
+        return self.sleep
 
     async def wait(self, seconds: float) -> None:
         """Return when there is something to tell, `wake` was called, or time is up."""

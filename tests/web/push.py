@@ -170,7 +170,7 @@ async def waiting(client: Client, count: int = 1) -> None:
 
     def asleep() -> int:
         topics = client.app[HUB]._topics.values()
-        return sum(waiter._future is not None for waiters in topics for waiter in waiters)
+        return sum(waiter.sleep is not None for waiters in topics for waiter in waiters)
 
     await until(lambda: asleep() == count)
 

@@ -140,7 +140,7 @@ class StateEvent:
     owner: str | None
     sequence: int
     instant: datetime
-    renderings: dict[Hashable, tuple[bytes, ...]] = field(default_factory=dict)
+    renderings: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class Audience(Protocol):

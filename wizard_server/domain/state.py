@@ -122,7 +122,18 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
 
 
 def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
-    """Return `record` as one row of a dashboard; `last_accessed` is newer than what the record knows, or None."""
+    """Return `record` as one row of a dashboard; `last_accessed` is newer than what the record knows, or None.
+
+    The state is parsed for the first of them only.
+    """
+    known = record.renderings.get("row")
+    if known is None:
+        known = record.renderings["row"] = orjson.dumps(_row(record))
+    row: dict[str, Any] = orjson.loads(known)
+    return row | {"last_accessed": last_accessed or record.last_accessed}
+
+
+def _row(record: StateRecord) -> dict[str, Any]:
     document = record.document()
     settings, progress = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS[:2]))
     return {
@@ -134,7 +145,7 @@ def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
         "version": record.version,
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "last_accessed": last_accessed or record.last_accessed,
+        "last_accessed": None,
         "overall_progress": progress.get("overall_progress"),
         "current_phase": progress.get("current_phase"),
     }

@@ -5,18 +5,21 @@ from aiohttp import hdrs, web
 from pydantic import Field
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.history import Changes, changes_after, encode_changes, linked
+from wizard_server.domain.history import Changes, changes_after, linked
 from wizard_server.domain.models import Schema
 from wizard_server.domain.ports import StateEvent
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
+from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip, gzip_around
 from wizard_server.web.etags import etag, parse_tags, tags_in
 from wizard_server.web.keys import HUB, INTERVALS, LIMITER, SERVICE, STORE, instant
+from wizard_server.web.listing import listing
 from wizard_server.web.poll_query import asked_seconds, with_jitter
 from wizard_server.web.problems import retry_after
+from wizard_server.web.rendered import Rendered, head
 from wizard_server.web.requests import path_identifier, query
-from wizard_server.web.responses import json_response
+from wizard_server.web.responses import GZIP_BODY, JSON_BODY
 
 
 class ChangesQuery(Schema):
@@ -27,7 +30,7 @@ class ChangesQuery(Schema):
     limit: int = Field(100, ge=1, le=1000, description="how many changes at most")
 
 
-async def poll(request: web.Request, caller: Caller) -> web.Response:
+async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Return the changes after the client's version, waiting for one as long as the client asks; 304 for none."""
     investigation_id = path_identifier(request)
     asked = query(request, ChangesQuery)
@@ -60,7 +63,7 @@ async def _woken(
     since: int,
     limit: int,
     headers: dict[str, str],
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with the changes of the event itself where they follow on what the client has, else from the trail."""
     chain = linked(since, event.entries)
     if chain and chain[-1].version == record.version and len(chain) <= limit:
@@ -88,27 +91,34 @@ async def _answer(
     event: StateEvent | None = None,
     *,
     crowded: bool = False,
-) -> web.Response:
+) -> web.StreamResponse:
     now = event.instant if event else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
     interval = request.app[LIMITER].interval(caller, request.app[INTERVALS].under(load).recommend(record, now))
     sent = {
         **headers,
-        "ETag": etag(found.to_version) if found.to_version else etag(record.version),
         "X-Recommended-Interval": str(interval),
         "Cache-Control": "no-store",
     }
     if not found.entries:
-        return web.Response(status=304, headers=sent)
-    encoded, all_of_them = await encode_changes(found.entries)
-    to_version = found.to_version if all_of_them else found.entries[len(encoded) - 1].version
-    sent["ETag"] = etag(to_version or record.version)
-    body = {
-        "investigation_id": record.investigation_id,
-        "from_version": found.from_version,
-        "to_version": to_version,
-        "changes": orjson.Fragment(b"[%b]" % b",".join(encoded)),
-        "has_more": found.has_more or not all_of_them,
-        "next_poll_interval": interval,
-    }
-    return json_response(request, body, headers=sent)
+        return Rendered(304, head(304, {**sent, "ETag": etag(found.to_version or record.version)}))
+    listed = listing(found.entries, event)
+    text, count = await listed.encoded()
+    to_version = found.to_version if count == len(found.entries) else found.entries[count - 1].version
+    before, after = _around(
+        record, found.from_version, to_version, count < len(found.entries) or found.has_more, interval
+    )
+    sent |= {"ETag": etag(to_version or record.version), "Vary": "Accept-Encoding", **JSON_BODY}
+    if len(text) > COMPRESS_OVER and accepts_gzip(request):
+        blocks = await listed.blocks()
+        return Rendered(200, head(200, sent | GZIP_BODY), gzip_around(before, text, blocks, after))
+    return Rendered(200, head(200, sent), before, text, after)
+
+
+def _around(
+    record: StateRecord, since: int, to_version: int | None, has_more: bool, interval: int
+) -> tuple[bytes, bytes]:
+    """Return what stands before and after the changes of an answer."""
+    before = {"investigation_id": record.investigation_id, "from_version": since, "to_version": to_version}
+    after = {"has_more": has_more, "next_poll_interval": interval}
+    return orjson.dumps(before)[:-1] + b',"changes":', b"," + orjson.dumps(after)[1:]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Hashable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     news: bool = False
     crowded: bool = False
     draining: bool = False
-    renderings: dict[Hashable, tuple[bytes, ...]] | None = None
+    renderings: dict[Hashable, Any] | None = None
 
 
 class Watch:

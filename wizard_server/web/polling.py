@@ -20,6 +20,9 @@ from wizard_server.web.rendered import Rendered, head, lines
 from wizard_server.web.requests import path_identifier
 from wizard_server.web.responses import GZIP_BODY, JSON_BODY, seen, state_pieces
 
+# Bodies of one event that are kept: intervals differ with the load.
+_MOST_SHARED = 16
+
 
 async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
@@ -92,7 +95,7 @@ def _pieces(
     if pieces is None:
         before = _before(record, changed, reset, interval, now)
         pieces, _ = state_pieces(request, record, before, seen(request, record, outcome.now) + b"}", summary=summary)
-        if outcome.renderings is not None:
+        if outcome.renderings is not None and len(outcome.renderings) < _MOST_SHARED:
             outcome.renderings[key] = pieces
     return pieces
 

@@ -10,7 +10,14 @@ from aiohttp import web
 
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.state import StateRecord, opened
-from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip, compressed, deflated, gzip_around
+from wizard_server.web.compression import (
+    COMPRESS_OVER,
+    accepts_gzip,
+    compressed,
+    compressed_aside,
+    deflated,
+    gzip_around,
+)
 from wizard_server.web.etags import etag
 from wizard_server.web.keys import RULES
 from wizard_server.web.rendered import Rendered, head
@@ -37,6 +44,15 @@ def json_response(
     sent = {"Vary": "Accept-Encoding", **(headers or {})}
     text = compressed(request, orjson.dumps(body), sent)
     return web.Response(body=text, status=status, content_type="application/json", headers=sent)
+
+
+async def large_json_response(
+    request: web.Request, body: Any, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return what `json_response` does, of lists that may have megabytes; others run while they are compressed."""
+    sent = {"Vary": "Accept-Encoding", **(headers or {})}
+    text = await compressed_aside(request, orjson.dumps(body), sent)
+    return web.Response(body=text, content_type="application/json", headers=sent)
 
 
 def state_response(

@@ -8,6 +8,7 @@ from aiohttp import HttpVersion11, web
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import encoded_change
+from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web import streams
@@ -82,7 +83,7 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
             return
         else:
             for entry in found:
-                await sender.send(_event("change", entry.version, encoded_change(entry)))
+                await sender.send(_change(entry))
 
 
 class _Sender:
@@ -95,6 +96,14 @@ class _Sender:
     async def send(self, text: bytes) -> None:
         async with asyncio.timeout(self._seconds):
             await self._response.write(text)
+
+
+def _change(entry: AuditEntry) -> bytes:
+    """Return the event of one change, made once for all who follow it here."""
+    known = entry.renderings.get("sse")
+    if known is None:
+        known = entry.renderings["sse"] = _event("change", entry.version, encoded_change(entry))
+    return known
 
 
 def _last_event_id(request: web.Request) -> int | None:

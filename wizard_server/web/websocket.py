@@ -13,6 +13,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.history import encoded_change
 from wizard_server.domain.models import Schema
+from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
 from wizard_server.web import streams
@@ -114,8 +115,6 @@ class _Session:
         self._sending = asyncio.Lock()
         self._ending: tuple[int, str] | None = None
         self._messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_BURST)
-        named = {"type": "state_updated", "investigation_id": follower.investigation_id}
-        self._updated = orjson.dumps(named)[:-1] + b","  # before the members of a change, which has its own timestamp
 
     async def run(self) -> None:
         """Follow and listen until either ends; raises `TimeoutError` for a reader that does not read."""
@@ -152,7 +151,7 @@ class _Session:
                 return
             else:
                 for entry in found:
-                    await self._send(self._updated + encoded_change(entry)[1:])
+                    await self._send(_updated(entry))
 
     async def _listen(self) -> None:
         """Answer the client's messages; whatever has arrived already, others run between one and the next."""
@@ -197,7 +196,7 @@ class _Session:
 
     async def _send(self, text: bytes) -> None:
         async with asyncio.timeout(self._request.app[CONFIG].polling.send_timeout_seconds), self._sending:
-            await self._socket.send_str(text.decode())
+            await self._socket.send_frame(text, WSMsgType.TEXT)
 
     async def _close(self, code: int, reason: str) -> None:
         await self.send("connection_closed", {"code": code, "reason": reason})
@@ -210,6 +209,15 @@ class _Session:
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
         async with asyncio.timeout(CLOSE_SECONDS):
             await self._socket.close(code=SLOW_READER, message=b"slow reader")
+
+
+def _updated(entry: AuditEntry) -> bytes:
+    """Return the message of one change, made once for all who follow it here; a change has its own timestamp."""
+    known = entry.renderings.get("socket")
+    if known is None:
+        named = orjson.dumps({"type": "state_updated", "investigation_id": entry.investigation_id})
+        known = entry.renderings["socket"] = b"%b,%b" % (named[:-1], encoded_change(entry)[1:])
+    return known
 
 
 def _kind(message: WSMessage) -> str | None:
