@@ -8,12 +8,13 @@ from typing import Any
 import jsonpatch
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wizard_server.domain.changes import Parts, apply, diff, fields_changed, to_patch
 
 Json = Any
+LIGHT = 512  # bytes of a patch that nobody weighs
 
 KEYS = st.one_of(
     st.sampled_from(["", "0", "1", "2", "10", "01", "-", "/", "~", "a/b", "~1", "~0", "a", "b", "logs", "٣", "²"]),
@@ -220,6 +221,38 @@ def test_a_patch_is_never_larger_than_the_part_it_leads_to(old: Json, new: Json)
     assert jsonpatch.apply_patch(old, patch) == new
     assert orjson.dumps(apply(old, parts)) == orjson.dumps(new)
     assert orjson.dumps(apply(new, parts.inverted())) == orjson.dumps(old)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[Json, Json]:
+    """Two containers of many documents each, of which some are related: patches of many operations."""
+    pairs = draw(st.lists(PAIRS, min_size=1, max_size=4))
+    count = draw(st.sampled_from([1, 20, 60]))
+    name = draw(st.sampled_from(["{}", "{}~", "n/{}", '"{}', "-{}"]))
+    as_list = draw(st.booleans())
+    old, new = ([pairs[n % len(pairs)][side] for n in range(count)] for side in (0, 1))
+    if as_list:
+        return _apart(old), _apart(new[draw(st.sampled_from([0, 0, 1])) :])
+    older, newer = ({name.format(n): value for n, value in enumerate(side)} for side in (old, new))
+    return _apart(older), _apart(newer)
+
+
+def _apart(document: Json) -> Json:
+    """Return a copy in which no object occurs twice: patches are applied in place."""
+    return orjson.loads(orjson.dumps(document))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
+@given(crowds() | st.tuples(crowds(), crowds()).map(lambda two: (list(two[0]), list(two[1]))))
+@example(({str(n): [n] for n in range(99)}, {str(n): [n + 1] for n in range(99)}))
+@example(([[{"0": n} for n in range(99)]], [[{"0": -n} for n in range(99)]]))
+def test_the_patch_of_any_change_is_light_or_no_larger_than_a_replacement(pair: tuple[Json, Json]) -> None:
+    old, new = ({"settings": {"root": document}} for document in pair)
+    parts = diff(old, new)
+    patch = to_patch(parts) if parts else []
+    assert text(jsonpatch.apply_patch(_apart(old), _apart(patch))) == text(new)
+    replacement = [{"op": "replace", "path": "/settings/root", "value": new["settings"]["root"]}]
+    assert len(orjson.dumps(patch)) <= max(LIGHT, len(orjson.dumps(replacement)))
 
 
 def test_a_large_slide_is_applied_and_undone_in_one_pass() -> None:

@@ -24,8 +24,11 @@ from wizard_server.domain.state import FIELDS
 
 Json = Any
 _SLIDE_CANDIDATES = 32
-_OPERATION_BYTES = 40
-_MANY_OPERATIONS = 16
+# What an operation has beside its pointer and its value, with a comma.
+_REMOVE_BYTES, _ADD_BYTES, _REPLACE_BYTES = 26, 32, 36
+# A patch is not worth weighing below this.
+_LIGHT = 512
+_PLAIN = frozenset({str, int, bool, type(None)})
 _WHOLE = "whole"
 _PAIR = 2
 # Followers in JavaScript refuse a pointer through it, and must.
@@ -47,28 +50,38 @@ class Parts(NamedTuple):
 def diff(old: Json, new: Json) -> Parts | None:
     """Return the parts that differ, or None when the documents are equal; of two objects always by their keys."""
     if isinstance(old, dict) and isinstance(new, dict) and old is not new:
-        found = _diff_objects(old, new, is_root=True)
+        found = _diff_objects(old, new, 0, is_root=True)
     else:
-        found = _diff(old, new)
+        found = _diff(old, new, 0)
     return None if found is None else found.parts
 
 
 class _Found(NamedTuple):
-    """A change, the operations that its patch will have, and about how many bytes they take below their own pointer."""
+    """A change. `bytes` of its operations; where a value takes another's place, of that value (`is_value`).
+
+    `floor`: the new document has at least so many bytes.
+    """
 
     parts: Parts
-    operations: int = 1
-    bytes: int = 0
+    bytes: int
+    floor: int
+    is_value: bool = False
 
 
-def _diff(old: Json, new: Json) -> _Found | None:
+def _diff(old: Json, new: Json, pointer: int) -> _Found | None:
+    """Return the change below a pointer of so many bytes."""
     if old is new:
         return None
     if isinstance(old, dict) and isinstance(new, dict):
-        return _diff_objects(old, new)
+        return _diff_objects(old, new, pointer)
     if isinstance(old, list) and isinstance(new, list):
-        return _diff_arrays(old, new)
-    return None if _same(old, new) else _Found(Parts(old, new), 1, _OPERATION_BYTES + _size(new))
+        return _diff_arrays(old, new, pointer)
+    return None if _same(old, new) else _value(old, new)
+
+
+def _value(old: Json, new: Json) -> _Found:
+    size = _size(new)
+    return _Found(Parts(old, new), size, size, is_value=True)
 
 
 def _size(value: Json) -> int:
@@ -80,31 +93,42 @@ def _same(old: Json, new: Json) -> bool:
     return type(old) is type(new) and old == new and (type(old) is not float or repr(old) == repr(new))
 
 
-def _diff_objects(old: dict[str, Json], new: dict[str, Json], *, is_root: bool = False) -> _Found | None:
+def _diff_objects(old: dict[str, Json], new: dict[str, Json], pointer: int, *, is_root: bool = False) -> _Found | None:
     previous: dict[str, Json] = {}
     current: dict[str, Json] = {}
-    cost = _Cost()
+    cost = _Cost(new, pointer, 4 * len(new))
     for key, value in old.items():
         if key not in new:
             previous[key] = value
-            cost.remove(key)
-        elif (found := _diff(value, new[key])) is not None:
+            cost.remove(_step(key))
+            continue
+        other = new[key]
+        if _are_alike(value, other):
+            continue
+        step = _step(key)
+        if (found := _diff(value, other, pointer + step)) is not None:
             previous[key], current[key] = found.parts
-            cost.inside(key, found)
+            cost.inside(step, found)
+            if cost.is_too_much and not is_root:
+                return cost.whole(old)
     for key, value in new.items():
         if key not in old:
             current[key] = value
-            cost.add(key, value)
+            cost.add(_step(key), value)
     if not previous and not current:
         return None
-    if is_root:
-        return _Found(Parts(previous, current))
+    return _Found(Parts(previous, current), 0, 0) if is_root else _object_found(cost, old, Parts(previous, current))
+
+
+def _object_found(cost: "_Cost", old: dict[str, Json], parts: Parts) -> _Found:
+    previous, current = parts
+    cost.count_swaps(previous, current)
     unnameable = not _UNNAMEABLE.isdisjoint(previous) or not _UNNAMEABLE.isdisjoint(current)
-    return cost.cheapest(Parts(previous, current), old, new, whole=unnameable)
+    return cost.whole(old) if unnameable or cost.is_too_much else cost.found(parts)
 
 
-def _diff_arrays(old: list[Json], new: list[Json]) -> _Found | None:
-    cost = _Cost()
+def _diff_arrays(old: list[Json], new: list[Json], pointer: int) -> _Found | None:
+    cost = _Cost(new, pointer, len(new))
     dropped = _slide(old, new)
     common = min(len(old), len(new)) if not dropped else 0
     gone = range(common, len(old)) if not dropped else range(dropped)
@@ -112,50 +136,98 @@ def _diff_arrays(old: list[Json], new: list[Json]) -> _Found | None:
     previous = {str(index): old[index] for index in gone}
     current = {str(index): new[index] for index in came}
     for index, (one, other) in enumerate(zip(old[:common], new, strict=False)):
-        if type(one) is type(other) is str and one == other:
+        if _are_alike(one, other):
             continue  # most of a log
-        if (found := _diff(one, other)) is not None:
+        step = len(str(index)) + 1
+        if (found := _diff(one, other, pointer + step)) is not None:
             previous[str(index)], current[str(index)] = found.parts
-            cost.inside(str(index), found)
+            cost.inside(step, found, in_array=True)
+            if cost.is_too_much:
+                return cost.whole(old)
     if not previous and not current:
         return None
     for index in gone:
-        cost.remove(str(index))
+        cost.remove(len(str(index)) + 1)
     for index in came:
-        cost.add(str(index), new[index])
-    return cost.cheapest(Parts(previous, current), old, new)
+        cost.add(len(str(index)) + 1, new[index])
+        if cost.is_too_much:
+            return cost.whole(old)
+    return cost.whole(old) if cost.is_too_much else cost.found(Parts(previous, current))
+
+
+def _are_alike(one: Json, other: Json) -> bool:
+    """Say whether two values are seen to be the same at a glance."""
+    kind = type(one)
+    return one is other or (
+        kind is type(other) and (kind in _PLAIN or (not one and kind is not float)) and one == other
+    )
+
+
+def _step(key: str) -> int:
+    """Return how many bytes a pointer to the member `key` has more than one to its object."""
+    return len(orjson.dumps(key)) - 1 + key.count("~") + key.count("/")
 
 
 class _Cost:
-    """Counts what the patch of a container would have: operations, their bytes, and the members that they concern."""
+    """Counts the bytes of a container's patch while it is made, and knows when the container itself is shorter.
 
-    def __init__(self) -> None:
-        self.operations = 0
+    That is weighed only where the patch has more than `_LIGHT` bytes and more than the container's least size.
+    """
+
+    def __init__(self, new: Json, pointer: int, floor: int) -> None:
+        self._new = new
+        self._pointer = pointer
+        self._floor = floor
+        self._size: int | None = None
+        self._swaps = 0
+        self._members = 0
         self.bytes = 0
-        self.members = 0
 
-    def remove(self, key: str) -> None:
-        self.operations += 1
-        self.members += 1
-        self.bytes += _OPERATION_BYTES + len(key)
+    def remove(self, step: int) -> None:
+        self._members += 1
+        self.bytes += _REMOVE_BYTES + self._pointer + step
 
-    def add(self, key: str, value: Json) -> None:
-        self.remove(key)
-        self.bytes += _size(value)
+    def add(self, step: int, value: Json) -> None:
+        self._members += 1
+        self.bytes += _ADD_BYTES + self._pointer + step + _size(value)
 
-    def inside(self, key: str, found: _Found) -> None:
-        self.members += 1
-        self.operations += found.operations
-        self.bytes += found.bytes + found.operations * (len(key) + 1)
+    def inside(self, step: int, found: _Found, *, in_array: bool = False) -> None:
+        self._members += 1
+        self._floor += found.floor
+        self.bytes += found.bytes
+        if found.is_value:
+            swap = _REMOVE_BYTES + _ADD_BYTES - _REPLACE_BYTES + self._pointer + step
+            self._members += in_array
+            self._swaps += swap
+            self.bytes += _REPLACE_BYTES + self._pointer + step + (swap if in_array else 0)
 
-    def cheapest(self, parts: Parts, old: Json, new: Json, *, whole: bool = False) -> _Found:
-        """Return `parts`, or both values whole where that is shorter; who changes little is not even weighed."""
-        if whole or (self.operations >= _MANY_OPERATIONS and self.members > 1):
-            size = _size(new) + _OPERATION_BYTES
-            if whole or size < self.bytes:
-                sides = Parts([_WHOLE, old], [_WHOLE, new]) if isinstance(old, dict) else Parts(old, new)
-                return _Found(sides, 1, size)
-        return _Found(parts, self.operations, self.bytes)
+    def count_swaps(self, previous: dict[str, Json], current: dict[str, Json]) -> None:
+        """Count that values are not replaced but removed and added, where an object's keys might be indices."""
+        if self._swaps and _are_indices(previous, current):
+            self.bytes += self._swaps
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether the container itself would be shorter; where one member has it all, that was asked of the member."""
+        if self._members == 1 or self.bytes < _LIGHT:
+            return False
+        if self._size is None:
+            if self.bytes <= self._floor:
+                return False
+            self._size = _size(self._new)
+        return self._size + _REPLACE_BYTES + self._pointer < self.bytes and not _is_whole(self._new)
+
+    def whole(self, old: Json) -> _Found:
+        """Return the change that replaces `old`."""
+        size = _size(self._new) if self._size is None else self._size
+        if isinstance(old, dict):
+            sides = Parts([_WHOLE, old], [_WHOLE, self._new])
+            return _Found(sides, size + _REPLACE_BYTES + self._pointer, size)
+        return _Found(Parts(old, self._new), size, size, is_value=True)
+
+    def found(self, parts: Parts) -> _Found:
+        """Return the change with its `parts`."""
+        return _Found(parts, self.bytes, self._floor if self._size is None else self._size)
 
 
 def _slide(old: list[Json], new: list[Json]) -> int:
@@ -232,6 +304,11 @@ def _changed_inside(previous: dict[str, Json], current: dict[str, Json]) -> dict
     }
 
 
+def _are_indices(previous: dict[str, Json], current: dict[str, Json]) -> bool:
+    """Say whether two sides may be those of an array; of an object whose keys are all numbers, too."""
+    return all(_INDEX.fullmatch(key) for key in (*previous, *current))
+
+
 def _by_index(part: dict[str, Json], without: Container[str], *, descending: bool = False) -> list[str]:
     return sorted((key for key in part if key not in without), key=int, reverse=descending)
 
@@ -256,7 +333,7 @@ def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
     inside = _changed_inside(previous, current)
     for key in inside:
         yield from _operations(f"{pointer}/{_escaped(key)}", Parts(previous[key], current[key]))
-    if all(_INDEX.fullmatch(key) for key in (*previous, *current)):
+    if _are_indices(previous, current):
         yield from _element_operations(pointer, previous, current, inside)
         return
     for key in previous:

@@ -57,7 +57,7 @@ def parse_json(text: bytes, max_nodes: int | None = None) -> Any:
     # at each pair takes 30. An escaped colon would hide it.
     if _ESCAPED_COLON in text or text.count(b":") != orjson.dumps(value).count(b":"):
         json.loads(text, object_pairs_hook=_unique)
-    if len(text) > MAX_NAME and _has_long_names(value):
+    if len(text) > MAX_NAME and _may_have_long_names(text):
         _refuse_long_names(value)
     if _ESCAPED_NUL in text:
         _refuse_nul(value)
@@ -136,16 +136,17 @@ def check_depth(value: Any) -> None:
     raise MalformedJsonError(f"the JSON is nested more than {MAX_DEPTH} deep")
 
 
-def _has_long_names(value: Any) -> bool:
-    """Whether any object in `value` has a name over `MAX_NAME` characters; texts and numbers are passed over."""
-    pending = [value] if isinstance(value, dict | list) else []
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict) and max(map(len, item), default=0) > MAX_NAME:
-            return True
-        members = item.values() if isinstance(item, dict) else item
-        pending += [member for member in members if type(member) in _CONTAINERS]
-    return False
+def _may_have_long_names(text: bytes) -> bool:
+    """Whether the JSON `text` has a name of over `MAX_NAME` bytes as it is written: escaped it may be shorter."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    pieces = text.split(b'"')
+    if max(map(len, pieces[1::2]), default=0) <= MAX_NAME:
+        return False
+    return any(
+        len(name) > MAX_NAME and after.lstrip(_BLANKS).startswith(b":")
+        for name, after in zip(pieces[1::2], pieces[2::2], strict=False)
+    )
 
 
 def _refuse_long_names(value: Any) -> None:
