@@ -195,7 +195,7 @@ async def _compare_schema(path: str, config_path: str) -> None:
 async def _background(app: web.Application) -> AsyncIterator[None]:
     stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].notice_external_commits, stop)),
+        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].look_around, stop)),
         asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
         asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
         asyncio.create_task(_every(FORGET_SECONDS, app[STORE].forget_answers, stop)),

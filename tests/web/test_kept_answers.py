@@ -236,7 +236,9 @@ async def test_keys_are_each_user_s_own_after_a_restart_too(restart: Restart) ->
 
 
 @pytest.mark.parametrize(("hours", "version"), [(23.999, 2), (24, 3)])
-async def test_a_key_holds_for_a_day(restart: Restart, clock: StoppedClock, hours: float, version: int) -> None:
+async def test_a_key_holds_for_a_day(
+    restart: Restart, clock: StoppedClock, database: str, hours: float, version: int
+) -> None:
     client = await restart()
     await create(client)
     body = {"settings": factories.settings(name="one")}
@@ -247,7 +249,7 @@ async def test_a_key_holds_for_a_day(restart: Restart, clock: StoppedClock, hour
     assert (await patch(client, body, **KEY))["version"] == version
     client = await restart()
     assert (await patch(client, body, **KEY))["version"] == version
-    assert len(rows(client.app[STORE]._path, "SELECT key FROM idempotency_keys")) == 1
+    assert len(rows(database, "SELECT key FROM idempotency_keys")) == 1
 
 
 async def test_what_counts_no_more_is_removed_while_the_server_runs(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import shlex
 import signal
@@ -13,6 +14,7 @@ from wizard_server import collector, logs
 from wizard_server.app import create_app
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
+from wizard_server.storage.sqlite import must_not_be_closed
 from wizard_server.web.accepting import Acceptor, listen
 from wizard_server.web.keys import HUB, UNDER_WAY
 from wizard_server.web.protocol import Runner
@@ -104,6 +106,9 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     for number in _SIGNALS:
         loop.remove_signal_handler(number)  # the next one ends the process whatever it does
     await server.stop()
+    if must_not_be_closed():  # not even by Python's own clearing up
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 

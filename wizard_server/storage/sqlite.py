@@ -56,6 +56,11 @@ class Connection:
     def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
         self._raw = raw
         self._echo = echo
+        self._guard = _nothing
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Have `check` called in every transaction before anything is written; what it raises undoes it."""
+        self._guard = check
 
     async def transact(self, work: Callable[[Session], Result]) -> Result:
         """Run `work` in a transaction that has the write lock from its beginning, and commit; an error undoes all.
@@ -72,6 +77,7 @@ class Connection:
         session = Session(self._raw._conn, self._log)  # noqa: SLF001 - see `transact`
         session.execute(queries["connection.begin"])
         try:
+            self._guard()
             result = work(session)
             session.execute(queries["connection.commit"])
         except BaseException:
@@ -113,6 +119,11 @@ class Connection:
         cursor = await self._raw.executemany(query.sql, rows)
         return cursor.rowcount
 
+    async def checkpoint(self) -> bool:
+        """Copy the write-ahead log into the database and make it empty; return whether nobody was in the way."""
+        [(busy, _, _)] = await self.fetch_all(load_queries("sqlite")["connection.checkpoint"])
+        return not busy
+
     async def run_script(self, script: str) -> None:
         """Run an operators' script as it is; after an error nothing of its open transaction remains."""
         try:
@@ -145,9 +156,28 @@ class Connection:
         """Close the connection after the statements that are under way."""
         await self._raw.close()
 
+    def leave_open(self) -> None:
+        """Never close it: closing the last connection would copy the log into the database and delete it.
+
+        The process has to end without Python's own clearing up; see `must_not_be_closed`.
+        """
+        _left_open.append(self)
+
     def _log(self, query: Query) -> None:
         if self._echo:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
+
+
+_left_open: list[Connection] = []
+
+
+def must_not_be_closed() -> bool:
+    """Return whether a connection was left open for the good of its database: leave the process by `os._exit`."""
+    return bool(_left_open)
+
+
+def _nothing() -> None:
+    """Object to nothing."""
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
@@ -190,8 +220,13 @@ def is_locked(error: sqlite3.Error) -> bool:
     return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
+def is_in_memory(path: str) -> bool:
+    """Return whether `path` is one of `memory_path`."""
+    return path.startswith(_MEMORY)
+
+
 def _is_there(path: str) -> bool:
-    return path.startswith(_MEMORY) or Path(path).is_file()
+    return is_in_memory(path) or Path(path).is_file()
 
 
 def _casefold(text: object) -> object:
@@ -209,10 +244,23 @@ def _quoted(path: str) -> str:
 
 
 class ReaderPool:
-    """Up to `size` readers kept open and `overflow` more under load; waiting longer than `timeout` seconds is a 503."""
+    """Up to `size` readers kept open and `overflow` more under load; waiting longer than `timeout` seconds is a 503.
 
-    def __init__(self, path: str, *, size: int, overflow: int, timeout: float, echo: bool) -> None:
+    What `check` raises is raised instead of lending one: it is called before a reader is opened or used.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        size: int,
+        overflow: int,
+        timeout: float,
+        echo: bool,
+        check: Callable[[], None] = _nothing,
+    ) -> None:
         self._path = path
+        self._check = check
         self._size = size
         self._timeout = timeout
         self._echo = echo
@@ -229,6 +277,7 @@ class ReaderPool:
         except TimeoutError:
             raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
         try:
+            self._check()
             reader = self._idle.pop() if self._idle else await self._open()
             try:
                 yield reader
@@ -244,7 +293,7 @@ class ReaderPool:
 
     async def _open(self) -> Connection:
         """Open a reader; should the one who asked go away meanwhile, it serves the next."""
-        opening = asyncio.create_task(connect(self._path, echo=self._echo, read_only=True))
+        opening = asyncio.create_task(self._connect())
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -252,6 +301,15 @@ class ReaderPool:
             raise
         finally:
             del opening  # as in `StateStore.loaded`
+
+    async def _connect(self) -> Connection:
+        reader = await connect(self._path, echo=self._echo, read_only=True)
+        try:
+            self._check()  # once more: between the last look and the opening the file may have been replaced
+        except BaseException:
+            await reader.close()
+            raise
+        return reader
 
     def _keep(self, opening: "asyncio.Task[Connection]") -> None:
         if not opening.cancelled() and opening.exception() is None:

@@ -1,13 +1,13 @@
 """The store: current states from memory, everything else from the readers, all writes through the one writer."""
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -32,9 +32,11 @@ from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.cache import StateCache
 from wizard_server.storage.counts import StoreCounts
+from wizard_server.storage.file_watch import FileWatch
+from wizard_server.storage.files import DatabaseFiles, FilesLostError
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.repository import Repository, chunks
-from wizard_server.storage.sqlite import Connection, ReaderPool, connect
+from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class StateStore:
         writer: Connection,
         hub: Audience,
         clock: Clock,
+        files: DatabaseFiles,
     ) -> None:
         self._repository = Repository()
         self._active = ActiveRepository()
@@ -74,7 +77,10 @@ class StateStore:
             overflow=options.max_overflow,
             timeout=options.pool_timeout,
             echo=options.echo,
+            check=files.check,
         )
+        self._files = files
+        self._file_watch = FileWatch(files, writer, self._forget)
         self._publish = hub.publish
         self._watched = hub.watched
         self._refresh = hub.refresh
@@ -85,8 +91,6 @@ class StateStore:
         self._data_version: int | None = None
         self._sequence: int | None = None
         self._read_since_notice: set[str] = set()
-        self._path = options.path
-        self._file = _identity(options.path)
         self._write_failure: str | None = None
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
@@ -101,15 +105,22 @@ class StateStore:
     @classmethod
     async def open(cls, options: StoreOptions, *, hub: Audience, clock: Clock) -> "StateStore":
         """Open the database; `hub` hears of every commit, after it."""
+        files = DatabaseFiles(options.path, in_memory=is_in_memory(options.path))
         writer = await connect(options.path, echo=options.echo)
         await writer.wait_briefly()
-        store = cls(options, writer, hub, clock)
-        await store.start(audit=options.audit)
+        store = cls(options, writer, hub, clock, files)
+        try:
+            await store.start(audit=options.audit)
+        except BaseException:
+            await store.close()  # a thread that waits for statements would keep the process
+            raise
         return store
 
     async def start(self, *, audit: bool) -> None:
         """Tell the database whether there is a trail, and begin to notice who else writes to it."""
         await self._repository.switch_audit(self._writer, enabled=audit)
+        self._files.note()
+        self._writer.guard(self._files.check)
         await self.notice_external_commits()
 
     async def close(self) -> None:
@@ -122,7 +133,14 @@ class StateStore:
             try:
                 await self._readers.close()
             finally:
-                await self._writer.close()
+                await self._close_writer()
+
+    async def _close_writer(self) -> None:
+        if self._files.is_shared_with_strangers:
+            logger.error("another process uses the database with a log of its own: ours is left as it is")
+            self._writer.leave_open()
+        else:
+            await self._writer.close()
 
     # --- reading
 
@@ -244,9 +262,8 @@ class StateStore:
         return replace(asked, absent_at=known)
 
     async def ping(self) -> None:
-        """Raise `StorageUnavailableError` unless the database answers, from the file that was opened."""
-        if _identity(self._path) != self._file:
-            raise StorageUnavailableError("the database file is not the one that was opened: it was moved or deleted")
+        """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""
+        await self._file_watch.look()
         await self._read(self._repository.ping)
 
     async def try_writing(self) -> None:
@@ -343,8 +360,15 @@ class StateStore:
         while await self._repository.forget_answers(self._writer, expired):
             pass
 
+    async def look_around(self) -> None:
+        """See whether the files are there, and what other processes have committed; the watch has told of a loss."""
+        with contextlib.suppress(FilesLostError):
+            await self._file_watch.look()
+            await self.notice_external_commits()
+
     async def notice_external_commits(self) -> bool:
         """Look whether another process has committed; if so, forget what is in memory and wake who is concerned."""
+        self._files.check()
         seen = await self._repository.data_version(self._writer)
         changed = self._data_version is not None and seen != self._data_version
         if changed:
@@ -369,12 +393,3 @@ class StateStore:
                     owner = record.user_id if record else None
                     self._publish(StateEvent(key, record, (), owner, 0, self._clock()))
         self._refresh()
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return which file is at `path`; None for a database in memory, or when there is none."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -14,6 +14,10 @@ PRAGMA foreign_keys = ON;
 -- How long a statement waits for a lock, in milliseconds: whoever has more time tries again.
 PRAGMA busy_timeout = 100;
 
+-- name: connection.checkpoint
+-- Copies the write-ahead log into the database and makes it empty, unless somebody still reads an older state of it.
+PRAGMA wal_checkpoint(TRUNCATE);
+
 -- name: connection.data_version
 -- A number that differs after another connection or process has committed.
 PRAGMA data_version;

@@ -1,0 +1,106 @@
+"""The files of an open database: whether those at its path are still the ones that were opened.
+
+SQLite goes on with the files it holds when somebody deletes, moves or replaces them: what it acknowledges then is
+written where nobody will find it, or stays beside a database to which it does not belong.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from wizard_server.errors import StorageUnavailableError
+
+_DATABASE = "the database file"
+_LOG = "the write-ahead log (-wal)"
+_INDEX = "the log's shared index (-shm)"
+_Identity = tuple[int, int]
+
+
+class FilesLostError(StorageUnavailableError):
+    """A file of the database is not the one that was opened; nothing was read or written."""
+
+
+class DatabaseFiles:
+    """The database at `path`, its write-ahead log and the log's shared index; none of a database in memory.
+
+    `note` remembers which files they are once all are open. From then on `check` compares them: three calls of `stat`,
+    about 5 us, from any thread. `review` decides what a loss and a return mean.
+    """
+
+    def __init__(self, path: str, *, in_memory: bool) -> None:
+        self._paths = {} if in_memory else _files_of(Path(path))
+        self._opened = _identity(Path(path))
+        self._noted: dict[str, _Identity | None] = {}
+        self._lost: str | None = None
+        self._quiet_since = 0
+
+    def note(self) -> None:
+        """Remember the files; raise `FilesLostError` when the database was replaced while it was opened."""
+        noted = {what: _identity(path) for what, path in self._paths.items()}
+        if self._paths and noted[_DATABASE] != self._opened:
+            raise FilesLostError(_told(_DATABASE))
+        self._noted = noted
+
+    def check(self) -> None:
+        """Raise `FilesLostError` unless every file is the one that was noted, and nothing is known to be lost."""
+        if self._lost is not None:
+            raise FilesLostError(self._lost)
+        for what in self._missing():
+            raise FilesLostError(_told(what))
+
+    def _missing(self) -> Iterator[str]:
+        """Yield what is not at its path."""
+        return (what for what, noted in self._noted.items() if _identity(self._paths[what]) != noted)
+
+    def review(self) -> str | None:
+        """Return what is lost, None when nothing is.
+
+        A loss ends when the same files are back and nobody has written to them meanwhile: else what this process holds
+        of them is worth nothing, and only a restart helps.
+        """
+        missing = next(self._missing(), None)
+        if missing is not None:
+            if self._lost is None:
+                self.keep_quiet()
+            self._lost = _told(missing)
+        elif self._lost is not None and not self._was_written():
+            self._lost = None
+        elif self._lost is not None:
+            self._lost = "another process has written to the database while its files were away: restart the server"
+        return self._lost
+
+    def _was_written(self) -> bool:
+        """Whether the database or its log has changed since this process has written to neither."""
+        return any(self._paths[what].stat().st_mtime_ns > self._quiet_since for what in (_DATABASE, _LOG))
+
+    def keep_quiet(self) -> None:
+        """Say that from now on this process writes to none of the files."""
+        self._quiet_since = time.time_ns()
+
+    @property
+    def is_shared_with_strangers(self) -> bool:
+        """Whether another process may use the database with a log or an index of its own, made after ours was deleted.
+
+        Each side is then blind to the locks of the other, so nothing may be copied from our log into the database.
+        """
+        found = {what: _identity(self._paths[what]) for what in self._noted}
+        return any(found[what] not in (None, self._noted[what]) for what in (_LOG, _INDEX) if what in found)
+
+
+def _told(what: str) -> str:
+    ending = "" if what == _DATABASE else "; restart the server unless it comes back"
+    return f"{what} is not the one that was opened: it was moved or deleted{ending}"
+
+
+def _files_of(path: Path) -> dict[str, Path]:
+    real = path.resolve()  # SQLite's companions stand beside the file itself, not beside a link to it
+    return {_DATABASE: path, _LOG: real.with_name(f"{real.name}-wal"), _INDEX: real.with_name(f"{real.name}-shm")}
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Return which file is at `path`; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
