@@ -42,13 +42,13 @@ async def filled(kit: Kit) -> Kit:
 
 
 async def listed(kit: Kit, **wanted: Any) -> str:
-    found, total = await kit.store.states(replace(EVERYTHING, **wanted))
+    found, _, total = await kit.store.states(replace(EVERYTHING, **wanted))
     assert total == len(found)
     return "".join(row["investigation_id"] for row in found)
 
 
 async def test_a_row_of_the_list_is_the_summary_of_a_state(filled: Kit) -> None:
-    found, total = await filled.store.states(EVERYTHING)
+    found, _, total = await filled.store.states(EVERYTHING)
     assert (total, found[0]) == (
         4,
         {
@@ -108,9 +108,9 @@ async def test_the_list_holds_what_the_filter_asks_for(
 async def test_the_pages_of_the_list_make_the_whole_list(filled: Kit, sort: str) -> None:
     whole = await listed(filled, sort=sort)
     pages = [await filled.store.states(replace(EVERYTHING, sort=sort, page=page, page_size=3)) for page in (1, 2, 3)]
-    assert [total for _, total in pages] == [4, 4, 4]
-    assert [len(found) for found, _ in pages] == [3, 1, 0]
-    assert "".join(row["investigation_id"] for found, _ in pages for row in found) == whole
+    assert [total for _, _, total in pages] == [4, 4, 4]
+    assert [len(found) for found, _, _ in pages] == [3, 1, 0]
+    assert "".join(row["investigation_id"] for found, _, _ in pages for row in found) == whole
 
 
 async def test_a_deleted_state_is_in_no_list(filled: Kit) -> None:
@@ -155,7 +155,7 @@ async def noted(kit: Kit) -> Kit:
 async def test_a_history_holds_what_the_filter_asks_for_newest_first(
     noted: Kit, wanted: dict[str, Any], versions: list[int | None]
 ) -> None:
-    found, total = await noted.store.history(replace(HISTORY, **wanted))
+    found, _, total = await noted.store.history(replace(HISTORY, **wanted))
     assert [told.version for told in found] == versions
     assert total == (4 if "page" in wanted else len(versions))
 
@@ -168,7 +168,7 @@ async def test_an_entry_comes_back_as_it_was_written(kit: Kit) -> None:
         transaction.append(given)
 
     await kit.store.transact(note)
-    found, _ = await kit.store.history(HISTORY)
+    found, _, _ = await kit.store.history(HISTORY)
     assert found[0] == given
 
 

@@ -67,13 +67,13 @@ async def test_a_template_comes_back_as_it_was_saved(store: StateStore) -> None:
     saved = template(description="Größe 'quoted' \\ \n", settings=factories.settings(name="☃"))
     await save(store, saved)
     assert await store.template("t-1") == saved
-    assert await store.templates(wanted()) == ([saved], 1)
+    assert await store.templates(wanted()) == ([saved], 0, 1)
     assert await store.template_names("dev") == {"t-1": "name of t-1"}
 
 
 async def test_what_is_absent_is_none(store: StateStore) -> None:
     assert await store.template("t-1") is None
-    assert await store.templates(wanted()) == ([], 0)
+    assert await store.templates(wanted()) == ([], 0, 0)
     assert await store.template_names("dev") == {}
 
 
@@ -96,7 +96,7 @@ async def test_uses_add_up_within_one_transaction_and_over_several(store: StateS
 
     await run(store, twice)
     await run(store, twice)
-    templates, _ = await store.templates(wanted())
+    templates = (await store.templates(wanted())).items
     assert {each.template_id: each.usage_count for each in templates} == {"t-1": 4, "t-2": 2}
 
 
@@ -171,7 +171,7 @@ async def test_a_use_case_that_raises_writes_nothing(store: StateStore) -> None:
 
     with pytest.raises(RuntimeError, match="changed its mind"):
         await store.transact(use_case)
-    assert await store.templates(wanted()) == ([], 0)
+    assert await store.templates(wanted()) == ([], 0, 0)
 
 
 async def test_an_empty_batch_with_a_template_is_not_empty(store: StateStore) -> None:
@@ -193,7 +193,7 @@ async def test_every_order_is_total_and_numbers_sort_as_numbers(store: StateStor
     for each, uses in zip(made, (10, 9, 0), strict=True):
         for _ in range(uses):
             await run(store, counting(each))
-    templates, _ = await store.templates(wanted(sort=f"-{sort}" if descending else sort))
+    templates = (await store.templates(wanted(sort=f"-{sort}" if descending else sort))).items
     expected = {"name": "A b c", "created_at": "A b c", "updated_at": "c b A", "usage_count": "c A b"}[sort].split()
     if descending:
         expected = {"created_at": "b c A", "updated_at": "b A c"}.get(sort, " ".join(expected[::-1])).split()

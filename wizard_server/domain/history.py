@@ -11,7 +11,7 @@ import orjson
 from wizard_server.domain.changes import apply, fields_changed, to_patch
 from wizard_server.domain.ports import AuditEntry, Store
 from wizard_server.domain.state import Document, StateRecord
-from wizard_server.errors import HistoryGoneError, NotFoundError
+from wizard_server.errors import HistoryGoneError, NotFoundError, UnreadableRowError
 
 MAX_ANSWER_BYTES = 4 << 20
 _PAGE = 200
@@ -35,7 +35,8 @@ class Breath:
 async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     """Return the document of `record`'s investigation as it was at `version`.
 
-    Raises `NotFoundError` for a version that is not there (yet), `HistoryGoneError` for one outside the kept history.
+    Raises `NotFoundError` for a version that is not there (yet), `HistoryGoneError` for one outside the kept history,
+    `UnreadableRowError` where an entry on the way cannot be read.
     """
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
@@ -79,8 +80,18 @@ async def _unwound(
 
 def _undo(document: Document | None, entry: AuditEntry) -> tuple[Document | None, int]:
     """Return the document before `entry` and its version; before a creation there is none, at the version below."""
-    older: Document | None = apply(document, entry.parts.inverted())
-    return older, older["version"] if older is not None else (entry.version or 1) - 1
+    try:
+        older: Document | None = apply(document, entry.parts.inverted())
+        version = older["version"] if older is not None else (entry.version or 1) - 1
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # written by hand, it may hold anything
+        raise UnreadableRowError(
+            table="investigation_audit_log",
+            key=entry.entry_id,
+            column="new_state",
+            reason="is not what the state became",
+            owner=entry.user_id,
+        ) from error
+    return older, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +108,32 @@ async def changes_after(store: Store, record: StateRecord, since: int, limit: in
     """Return the changes that lead from version `since` to that of `record`, the oldest `limit` of them.
 
     What is committed meanwhile comes with the next answer. Raises `HistoryGoneError` where no kept chain of changes
-    leads from `since` to `record`: it is purged, lies ahead, or the row was set back by hand.
+    leads from `since` to `record`: it is purged, lies ahead, the row was set back by hand, or an entry cannot be read.
     """
     if since == record.version:
         return Changes(since, since, (), has_more=False)
     gone = HistoryGoneError(f"the changes of {record.investigation_id} after version {since} are outside the history")
     if since > record.version or record.newest_version > record.version:
         raise gone
-    found = await store.entries_after(record.investigation_id, since, limit)
+    found = await _readable_after(store, record.investigation_id, since, limit)
     entries = [entry for entry in found if (entry.version or 0) <= record.version]
     chain = linked(since, entries)
     position = (chain[-1].version or 0) if chain else since
     if len(chain) < len(entries):
         raise gone
     if position < record.version and len(found) < limit:  # the store has read as much as an answer may hold, or all
-        following = await store.entries_after(record.investigation_id, position, 1)
+        following = await _readable_after(store, record.investigation_id, position, 1)
         if not linked(position, following):
             raise gone
     return Changes(since, position, chain, has_more=position < record.version)
+
+
+async def _readable_after(store: Store, investigation_id: str, version: int, limit: int) -> Sequence[AuditEntry]:
+    """Return the entries above `version` up to one that cannot be read: to who follows, it is a gap like any other."""
+    try:
+        return await store.entries_after(investigation_id, version, limit)
+    except UnreadableRowError:
+        return ()
 
 
 def linked(since: int, entries: Sequence[AuditEntry]) -> list[AuditEntry]:

@@ -45,6 +45,14 @@ _READ_ONLY = "Read-only: as it is, or left out"
 _IGNORED = "Ignored: what GET returned may be sent back"
 _LEFT_OUT = "left out: the server makes one"
 Percentage = Annotated[float, Field(ge=0, le=100)]
+Unreadable = Annotated[
+    int,
+    Field(
+        ge=0,
+        exclude_if=lambda count: count == 0,
+        description="How many rows are left out because what is stored of them cannot be read; else absent",
+    ),
+]
 LogsDropped = Annotated[
     int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
 ]
@@ -393,3 +401,4 @@ class PaginatedResponse(Schema, Generic[Item]):
     page: int
     page_size: int
     has_more: bool
+    unreadable: Unreadable = 0

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
 from wizard_server.domain.state import Draft, StateRecord
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 Clock = Callable[[], datetime]
 
 
@@ -62,6 +63,14 @@ class Template:
     updated_at: str
 
 
+class Listed(NamedTuple, Generic[Item]):
+    """One page of a list; `unreadable` of its rows were left out, `total` counts all that match."""
+
+    items: list[Item]
+    unreadable: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True)
 class StateFilter:
     """Which of a user's states to list, in which order; None and empty mean no restriction."""
@@ -103,7 +112,7 @@ class ActivePage:
     """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
 
     `total` counts what matches the filter; in an answer about changes, what it holds. Who has a cursor below `floor`
-    needs the whole list: something was done by hand that no change tells.
+    needs the whole list: something was done by hand that no change tells. `unreadable` rows were left out.
     """
 
     rows: Sequence[dict[str, Any]]
@@ -111,6 +120,7 @@ class ActivePage:
     total: int
     cursor: int
     floor: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +240,11 @@ class Store(Protocol):
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """Return the parent row, or None."""
 
-    async def states(self, wanted: StateFilter) -> tuple[Sequence[dict[str, Any]], int]:
-        """Return one page of summaries and the total."""
+    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any]]:
+        """Return one page of summaries."""
 
-    async def history(self, wanted: HistoryFilter) -> tuple[Sequence[AuditEntry], int]:
-        """Return one page of entries and the total."""
+    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry]:
+        """Return one page of entries."""
 
     async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
         """Return at most `limit` entries that are versions above `down_to` and below `below`, newest first."""
@@ -245,8 +255,8 @@ class Store(Protocol):
     async def template(self, template_id: str) -> Template | None:
         """Return a template, or None."""
 
-    async def templates(self, wanted: TemplateFilter) -> tuple[Sequence[Template], int]:
-        """Return one page of a user's templates and the total."""
+    async def templates(self, wanted: TemplateFilter) -> Listed[Template]:
+        """Return one page of a user's templates."""
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:
         """Return one page of investigations, and the place up to which it is complete."""

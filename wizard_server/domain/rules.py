@@ -61,7 +61,8 @@ class Rules:
 
     def quiet_in(self, updated_at: str, now: datetime) -> float:
         """Return the seconds until a running investigation that last changed at `updated_at` counts as stalled."""
-        return max((datetime.fromisoformat(updated_at) + self.stalled_after - now).total_seconds(), 0.001)
+        age = now - datetime.fromisoformat(updated_at)  # first, for the calendar ends where the year 9999 does
+        return max((self.stalled_after - age).total_seconds(), 0.001)
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:
         """Return the seconds until `record` will count as stalled; infinity when it does already, or is not running."""

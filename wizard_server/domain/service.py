@@ -26,8 +26,10 @@ from wizard_server.errors import (
     PreconditionRequiredError,
     RequestError,
     StateExistsError,
+    UnreadableRowError,
     ValidationFailedError,
     VersionConflictError,
+    bare,
 )
 
 
@@ -90,11 +92,11 @@ class WizardService:
         """Return the state as it is at `now`.
 
         Raises `NotFoundError` when it is absent or somebody else's, `HistoryGoneError` when retention removed it,
-        `StateExpiredError` when it is stale and recovery is off.
+        `StateExpiredError` when it is stale and recovery is off, `UnreadableRowError` for the caller's own.
         """
         record = await self._unless_hidden(self._store, caller.may_see, investigation_id)
         if record is None:
-            raise await self.absence(caller, investigation_id)
+            raise await self._absent(self._store, caller, investigation_id)
         self._rules.check_recoverable(record, now)
         return record
 
@@ -128,13 +130,20 @@ class WizardService:
         """Return the state within a use case of somebody else's; see `read`."""
         record = await self._unless_hidden(transaction, caller.may_see, investigation_id)
         if record is None:
-            raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
+            raise await self._absent(transaction, caller, investigation_id)
         self._rules.check_recoverable(record, now)
         return record
 
     async def absence(self, caller: Caller, investigation_id: str) -> RequestError:
-        """Return the error for a state that is not there for the caller: never was, or was removed by retention."""
-        return _absence(caller, investigation_id, await self._store.investigation(investigation_id))
+        """Return the error for a state that is not there any more for the caller: removed, or not readable."""
+        try:
+            await self._unless_hidden(self._store, caller.may_see, investigation_id)
+        except UnreadableRowError as error:
+            return bare(error)
+        return await self._absent(self._store, caller, investigation_id)
+
+    async def _absent(self, source: Store | Transaction, caller: Caller, investigation_id: str) -> RequestError:
+        return _absence(caller, investigation_id, await _parent(source, caller.may_see, investigation_id))
 
     async def update(
         self,
@@ -230,7 +239,7 @@ class WizardService:
         caller.require_own(request.user_id)
 
         async def use_case(transaction: Transaction) -> AuditEntry:
-            parent = await transaction.investigation(investigation_id)
+            parent = await _parent(transaction, caller.may_change, investigation_id)
             if parent is None or parent.purged_at or not caller.may_change(parent.user_id):
                 raise _absence(caller, investigation_id, parent)
             parts = Parts(request.previous_state, request.new_state)
@@ -243,14 +252,14 @@ class WizardService:
 
     async def require_visible(self, caller: Caller, investigation_id: str) -> None:
         """Raise `NotFoundError` unless the caller may read the investigation's trail, which outlives its state."""
-        parent = await self._store.investigation(investigation_id)
+        parent = await _parent(self._store, caller.may_see, investigation_id)
         if parent is None or parent.purged_at or not caller.may_see(parent.user_id):
             raise _absence(caller, investigation_id, parent)
 
     async def _changeable(self, transaction: Transaction, caller: Caller, investigation_id: str) -> StateRecord:
         record = await self._unless_hidden(transaction, caller.may_change, investigation_id)
         if record is None:
-            raise _absence(caller, investigation_id, await transaction.investigation(investigation_id))
+            raise await self._absent(transaction, caller, investigation_id)
         return record
 
     def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime) -> None:
@@ -327,6 +336,18 @@ def _resets(requested: Mapping[str, Any]) -> bool:
     """Whether a request asks for a new run of a state that has expired in whatever step."""
     status = requested.get("status", InvestigationStatus.IN_PROGRESS)
     return requested.get("wizard_step") == WizardStep.SETTINGS and status == InvestigationStatus.IN_PROGRESS
+
+
+async def _parent(
+    source: Store | Transaction, may: Callable[[str | None], bool], investigation_id: str
+) -> Investigation | None:
+    """Return the parent row; one of somebody else's that cannot be read is none."""
+    try:
+        return await source.investigation(investigation_id)
+    except UnreadableRowError as error:
+        if may(error.owner):
+            raise
+        return None
 
 
 def _absence(caller: Caller, investigation_id: str, parent: Investigation | None) -> RequestError:

@@ -19,7 +19,7 @@ from wizard_server.domain.models import (
     WizardStateCreate,
 )
 from wizard_server.domain.origin import Origin
-from wizard_server.domain.ports import AuditEntry, Store, Template, TemplateFilter, Transaction
+from wizard_server.domain.ports import AuditEntry, Listed, Store, Template, TemplateFilter, Transaction
 from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_back
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
@@ -30,6 +30,7 @@ from wizard_server.errors import (
     NotFoundError,
     TemplateExistsError,
     TemplateLimitError,
+    UnreadableRowError,
     ValidationFailedError,
     listed,
 )
@@ -91,12 +92,11 @@ class TemplateService:
 
     async def read(self, caller: Caller, template_id: str) -> Template:
         """Return a template; raises `NotFoundError`."""
-        return _own(caller, template_id, await self._store.template(template_id))
+        return await _own(caller, template_id, self._store)
 
-    async def page(self, wanted: TemplateFilter) -> tuple[list[Template], int]:
-        """Return one page of a user's templates and the total."""
-        templates, total = await self._store.templates(wanted)
-        return [*templates], total
+    async def page(self, wanted: TemplateFilter) -> Listed[Template]:
+        """Return one page of a user's templates."""
+        return await self._store.templates(wanted)
 
     async def update(self, caller: Caller, template_id: str, body: Any, origin: Origin) -> Template:
         """Bring `body`, a `TemplateUpdate`, into a template; content that is there already changes nothing.
@@ -106,7 +106,7 @@ class TemplateService:
         request, errors = self._validated(TemplateUpdate, body)
 
         async def use_case(transaction: Transaction) -> Template:
-            template = _own(caller, template_id, await transaction.template(template_id))
+            template = await _own(caller, template_id, transaction)
             names = await transaction.template_names(caller.user_id)
             name = _name_of(body)
             taken = name in [other for key, other in names.items() if key != template_id]
@@ -132,7 +132,7 @@ class TemplateService:
         """Remove a template; raises `NotFoundError`."""
 
         async def use_case(transaction: Transaction) -> None:
-            transaction.delete_template(_own(caller, template_id, await transaction.template(template_id)))
+            transaction.delete_template(await _own(caller, template_id, transaction))
 
         await self._store.transact(use_case)
 
@@ -143,7 +143,7 @@ class TemplateService:
         """
 
         async def use_case(transaction: Transaction) -> StateRecord:
-            template = _own(caller, template_id, await transaction.template(template_id))
+            template = await _own(caller, template_id, transaction)
             settings = merged(template.settings, request.overrides or {})
             if request.name is not None:
                 settings["name"] = request.name
@@ -190,7 +190,14 @@ class TemplateService:
         return origin.entry(caller, record.investigation_id, action, parts)
 
 
-def _own(caller: Caller, template_id: str, template: Template | None) -> Template:
+async def _own(caller: Caller, template_id: str, source: Store | Transaction) -> Template:
+    """Return a template of the caller's; that one cannot be read is told to nobody else."""
+    try:
+        template = await source.template(template_id)
+    except UnreadableRowError as error:
+        if error.owner == caller.user_id:
+            raise
+        template = None
     if template is None or template.user_id != caller.user_id:
         raise NotFoundError(f"no template {template_id}")
     return template

@@ -5,11 +5,16 @@ from dataclasses import asdict
 from typing import Any
 
 from wizard_server.domain.ports import ActiveFilter, ActivePage
+from wizard_server.storage import shape
 from wizard_server.storage.queries import bound, load_queries
+from wizard_server.storage.rows import summary_from_row
 from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.unreadable import UnreadableRows
 
 # More changes than one commit can make, so that cutting an answer short never cuts through one place in the order.
 _MOST = 2000
+# How many rows that cannot be read may stand before the first that can.
+_MOST_UNREADABLE = 20
 _STATEMENTS = {
     "page": ("active.page_user", "active.page_all"),
     "count": ("active.count_user", "active.count_all"),
@@ -22,8 +27,9 @@ _STATEMENTS = {
 class ActiveRepository:
     """The statements of ``active.sql``; each exists for one user and for everybody."""
 
-    def __init__(self, engine: str = "sqlite") -> None:
+    def __init__(self, engine: str = "sqlite", unreadable: UnreadableRows | None = None) -> None:
         self._queries = load_queries(engine)
+        self._unreadable = unreadable or UnreadableRows()
 
     async def _ask(self, connection: Connection, name: str, wanted: ActiveFilter, **more: Any) -> list[sqlite3.Row]:
         of_user, of_all = _STATEMENTS[name]
@@ -35,32 +41,36 @@ class ActiveRepository:
         cursor, floor = await self._sequence(connection)
         rows = await self._ask(connection, "page", wanted)
         total = await self._ask(connection, "count", wanted)
-        return ActivePage([_summary(row) for row in rows], [], total[0]["total"], cursor, floor)
+        summaries, unreadable = self._unreadable.every(summary_from_row, rows)
+        return ActivePage(summaries, [], total[0]["total"], cursor, floor, unreadable)
 
     async def _sequence(self, connection: Connection) -> tuple[int, int]:
         """Return the place of the newest change in the order of all, and the one below which lists are outdated."""
-        row = (await connection.fetch_all(self._queries["active.sequence"]))[0]
-        return row["value"], row["floor"]
+        rows = await connection.fetch_all(self._queries["active.sequence"])
+        found = self._unreadable.one(lambda rows: shape.only(shape.SEQUENCE, rows), rows)
+        return found["value"], found["floor"]
 
     async def since(self, connection: Connection, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """Return what changed and what was removed after `cursor`, up to a place that the answer names."""
         newest, floor = await self._sequence(connection)
         changed = await self._ask(connection, "changed", wanted, cursor=cursor, limit=_MOST)
         removed = await self._ask(connection, "removed", wanted, cursor=cursor, limit=_MOST)
-        for rows in (changed, removed):
-            if len(rows) == _MOST:
-                newest = min(newest, rows[-1]["change_seq"] - 1)
-        summaries = [_summary(row) for row in changed if row["change_seq"] <= newest]
-        gone = [row["investigation_id"] for row in removed if row["change_seq"] <= newest]
-        return ActivePage(summaries, gone, len(summaries), newest, floor)
+        rows, unreadable = self._unreadable.every(lambda row: shape.read(shape.STATES, row), changed)
+        gone, unreadable_too = self._unreadable.every(lambda row: shape.read(shape.REMOVED, row), removed)
+        for found, read in ((changed, rows), (removed, gone)):
+            if len(found) == _MOST and read:
+                newest = min(newest, read[-1]["change_seq"] - 1)
+        summaries = [_summary(row) for row in rows if row["change_seq"] <= newest]
+        ids = [row["investigation_id"] for row in gone if row["change_seq"] <= newest]
+        return ActivePage(summaries, ids, len(summaries), newest, floor, unreadable + unreadable_too)
 
     async def quiet(
         self, connection: Connection, wanted: ActiveFilter, *, after: str, until: str, limit: int
     ) -> list[dict[str, Any]]:
         """Return running investigations that last changed between two instants, the longest silent first."""
-        rows = await self._ask(connection, "quiet", wanted, after=after, until=until, limit=limit)
-        return [_summary(row) for row in rows]
+        rows = await self._ask(connection, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
+        return self._unreadable.every(summary_from_row, rows)[0][:limit]
 
 
-def _summary(row: sqlite3.Row) -> dict[str, Any]:
-    return {name: row[name] for name in row.keys() if name != "change_seq"}  # noqa: SIM118 - a row iterates over values
+def _summary(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "change_seq"}

@@ -11,9 +11,17 @@ from typing import Any, TypeVar
 import orjson
 
 from wizard_server.domain.keyed import KeptAnswer, Keyed, expired_before
-from wizard_server.domain.ports import AuditEntry, HistoryFilter, Investigation, StateFilter, Template, TemplateFilter
+from wizard_server.domain.ports import (
+    AuditEntry,
+    HistoryFilter,
+    Investigation,
+    Listed,
+    StateFilter,
+    Template,
+    TemplateFilter,
+)
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError, UnreadableRowError
 from wizard_server.storage import sqlite
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.groupcommit import OvertakenError, StaleBaseError
@@ -21,15 +29,19 @@ from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
     entry_to_row,
+    investigation_from_row,
     kept_from_row,
     kept_to_row,
     partial_entry_from_row,
     state_from_row,
     state_to_row,
+    summary_from_row,
     template_from_row,
     template_to_row,
 )
+from wizard_server.storage.shape import SEQUENCE, only
 from wizard_server.storage.sqlite import Connection, Session
+from wizard_server.storage.unreadable import UnreadableRows
 
 NEWEST_FIRST = "-updated_at"
 # Parts of entries that are read for one answer, as they are stored.
@@ -45,21 +57,20 @@ Result = TypeVar("Result")
 class Repository:
     """The statements of one engine, called with what the domain has and answering with what the domain knows."""
 
-    def __init__(self, engine: str = "sqlite") -> None:
+    def __init__(self, engine: str = "sqlite", unreadable: UnreadableRows | None = None) -> None:
         self._queries: Mapping[str, Query] = load_queries(engine)
+        self._unreadable = unreadable or UnreadableRows()
         self._audit = True
 
     async def state(self, connection: Connection, investigation_id: str) -> StateRecord | None:
         """Return the newest committed version of a state."""
         rows = await connection.fetch_all(self._queries["states.get"], {"investigation_id": investigation_id})
-        return state_from_row(rows[0]) if rows else None
+        return self._unreadable.one(state_from_row, rows[0]) if rows else None
 
     async def investigation(self, connection: Connection, investigation_id: str) -> Investigation | None:
         """Return the parent row of a state."""
         rows = await connection.fetch_all(self._queries["investigations.get"], {"investigation_id": investigation_id})
-        if not rows:
-            return None
-        return Investigation(investigation_id, rows[0]["user_id"], rows[0]["newest_version"], rows[0]["purged_at"])
+        return self._unreadable.one(investigation_from_row, rows[0]) if rows else None
 
     async def versions(self, connection: Connection, investigation_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions of those of the given states that exist."""
@@ -67,41 +78,51 @@ class Repository:
         rows = await connection.fetch_all(self._queries["states.versions"], parameters)
         return {row["investigation_id"]: row["version"] for row in rows}
 
-    async def states(self, connection: Connection, wanted: StateFilter) -> tuple[list[dict[str, Any]], int]:
-        """Return one page of summaries and the total."""
+    async def states(self, connection: Connection, wanted: StateFilter) -> Listed[dict[str, Any]]:
+        """Return one page of summaries."""
         query = "states.list_newest" if wanted.sort == NEWEST_FIRST else "states.list_sorted"
         rows, total = await self._page(connection, query, "states.count", asdict(wanted))
-        return [dict(row) for row in rows], total
+        return Listed(*self._unreadable.every(summary_from_row, rows), total)
 
-    async def history(self, connection: Connection, wanted: HistoryFilter) -> tuple[list[AuditEntry], int]:
-        """Return one page of a trail and the total."""
+    async def history(self, connection: Connection, wanted: HistoryFilter) -> Listed[AuditEntry]:
+        """Return one page of a trail."""
         parameters = {**asdict(wanted), "offset": (wanted.page - 1) * wanted.page_size}
         query, count = self._queries["audit.list"], self._queries["audit.count"]
-        entries = await self._entries(connection, query, bound(query, parameters), goes_on=True)
+        entries, unreadable = await self._entries(connection, query, bound(query, parameters), goes_on=True)
         total = await connection.fetch_all(count, bound(count, parameters))
-        return entries, total[0]["total"]
+        return Listed(entries, unreadable, total[0]["total"])
 
     async def _entries(
         self, connection: Connection, query: Query, parameters: Mapping[str, Any], *, goes_on: bool = False
-    ) -> list[AuditEntry]:
+    ) -> tuple[list[AuditEntry], int]:
         """Return the entries that `query` finds, up to `MAX_ENTRIES_BYTES` of parts and one at the least.
 
-        With `goes_on` those beyond the limit come without their parts. Others run between two large ones.
+        With `goes_on` those beyond the limit come without their parts, and those that cannot be read are left out and
+        counted; else such a one ends the answer, and raises when it would be the first. Others run between two large
+        ones.
         """
         entries: list[AuditEntry] = []
-        read = 0
+        read = unreadable = 0
         async with aclosing(connection.stream(query, parameters, chunk=_ENTRIES)) as chunks:
             async for rows in chunks:
                 for row in rows:
-                    size = len(row["previous_state"] or "") + len(row["new_state"] or "")
+                    size = _size(row)
                     is_beyond = bool(read) and read + size > MAX_ENTRIES_BYTES
                     if is_beyond and not goes_on:
-                        return entries
+                        return entries, unreadable
                     if size > _LARGE_ENTRY_BYTES and not is_beyond:
                         await asyncio.sleep(0)
                     read += 0 if is_beyond else size
-                    entries.append(partial_entry_from_row(row) if is_beyond else entry_from_row(row))
-        return entries
+                    decode = partial_entry_from_row if is_beyond else entry_from_row
+                    try:
+                        entries.append(self._unreadable.one(decode, row))
+                    except UnreadableRowError:
+                        if not goes_on and not entries:
+                            raise
+                        if not goes_on:
+                            return entries, unreadable
+                        unreadable += 1
+        return entries, unreadable
 
     async def _page(
         self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
@@ -116,35 +137,38 @@ class Repository:
     ) -> list[AuditEntry]:
         """Return entries that are versions between the bounds (both excluded), newest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
-        return await self._entries(connection, self._queries["audit.trail"], parameters)
+        entries, _ = await self._entries(connection, self._queries["audit.trail"], parameters)
+        return entries
 
     async def entries_after(
         self, connection: Connection, investigation_id: str, version: int, limit: int
     ) -> list[AuditEntry]:
         """Return entries that are versions above `version`, oldest first; see `_entries`."""
         parameters = {"investigation_id": investigation_id, "version": version, "limit": limit}
-        return await self._entries(connection, self._queries["audit.after"], parameters)
+        entries, _ = await self._entries(connection, self._queries["audit.after"], parameters)
+        return entries
 
     async def template(self, connection: Connection, template_id: str) -> Template | None:
         """Return one template."""
         rows = await connection.fetch_all(self._queries["templates.get"], {"template_id": template_id})
-        return template_from_row(rows[0]) if rows else None
+        return self._unreadable.one(template_from_row, rows[0]) if rows else None
 
     async def template_names(self, connection: Connection, user_id: str) -> dict[str, str]:
         """Return the names of a user's templates by their ids."""
         rows = await connection.fetch_all(self._queries["templates.names"], {"user_id": user_id})
         return {row["template_id"]: row["name"] for row in rows}
 
-    async def templates(self, connection: Connection, wanted: TemplateFilter) -> tuple[list[Template], int]:
-        """Return one page of a user's templates and the total."""
+    async def templates(self, connection: Connection, wanted: TemplateFilter) -> Listed[Template]:
+        """Return one page of a user's templates."""
         rows, total = await self._page(connection, "templates.list", "templates.count", asdict(wanted))
-        return [template_from_row(row) for row in rows], total
+        return Listed(*self._unreadable.every(template_from_row, rows), total)
 
     async def kept_answers(self, connection: Connection, asked: Sequence[Keyed]) -> list[KeptAnswer]:
         """Return what is kept under the keys of some requests, and counts still when they came."""
         keys = orjson.dumps([(each.user_id, each.key) for each in asked]).decode()
         parameters = {"keys": keys, "expired": expired_before(max(each.now for each in asked))}
-        return [kept_from_row(row) for row in await connection.fetch_all(self._queries["idempotency.get"], parameters)]
+        rows = await connection.fetch_all(self._queries["idempotency.get"], parameters)
+        return [self._unreadable.one(kept_from_row, row) for row in rows]
 
     async def forget_answers(self, connection: Connection, expired: str) -> int:
         """Remove some of the answers that were kept at `expired` (wire form) or before; return how many."""
@@ -205,16 +229,22 @@ class Repository:
         changes = list(batch.changes())
         if not changes:
             return
-        batch.sequence_before = session.fetch_all(self._queries["active.sequence"])[0]["value"]
+        batch.sequence_before = self._place(session, "active.sequence")
         gone = [base for base, head in changes if base is not None and head is None]
         deletes = [{"investigation_id": base.investigation_id, "base_version": base.version} for base in gone]
         self._run(session, "states.delete", deletes)
         name = "active.next" if any(head for _, head in changes) else "active.sequence"
-        batch.sequence = session.fetch_all(self._queries[name])[0]["value"]
+        batch.sequence = self._place(session, name)
         inserts = [state_to_row(head, None, batch.sequence) for base, head in changes if head and base is None]
         self._run(session, "states.insert", inserts)
         updates = [state_to_row(head, base.version, batch.sequence) for base, head in changes if head and base]
         self._run(session, "states.update", updates)
+
+    def _place(self, session: Session, name: str) -> int:
+        """Return the place in the order of changes that the statement `name` answers with."""
+        values = self._unreadable.one(lambda rows: only(SEQUENCE, rows), session.fetch_all(self._queries[name]))
+        place: int = values["value"]
+        return place
 
     def _write_templates(self, session: Session, batch: Batch) -> None:
         gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
@@ -263,6 +293,11 @@ async def _committed(
 def _patience() -> Callable[[], bool]:
     deadline = monotonic() + sqlite.BUSY_TIMEOUT_SECONDS
     return lambda: monotonic() < deadline
+
+
+def _size(row: sqlite3.Row) -> int:
+    """Return how long the parts of an entry are; what is no text is short enough to be found unreadable."""
+    return sum(len(part) for part in (row["previous_state"], row["new_state"]) if isinstance(part, str | bytes))
 
 
 def _claim(record: StateRecord) -> dict[str, Any]:

@@ -1,34 +1,51 @@
 """Between the rows of the database and the objects of the domain."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from sqlite3 import Row
 from typing import Any
 
 import orjson
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
-from wizard_server.domain.ports import AuditEntry, Template
-from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, Values, encode
+from wizard_server.domain.ports import AuditEntry, Investigation, Template
+from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, encode
+from wizard_server.storage import shape
 
 
-def state_from_row(row: Values) -> StateRecord:
-    """Return the record of a ``states.get`` row."""
+def state_from_row(row: Row) -> StateRecord:
+    """Return the record of a ``states.get`` row; this and all that read rows raise `UnreadableRowError`."""
+    values = shape.read(shape.STATES, row)
     return StateRecord(
-        investigation_id=row["investigation_id"],
-        user_id=row["user_id"],
-        wizard_step=row["wizard_step"],
-        status=row["status"],
-        version=row["version"],
-        newest_version=max(row["newest_version"] or 0, row["version"]),
-        field_versions={field: row[f"{field}_version"] for field in FIELDS},
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        updated_by=row["updated_by"] or row["user_id"],
-        last_accessed=row["last_accessed"],
-        mutation_id=row["mutation_id"],
-        opened=encode(row, {part: row[f"{part}_json"] for part in PARTS}),
+        investigation_id=values["investigation_id"],
+        user_id=values["user_id"],
+        wizard_step=values["wizard_step"],
+        status=values["status"],
+        version=values["version"],
+        newest_version=max(values["newest_version"], values["version"]),
+        field_versions={field: values[f"{field}_version"] for field in FIELDS},
+        created_at=values["created_at"],
+        updated_at=values["updated_at"],
+        updated_by=values["updated_by"] or values["user_id"],
+        last_accessed=values["last_accessed"],
+        mutation_id=values["mutation_id"],
+        opened=encode(values, {part: row[f"{part}_json"] for part in PARTS}),
     )
+
+
+def summary_from_row(row: Row) -> dict[str, Any]:
+    """Return one row of a list or a dashboard."""
+    values = shape.read(shape.STATES, row)
+    values.pop("change_seq", None)
+    return values
+
+
+def investigation_from_row(row: Row) -> Investigation:
+    """Return the parent of an ``investigations.get`` row."""
+    values = shape.read(shape.INVESTIGATIONS, row)
+    return Investigation(values["id"], values["user_id"], values["newest_version"], values["purged_at"])
 
 
 def state_to_row(draft: Draft, base_version: int | None, sequence: int) -> dict[str, Any]:
@@ -66,27 +83,29 @@ def entry_to_row(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def entry_from_row(row: Values) -> AuditEntry:
+def entry_from_row(row: Row) -> AuditEntry:
     """Return the entry of an ``audit.list`` or ``audit.trail`` row."""
-    return _entry(row, Parts(_decoded(row["previous_state"]), _decoded(row["new_state"])))
+    values = shape.read(shape.ENTRIES, row)
+    return _entry(values, Parts(values["previous_state"], values["new_state"]))
 
 
-def partial_entry_from_row(row: Values) -> AuditEntry:
+def partial_entry_from_row(row: Row) -> AuditEntry:
     """Return the entry of a row, but not what it changed."""
-    return replace(_entry(row, Parts(None, None)), is_partial=True)
+    values = shape.read(shape.ENTRIES, row, without=("previous_state", "new_state"))
+    return replace(_entry(values, Parts(None, None)), is_partial=True)
 
 
-def _entry(row: Values, parts: Parts) -> AuditEntry:
+def _entry(values: Mapping[str, Any], parts: Parts) -> AuditEntry:
     return AuditEntry(
-        entry_id=row["entry_id"],
-        investigation_id=row["investigation_id"],
-        user_id=row["user_id"],
-        action_type=row["action_type"],
+        entry_id=values["entry_id"],
+        investigation_id=values["investigation_id"],
+        user_id=values["user_id"],
+        action_type=values["action_type"],
         parts=parts,
-        source=row["source"],
-        timestamp=row["timestamp"],
-        version=row["version"],
-        mutation_id=row["mutation_id"],
+        source=values["source"],
+        timestamp=values["timestamp"],
+        version=values["version"],
+        mutation_id=values["mutation_id"],
     )
 
 
@@ -103,17 +122,18 @@ def template_to_row(template: Template) -> dict[str, Any]:
     }
 
 
-def template_from_row(row: Values) -> Template:
+def template_from_row(row: Row) -> Template:
     """Return the template of a ``templates.get`` or ``templates.list`` row."""
+    values = shape.read(shape.TEMPLATES, row)
     return Template(
-        template_id=row["template_id"],
-        user_id=row["user_id"],
-        name=row["name"],
-        description=row["description"],
-        settings=_decoded(row["template_json"]),
-        usage_count=row["usage_count"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
+        template_id=values["template_id"],
+        user_id=values["user_id"],
+        name=values["name"],
+        description=values["description"],
+        settings=values["template_json"],
+        usage_count=values["usage_count"],
+        created_at=values["created_at"],
+        updated_at=values["updated_at"],
     )
 
 
@@ -132,15 +152,12 @@ def kept_to_row(kept: KeptAnswer) -> dict[str, Any]:
     }
 
 
-def kept_from_row(row: Values) -> KeptAnswer:
+def kept_from_row(row: Row) -> KeptAnswer:
     """Return the answer of an ``idempotency.get`` row."""
-    shown = Shown(row["status"], row["investigation_id"], row["version"], row["body"])
-    return KeptAnswer(row["user_id"], row["key"], row["fingerprint"], shown, row["created_at"])
+    kept = shape.read(shape.KEPT_ANSWERS, row)
+    shown = Shown(kept["status"], kept["investigation_id"], kept["version"], kept["body"])
+    return KeptAnswer(kept["user_id"], kept["key"], kept["fingerprint"], shown, kept["created_at"])
 
 
 def _encoded(part: Any) -> str | None:
     return None if part is None else orjson.dumps(part).decode()
-
-
-def _decoded(text: str | None) -> Any:
-    return None if text is None else orjson.loads(text)

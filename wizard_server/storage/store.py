@@ -20,6 +20,7 @@ from wizard_server.domain.ports import (
     Clock,
     HistoryFilter,
     Investigation,
+    Listed,
     StateEvent,
     StateFilter,
     Template,
@@ -27,7 +28,7 @@ from wizard_server.domain.ports import (
     Transaction,
 )
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError, UnreadableRowError
 from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.cache import StateCache
@@ -37,6 +38,7 @@ from wizard_server.storage.files import DatabaseFiles, FilesLostError
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
+from wizard_server.storage.unreadable import UnreadableRows
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +70,9 @@ class StateStore:
         clock: Clock,
         files: DatabaseFiles,
     ) -> None:
-        self._repository = Repository()
-        self._active = ActiveRepository()
+        unreadable = UnreadableRows()
+        self._repository = Repository(unreadable=unreadable)
+        self._active = ActiveRepository(unreadable=unreadable)
         self._writer = writer
         self._readers = ReaderPool(
             options.path,
@@ -191,11 +194,11 @@ class StateStore:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.investigation(reader, investigation_id))
 
-    async def states(self, wanted: StateFilter) -> tuple[Sequence[dict[str, Any]], int]:
+    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any]]:
         """See `Store`."""
-        rows, total = await self._read(lambda reader: self._repository.states(reader, wanted))
-        self._overlay(rows)
-        return rows, total
+        page = await self._read(lambda reader: self._repository.states(reader, wanted))
+        self._overlay(page.items)
+        return page
 
     def _overlay(self, rows: Sequence[dict[str, Any]]) -> None:
         """Put into `rows` what was touched and is not written yet."""
@@ -210,7 +213,7 @@ class StateStore:
         """Return when somebody looked at the state, as far as that is not written yet."""
         return self._touched.get(investigation_id)
 
-    async def history(self, wanted: HistoryFilter) -> tuple[Sequence[AuditEntry], int]:
+    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry]:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.history(reader, wanted))
 
@@ -232,7 +235,7 @@ class StateStore:
         """Return the names of a user's templates by their ids."""
         return await self._read(lambda reader: self._repository.template_names(reader, user_id))
 
-    async def templates(self, wanted: TemplateFilter) -> tuple[Sequence[Template], int]:
+    async def templates(self, wanted: TemplateFilter) -> Listed[Template]:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.templates(reader, wanted))
 
@@ -388,8 +391,15 @@ class StateStore:
             versions = await self._read(partial(self._repository.versions, investigation_ids=keys))
             for key in keys:
                 if key not in versions or versions[key] != known.get(key):
-                    read = await self.state(key)
+                    read = await self._state_to_tell(key)
                     record = self._cache.get(key) or read  # a commit may have overtaken the reading
                     owner = record.user_id if record else None
                     self._publish(StateEvent(key, record, (), owner, 0, self._clock()))
         self._refresh()
+
+    async def _state_to_tell(self, investigation_id: str) -> StateRecord | None:
+        """Return the state; None also for one that cannot be read: who watches it asks, and is told so."""
+        try:
+            return await self.state(investigation_id)
+        except UnreadableRowError:
+            return None

@@ -167,6 +167,8 @@ def _answer(
         body["removed"] = [*page.removed, *left]
     if reset:
         body["reset"] = True
+    if page.unreadable:
+        body["unreadable"] = page.unreadable
     return json_response(request, body, headers=headers)
 
 

@@ -101,7 +101,7 @@ class Follower:
 
         `End.IDLE` says that none came for a while, `End.STALLED` that the agents have just gone quiet, `End.SYNC` that
         the reader needs the whole state: it asked for it, or no kept chain of changes leads on from its version.
-        Raises as `WizardService.read`.
+        Raises as `WizardService.read`, so `RequestError` for a state that was deleted.
         """
         while (found := await self._next()) is None:
             pass
@@ -128,7 +128,7 @@ class Follower:
         if end is WaitEnd.TIMEOUT:
             return self._nothing_came()
         if end.record is None or not self._caller.may_see(end.record.user_id):
-            return End.DELETED
+            raise await self._app[SERVICE].absence(self._caller, self.investigation_id)
         if end.record.version == self.version:
             return End.SYNC
         chain = linked(self.version, end.entries)

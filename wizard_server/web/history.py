@@ -8,7 +8,7 @@ from pydantic import Field
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import AuditLogCreate, AuditSource, Timestamp
-from wizard_server.domain.ports import AuditEntry, HistoryFilter
+from wizard_server.domain.ports import AuditEntry, HistoryFilter, Listed
 from wizard_server.web.kept_answers import text
 from wizard_server.web.keys import SERVICE, STORE
 from wizard_server.web.requests import origin, path_identifier, query, read_model
@@ -41,8 +41,9 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
         page=asked.page,
         page_size=asked.page_size,
     )
-    entries, total = await request.app[STORE].history(wanted)
-    return json_response(request, paginated([_wire(entry) for entry in entries], total, asked))
+    found = await request.app[STORE].history(wanted)
+    items = [_wire(entry) for entry in found.items]
+    return json_response(request, paginated(Listed(items, found.unreadable, found.total), asked))
 
 
 async def append(request: web.Request, caller: Caller) -> web.Response:

@@ -46,6 +46,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
     "keys-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "unreadable-row": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")

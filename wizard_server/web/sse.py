@@ -10,7 +10,7 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.history import encoded_change
 from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
+from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web import streams
 from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
@@ -72,7 +72,7 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
             if found in (End.STALLED, End.SYNC):
                 await sender.send(_state(request, await follower.state()))
                 continue
-        except StorageUnavailableError:
+        except (StorageUnavailableError, UnreadableRowError):
             found = End.UNAVAILABLE
         except RequestError:
             found = End.DELETED

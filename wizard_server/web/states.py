@@ -1,6 +1,6 @@
 """``/api/v1/wizard-state``: create, read, list, change, delete (contract 4)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import hdrs, web
 from pydantic import Field
@@ -17,7 +17,7 @@ from wizard_server.domain.models import (
     WizardStep,
 )
 from wizard_server.domain.origin import Precondition
-from wizard_server.domain.ports import StateFilter
+from wizard_server.domain.ports import Listed, StateFilter
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
@@ -122,21 +122,22 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
         page=asked.page,
         page_size=asked.page_size,
     )
-    rows, total = await request.app[STORE].states(wanted)
+    found = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
-    items = [{**row, **rules.row_marks(row, now)} for row in rows]
-    return json_response(request, paginated(items, total, asked))
+    items = [{**row, **rules.row_marks(row, now)} for row in found.items]
+    return json_response(request, paginated(found._replace(items=items), asked))
 
 
-def paginated(items: object, total: int, page: Page) -> dict[str, object]:
-    """Return the members of the specification's `PaginatedResponse`."""
-    return {
-        "items": items,
-        "total": total,
+def paginated(found: Listed[Any], page: Page) -> dict[str, object]:
+    """Return the members of the specification's `PaginatedResponse`, and how many rows could not be read, if any."""
+    members: dict[str, object] = {
+        "items": found.items,
+        "total": found.total,
         "page": page.page,
         "page_size": page.page_size,
-        "has_more": page.page * page.page_size < total,
+        "has_more": page.page * page.page_size < found.total,
     }
+    return {**members, "unreadable": found.unreadable} if found.unreadable else members
 
 
 async def update(request: web.Request, caller: Caller) -> web.Response:

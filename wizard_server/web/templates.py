@@ -7,7 +7,7 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.models import TemplateApply
-from wizard_server.domain.ports import Template, TemplateFilter
+from wizard_server.domain.ports import Listed, Template, TemplateFilter
 from wizard_server.web.kept_answers import created_state, text
 from wizard_server.web.keys import TEMPLATES
 from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
@@ -35,8 +35,9 @@ async def list_templates(request: web.Request, caller: Caller) -> web.Response:
     """Return one page of the caller's templates."""
     asked = query(request, TemplatesQuery)
     wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, asked.page, asked.page_size)
-    templates, total = await request.app[TEMPLATES].page(wanted)
-    return json_response(request, paginated([_wire(template) for template in templates], total, asked))
+    found = await request.app[TEMPLATES].page(wanted)
+    items = [_wire(template) for template in found.items]
+    return json_response(request, paginated(Listed(items, found.unreadable, found.total), asked))
 
 
 async def create(request: web.Request, caller: Caller) -> web.Response:

@@ -15,7 +15,7 @@ from wizard_server.domain.history import encoded_change
 from wizard_server.domain.models import Schema
 from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
-from wizard_server.errors import RequestError, StorageUnavailableError, ValidationFailedError
+from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web import streams
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
@@ -140,7 +140,7 @@ class _Session:
                 if found in (End.STALLED, End.SYNC):
                     await self.send_state("state_sync", await self._follower.state())
                     continue
-            except StorageUnavailableError:
+            except (StorageUnavailableError, UnreadableRowError):
                 found = End.UNAVAILABLE
             except RequestError:
                 found = End.DELETED

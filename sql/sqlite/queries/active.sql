@@ -11,8 +11,8 @@ RETURNING value;
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
@@ -31,8 +31,8 @@ WHERE user_id = :user_id
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE user_id = :user_id AND change_seq > :cursor
 ORDER BY change_seq
@@ -49,8 +49,8 @@ LIMIT :limit;
 -- name: active.quiet_user
 -- The running investigations of a user that last changed between two instants, the longest silent first.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE user_id = :user_id AND updated_at > :after AND updated_at <= :until
   AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
@@ -60,8 +60,8 @@ LIMIT :limit;
 -- name: active.page_all
 -- One page of the investigations of everybody, the last changed first.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE TRUE
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
@@ -80,8 +80,8 @@ WHERE TRUE
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE change_seq > :cursor
 ORDER BY change_seq
@@ -98,8 +98,8 @@ LIMIT :limit;
 -- name: active.quiet_all
 -- The running investigations of everybody that last changed between two instants, the longest silent first.
 SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
-       json_extract(progress_json, '$.overall_progress') AS overall_progress,
-       json_extract(progress_json, '$.current_phase') AS current_phase
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
 WHERE updated_at > :after AND updated_at <= :until
   AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'

@@ -9,6 +9,7 @@ from wizard_server.domain.models import (
     Identifier,
     Schema,
     Timestamp,
+    Unreadable,
     UserId,
     WizardStateSummary,
 )
@@ -68,6 +69,7 @@ class ActiveInvestigationsResponse(Schema):
     cursor: int = Field(ge=0)
     removed: list[Identifier] = Field(default_factory=list)
     reset: bool = False
+    unreadable: Unreadable = 0
 
 
 class RecommendedIntervals(Schema):

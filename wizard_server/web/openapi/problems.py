@@ -79,6 +79,12 @@ class RateProblem(Problem):
     retry_after: int = Field(ge=1, description="Seconds, the same as Retry-After")
 
 
+class UnreadableProblem(Problem):
+    """What is stored cannot be read until an operator has mended it."""
+
+    retry_after: int = Field(ge=1, description="Seconds, the same as Retry-After")
+
+
 class BodySizeProblem(Problem):
     """The body is over its limit: of bytes, or of JSON nodes."""
 
@@ -105,6 +111,7 @@ MODELS: Mapping[str, type[Problem]] = {
     errors.PatchConflictError.code: PatchProblem,
     errors.TemplateLimitError.code: LimitProblem,
     errors.RateLimitedError.code: RateProblem,
+    errors.UnreadableRowError.code: UnreadableProblem,
     errors.BodyTooLargeError.code: BodySizeProblem,
     errors.StateTooLargeError.code: StateSizeProblem,
     errors.UnsupportedMediaTypeError.code: MediaTypeProblem,
@@ -136,6 +143,7 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
         yield from _of_bodies(route)
     if route.scopes and route.stored:
         yield errors.StorageUnavailableError
+        yield errors.UnreadableRowError
 
 
 def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:

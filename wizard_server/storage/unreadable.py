@@ -1,0 +1,61 @@
+"""Rows that cannot be read are named in the log, each once, and those of a list are counted."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from wizard_server.errors import UnreadableRowError
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
+Read = TypeVar("Read")
+# How many rows are remembered as named; beyond them the one named longest ago may be named again.
+MAX_NAMED = 1000
+
+
+class UnreadableRows:
+    """Decodes rows, and remembers which of them could not be."""
+
+    def __init__(self) -> None:
+        self._named: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+
+    def one(self, decode: Callable[[Row], Read], row: Row) -> Read:
+        """Return the decoded `row`; name in the log one that cannot be, and raise `UnreadableRowError`."""
+        try:
+            return decode(row)
+        except UnreadableRowError as error:
+            self.name(error)
+            raise
+
+    def every(self, decode: Callable[[Row], Read], rows: Iterable[Row]) -> tuple[list[Read], int]:
+        """Return the decoded `rows` without those that cannot be, and how many those are."""
+        read: list[Read] = []
+        left_out = 0
+        for row in rows:
+            try:
+                read.append(decode(row))
+            except UnreadableRowError as error:
+                self.name(error)
+                left_out += 1
+        return read, left_out
+
+    def name(self, error: UnreadableRowError) -> None:
+        """Write the row into the log, unless that was done already for the same reason."""
+        place = (error.table, error.key, error.column)
+        if self._named.get(place) == error.reason:
+            return
+        self._named[place] = error.reason
+        if len(self._named) > MAX_NAMED:
+            self._named.popitem(last=False)
+        logger.error(
+            "a stored row cannot be read",
+            extra={
+                "table": error.table,
+                "key": error.key,
+                "column": error.column,
+                "reason": error.reason,
+                "mend": "wizard-server schema check --data",
+            },
+        )
