@@ -195,6 +195,22 @@ async def storage_unavailable(start: Start, mode: str, case: Case) -> None:
             await world.ask(each, **about(each))
 
 
+async def unreadable_row(start: Start, mode: str, case: Case) -> None:
+    world = await start()
+    await world.investigate()
+    for table, column in (
+        ("investigations", "newest_version"),
+        ("investigation_states", "created_at"),
+        ("investigation_templates", "usage_count"),
+        ("change_sequence", "floor"),
+    ):
+        as_operator(case.database, f"UPDATE {table} SET {column} = 'by hand'")
+    await world.client.app[STORE].notice_external_commits()
+    for each in documented("unreadable-row", mode):
+        body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
+        await world.ask(each, json=body, **about(each))
+
+
 async def state_exists(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
@@ -322,6 +338,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         template_exists,
         template_limit,
         too_many_connections,
+        unreadable_row,
         unsupported_media_type,
         validation_failed,
         version_conflict,

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 Parameters = Mapping[str, Any]
 Result = TypeVar("Result")
 BUSY_TIMEOUT_SECONDS = 5.0
+_NO_UTF_8 = "decode to UTF-8"
 _MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
@@ -37,7 +38,7 @@ class Session:
     def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""
         self._log(query)
-        return self._raw.execute(query.sql, parameters or {}).fetchall()
+        return _rows(self._raw, query, parameters)
 
     def execute(self, query: Query, parameters: Parameters | None = None) -> int:
         """Run `query` once and return how many rows it changed."""
@@ -93,18 +94,22 @@ class Connection:
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""
         self._log(query)
-        return list(await self._raw.execute_fetchall(query.sql, parameters or {}))
+        # One visit to the thread, as in `transact`.
+        rows: list[sqlite3.Row] = await self._raw._execute(_rows, self._raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return rows
 
     async def stream(
         self, query: Query, parameters: Parameters | None = None, chunk: int = 100
     ) -> AsyncGenerator[list[sqlite3.Row], None]:
         """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
         self._log(query)
+        self._raw.text_factory = _text
         cursor = await self._raw.execute(query.sql, parameters or {})
         try:
             while rows := list(await cursor.fetchmany(chunk)):
                 yield rows
         finally:
+            self._raw.text_factory = str
             await cursor.close()
 
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
@@ -168,6 +173,7 @@ class Connection:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
 
 
+<<<<<<< HEAD
 _left_open: list[Connection] = []
 
 
@@ -178,6 +184,27 @@ def must_not_be_closed() -> bool:
 
 def _nothing() -> None:
     """Object to nothing."""
+=======
+def _rows(raw: sqlite3.Connection, query: Query, parameters: Parameters | None) -> list[sqlite3.Row]:
+    """Return every row of `query`; where a text is not UTF-8, which fails them all, its bytes."""
+    try:
+        return raw.execute(query.sql, parameters or {}).fetchall()
+    except sqlite3.OperationalError as error:
+        if _NO_UTF_8 not in str(error):
+            raise
+    factory, raw.text_factory = raw.text_factory, _text
+    try:
+        return raw.execute(query.sql, parameters or {}).fetchall()
+    finally:
+        raw.text_factory = factory
+
+
+def _text(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
+>>>>>>> 1514553 (Every column of every table, wrong by hand, against every route that reads; what waits for a row that goes bad is told so)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
@@ -230,7 +257,12 @@ def _is_there(path: str) -> bool:
 
 
 def _casefold(text: object) -> object:
-    """Return `text` as search compares it: without case, in any alphabet."""
+    """Return `text` as search compares it: without case, in any alphabet.
+
+    Statements pass what is stored as a BLOB, because SQLite's text need not be UTF-8, and as text it would fail them.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
     return text.casefold() if isinstance(text, str) else text
 
 

@@ -40,6 +40,7 @@ from wizard_server.errors import (
     TemplateExistsError,
     TemplateLimitError,
     TooManyConnectionsError,
+    UnreadableRowError,
     ValidationFailedError,
     VersionConflictError,
 )
@@ -356,6 +357,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         query=active.ActiveQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The list, or what changed.", ActiveInvestigationsResponse, _POLL), _NO_NEWS),
+        errors=(UnreadableRowError,),
     ),
     Route(
         "GET",

@@ -59,7 +59,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0);
+  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0);
 
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
@@ -69,7 +69,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
+  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
 ORDER BY updated_at DESC, investigation_id
 LIMIT :page_size OFFSET :offset;
 
@@ -81,8 +81,8 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(name), casefold(:name_contains)) > 0)
-ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN casefold(name) END,
-         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN casefold(name) END DESC,
+  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN casefold(CAST(name AS BLOB)) END,
+         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN casefold(CAST(name AS BLOB)) END DESC,
          investigation_id
 LIMIT :page_size OFFSET :offset;

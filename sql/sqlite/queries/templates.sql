@@ -37,19 +37,19 @@ WHERE template_id = :template_id;
 SELECT count(*) AS total
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(casefold(name), casefold(:contains)) > 0
-       OR instr(casefold(coalesce(description, '')), casefold(:contains)) > 0);
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0);
 
 -- name: templates.list
 -- One page of a user's templates; sorts all that match, and a user has few.
 SELECT template_id, user_id, name, description, template_json, usage_count, created_at, updated_at
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(casefold(name), casefold(:contains)) > 0
-       OR instr(casefold(coalesce(description, '')), casefold(:contains)) > 0)
-ORDER BY CASE :sort WHEN 'name' THEN casefold(name) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0)
+ORDER BY CASE :sort WHEN 'name' THEN casefold(CAST(name AS BLOB)) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
                     WHEN 'usage_count' THEN usage_count END,
-         CASE :sort WHEN '-name' THEN casefold(name) WHEN '-created_at' THEN created_at
+         CASE :sort WHEN '-name' THEN casefold(CAST(name AS BLOB)) WHEN '-created_at' THEN created_at
                     WHEN '-updated_at' THEN updated_at WHEN '-usage_count' THEN usage_count END DESC,
          template_id
 LIMIT :page_size OFFSET :offset;

@@ -143,7 +143,8 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
         yield from _of_bodies(route)
     if route.scopes and route.stored:
         yield errors.StorageUnavailableError
-        yield errors.UnreadableRowError
+        if "{" in route.path or route.method == "POST":  # lists leave out what cannot be read
+            yield errors.UnreadableRowError
 
 
 def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
