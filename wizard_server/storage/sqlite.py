@@ -173,7 +173,6 @@ class Connection:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
 
 
-<<<<<<< HEAD
 _left_open: list[Connection] = []
 
 
@@ -184,7 +183,8 @@ def must_not_be_closed() -> bool:
 
 def _nothing() -> None:
     """Object to nothing."""
-=======
+
+
 def _rows(raw: sqlite3.Connection, query: Query, parameters: Parameters | None) -> list[sqlite3.Row]:
     """Return every row of `query`; where a text is not UTF-8, which fails them all, its bytes."""
     try:
@@ -204,7 +204,6 @@ def _text(stored: bytes) -> str | bytes:
         return stored.decode()
     except UnicodeDecodeError:
         return stored
->>>>>>> 1514553 (Every column of every table, wrong by hand, against every route that reads; what waits for a row that goes bad is told so)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
