@@ -13,7 +13,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from tests import factories
-from tests.conftest import Client
+from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     INV,
     STATES,
