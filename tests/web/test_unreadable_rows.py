@@ -251,11 +251,13 @@ async def test_a_timestamp_that_is_an_integer_breaks_no_list(client: Client, han
     assert "updated_at is an integer, not text" in answer.body["detail"]
 
 
-async def test_that_a_row_cannot_be_read_is_no_strangers_business(start_server: StartServer, hand: Hand) -> None:
+async def test_that_a_row_cannot_be_read_is_no_strangers_business(start_server: StartServer, database: str) -> None:
     world = await World.start(start_server, "jwt")
     await world.investigate()
-    hand.write("investigation_states", "version", "x", "1")
-    hand.write("investigations", "newest_version", "x", "1")
+    hand = Hand(database)
+    with closing(hand.connection):
+        hand.write("investigation_states", "version", "x", "1")
+        hand.write("investigations", "newest_version", "x", "1")
     await notice(world.client)
     for user, expected in ((USER, "unreadable-row"), ("eve", "not-found")):
         headers = world.caller(user=user)
