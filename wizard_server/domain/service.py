@@ -114,10 +114,15 @@ class WizardService:
         """Return the state of `source` if its owner is one for whom the caller `may`, else None.
 
         For a stranger the database is asked the same whether there is none, one on disk, or one in memory: how long the
-        answer takes does not tell what somebody else is working on.
+        answer takes does not tell what somebody else is working on. Nor is it told that a row cannot be read.
         """
         in_memory = self._store.in_memory(investigation_id)
-        record = await source.state(investigation_id)
+        try:
+            record = await source.state(investigation_id)
+        except UnreadableRowError as error:
+            if may(error.owner):
+                raise
+            return None
         if record is None or may(record.user_id):
             return record
         if in_memory:
