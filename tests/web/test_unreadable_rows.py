@@ -58,10 +58,12 @@ DOCUMENTS = (
     DEEP,
     '{"name":5,"overall_progress":1e400,"current_phase":[],"phases":5,"agents":{},"logs":"x","version":3}',
 )
+KEPT = "idempotency_keys"
 TABLES = sorted({shape.table for shape in SHAPES})
 COLUMNS = [
     (table, name, column.type)
     for table in TABLES
+    if table != KEPT
     for name, column in load_manifest().tables[table].columns.items()
     if not column.generated and (table, name) != ("change_sequence", "id")  # which nobody reads
 ]
@@ -357,6 +359,30 @@ async def test_no_write_to_a_template_that_was_written_by_hand_is_a_500(
     ):
         answer = await send(client, method, path, json=body)
         assert is_as_described(answer), (method, path, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [(name, c.type) for name, c in load_manifest().tables[KEPT].columns.items()]
+)
+async def test_no_value_of_a_kept_answer_is_a_500(client: Client, hand: Hand, column: str, kind: str) -> None:
+    await lived(client)
+    keyed = [
+        ("POST", STATES, factories.creation("inv-keyed")),
+        ("POST", TEMPLATES, {"name": "keyed", "settings": factories.settings()}),
+    ]
+    for number, (method, path, body) in enumerate(keyed):
+        answer = await send(client, method, path, json=body, headers={"Idempotency-Key": f"key-{number}"})
+        assert answer.status == 201
+    kept = hand.keep(KEPT)
+    for value in (*values_for(column, kind), *(DOCUMENTS if column == "body" else ())):
+        for number, (method, path, body) in enumerate(keyed):
+            if not hand.write(KEPT, column, value, f"key = 'key-{number}'"):
+                continue
+            await notice(client)
+            answer = await send(client, method, path, json=body, headers={"Idempotency-Key": f"key-{number}"})
+            assert is_as_described(answer), (value, answer.text)
+            assert answer.status != 200
+            hand.put_back(KEPT, kept)
 
 
 async def test_an_edit_by_hand_in_another_form_of_time_is_read(client: Client, hand: Hand) -> None:
