@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,39 @@ async def test_a_database_that_became_read_only_is_unavailable(kit: Kit) -> None
         await kit.store.transact(change(status="ERROR"))
     await pragma(kit, "query_only = OFF")
     assert (await kit.store.transact(change(status="ERROR"))).version == 2
+
+
+async def test_after_a_failure_a_small_write_is_tried_for_all_who_ask_and_changes_nothing(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    await kit.store.try_writing()
+    await pragma(kit, "query_only = ON")
+    with pytest.raises(StorageUnavailableError):
+        await kit.store.transact(change(status="ERROR"))
+    probe = Gate(kit.store._repository.probe)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.store._repository, "probe", probe)
+        asking = [asyncio.create_task(kit.store.try_writing()) for _ in range(10)]
+        await probe.entered.wait()
+        probe.open()
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == [
+        "the database cannot be written: attempt to write a readonly database"
+    ] * 10
+    assert probe.calls == 2, "one for the first, and one for all who came while it was under way"
+    await pragma(kit, "query_only = OFF")
+    switch, entries = rows(kit.path, "SELECT * FROM audit_switch"), audited(kit.path)
+    await kit.store.try_writing()
+    assert (rows(kit.path, "SELECT * FROM audit_switch"), audited(kit.path)) == (switch, entries)
+    assert (await kit.store.transact(change(status="ERROR"))).version == 2
+
+
+async def test_a_probe_writes_to_the_disk(kit: Kit) -> None:
+    log = Path(f"{kit.path}-wal")
+    before = log.stat().st_size  # noqa: ASYNC240 - a local file, nobody else waits
+    await kit.store._repository.probe(kit.store._writer)
+    assert log.stat().st_size > before  # noqa: ASYNC240 - a local file, nobody else waits
 
 
 @pytest.mark.parametrize("name", ["connection.begin", "connection.commit"])

@@ -48,6 +48,8 @@ NEWEST_FIRST = "-updated_at"
 MAX_ENTRIES_BYTES = 2 << 20
 _LARGE_ENTRY_BYTES = 32 << 10
 _ENTRIES = 16
+# What `audit_switch` is only within a transaction: neither on nor off.
+_NEITHER = 2
 # What one transaction removes of the kept answers; it holds the writer up for about a millisecond.
 MAX_FORGOTTEN = 500
 
@@ -202,6 +204,20 @@ class Repository:
         rows = [{"investigation_id": key, "last_accessed": instant} for key, instant in touched.items()]
         touch = self._queries["states.touch"]
         await _committed(connection, lambda session: session.execute_many(touch, rows))
+
+    async def probe(self, connection: Connection) -> None:
+        """Write a page and change nothing; it does not wait for a lock.
+
+        An empty transaction would not do: it writes nothing, so it succeeds on a full disk too.
+        """
+        state, switch = self._queries["retention.switch_state"], self._queries["retention.switch"]
+
+        def work(session: Session) -> None:
+            [row] = session.fetch_all(state)
+            session.execute(switch, {"enabled": _NEITHER})
+            session.execute(switch, {"enabled": row["enabled"]})
+
+        await _committed(connection, work, lambda: False)
 
     async def write(self, connection: Connection, batch: Batch, may_wait: Callable[[], bool]) -> None:
         """Write `batch` in one transaction, waiting for the lock while `may_wait`; return when it is on disk.

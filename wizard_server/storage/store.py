@@ -39,6 +39,7 @@ from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
 from wizard_server.storage.unreadable import UnreadableRows
+from wizard_server.storage.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class StateStore:
         self._data_version: int | None = None
         self._sequence: int | None = None
         self._read_since_notice: set[str] = set()
-        self._write_failure: str | None = None
+        self._writes = WriteHealth(lambda: self._repository.probe(writer))
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
             overtaken=self._overtaken,
@@ -270,12 +271,8 @@ class StateStore:
         await self._read(self._repository.ping)
 
     async def try_writing(self) -> None:
-        """Raise `StorageUnavailableError` when the last write failed, and another one fails still.
-
-        What it writes is what was touched, which has to be written anyway; without any, that it may begin has to do.
-        """
-        if self._write_failure is not None:
-            await self._written(self._repository.touch(self._writer, dict(self._touched)))
+        """Raise `StorageUnavailableError` when the last write failed, and a small one does still."""
+        await self._writes.check()
 
     # --- writing
 
@@ -286,20 +283,11 @@ class StateStore:
         return await self._commits.submit(use_case, claim)
 
     async def _flush(self, batch: Batch, may_wait: Callable[[], bool]) -> None:
-        await self._written(self._repository.write(self._writer, batch, may_wait))
+        await self._writes.written(self._repository.write(self._writer, batch, may_wait))
 
     async def _overtaken(self, batch: Batch) -> bool:
         await self.notice_external_commits()
         return self._data_version != batch.data_version
-
-    async def _written(self, write: Awaitable[None]) -> None:
-        """Await `write`, and remember whether the database took it."""
-        try:
-            await write
-        except StorageUnavailableError as error:
-            self._write_failure = error.message
-            raise
-        self._write_failure = None
 
     def _committed(self, batch: Batch) -> None:
         self.counts.versions += sum(entry.version is not None for entry in batch.entries)
@@ -352,7 +340,7 @@ class StateStore:
         if not touched:
             return
         try:
-            await self._written(self._repository.touch(self._writer, touched))
+            await self._writes.written(self._repository.touch(self._writer, touched))
         except (StorageUnavailableError, sqlite3.Error) as error:
             logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
             self._touched = touched | self._touched

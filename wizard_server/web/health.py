@@ -44,4 +44,13 @@ async def _status(request: web.Request, hub: Hub) -> str:
         await request.app[STORE].ping()
     except StorageUnavailableError:
         return "unavailable"
-    return "degraded" if hub.load >= _DEGRADED_LOAD else "healthy"
+    return "degraded" if hub.load >= _DEGRADED_LOAD or not await _takes_writes(request) else "healthy"
+
+
+async def _takes_writes(request: web.Request) -> bool:
+    """Return whether the database does more than answer: polls go on without that, changes do not."""
+    try:
+        await request.app[STORE].try_writing()
+    except StorageUnavailableError:
+        return False
+    return True
