@@ -33,6 +33,8 @@ def configure(config: LoggingConfig) -> None:
     handler.setFormatter(JsonFormatter() if config.format == "json" else HumanFormatter())
     handler.addFilter(_is_ours)
     level = logging.getLevelNamesMapping()[config.level]
+    # What no line of ours shows, and each record would otherwise ask the system for.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=max(level, _OTHERS), handlers=[handler], force=True)
     logging.getLogger(_OWN).setLevel(level)
 
@@ -64,14 +66,17 @@ class HumanFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of one record."""
-        fields = "".join(f" {key}={_quoted(str(value))}" for key, value in _fields(record).items())
+        fields = "".join([f" {key}={_quoted(value)}" for key, value in _fields(record).items()])
         line = f"{_instant(record)} {record.levelname} {_visible(record.getMessage())}{fields}"
         trace = self.formatException(record.exc_info).splitlines() if record.exc_info else ()
         return "\n".join([line, *(f"    {_visible(each)}" for each in trace)])
 
 
-def _quoted(text: str) -> str:
-    """Return `text` as one word: quoted where a space, a quote or an equals sign would make several of it."""
+def _quoted(value: object) -> str:
+    """Return `value` as one word: quoted where a space, a quote or an equals sign would make several of it."""
+    text = str(value)
+    if isinstance(value, int | float):
+        return text
     if text.isprintable() and _WORD.fullmatch(text):
         return text
     return '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

@@ -202,3 +202,18 @@ async def test_no_more_tokens_are_remembered_than_configured(start_server: Start
     for user in ("ann", "bob", "cid", "ann"):
         assert (await send(client, "GET", STATES, headers=bearer(user))).status == 200
     assert len(client.app[AUTHENTICATOR]._verified) == 2  # type: ignore[attr-defined]  # the one of mode jwt
+
+
+async def test_the_log_has_the_caller_from_the_request_and_asks_nobody_again(
+    guarded: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guarded.app[AUTHENTICATOR], "authenticate", lambda _: pytest.fail("asked a second time"))
+    caplog.set_level("DEBUG")
+    assert (await send(guarded, "PATCH", url(), json={"status": "ERROR"}, headers=bearer())).status == 200
+    assert (await send(guarded, "PATCH", url(), json={}, headers=bearer(scope="wizard:read"))).status == 403
+    assert (await send(guarded, "GET", url(), headers=bearer("bob"))).status == 404
+    assert (await send(guarded, "GET", url())).status == 401
+    async with guarded.get("/api/v1/events/wizard-state/inv-1", headers=bearer("ann")):
+        pass
+    told = [record for record in caplog.records if record.message in ("request answered", "connection opened")]
+    assert [getattr(record, "user", None) for record in told] == ["ann", "ann", "bob", None, "ann"]

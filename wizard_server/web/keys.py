@@ -7,6 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from wizard_server.config import ServerConfig
+from wizard_server.domain.callers import Caller
 from wizard_server.domain.polling import Intervals
 from wizard_server.domain.ports import Clock
 from wizard_server.domain.rules import Rules
@@ -39,6 +40,8 @@ LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("limiter")
 HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")
 
 INSTANT = web.RequestKey("instant", datetime)
+# Where a handler finds the caller that sends the head of its answer itself; no other request pays for keeping it.
+CALLER = web.RequestKey("caller", Caller)
 
 
 def instant(request: web.Request) -> datetime:

@@ -19,6 +19,7 @@ from wizard_server.web.auth import Authenticator
 from wizard_server.web.headers import CommonHeaders
 from wizard_server.web.idempotency import IdempotencyStore
 from wizard_server.web.key_sets import UnknownKeyError
+from wizard_server.web.keys import CALLER
 from wizard_server.web.limits import ADMISSION, Admission, RateLimiter
 from wizard_server.web.protocol import Connection
 from wizard_server.web.rendered import Rendered
@@ -74,7 +75,7 @@ class Pipeline:
         refuses, newer_keys = taken.refuses, self._newer_keys
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            begun, admission = perf_counter(), None
+            begun, admission, caller = perf_counter(), None, None
             under_way.count += 1
             try:
                 try:
@@ -91,22 +92,22 @@ class Pipeline:
                 if refuses(request):
                     await taken.refuse(request)
                 if pushes:
-                    request[ADMISSION] = admission
+                    request[ADMISSION], request[CALLER] = admission, caller
                 if keyed and _IDEMPOTENCY_KEY in request.headers:
                     response = await self._idempotency.answer(request, caller, handler)
                 else:
                     response = await handler(request, caller)
             except asyncio.CancelledError:
-                self._requests.cancelled(request, begun)
+                self._requests.cancelled(request, begun, caller)
                 raise
             except ConnectionError:  # what it sent met a client that has gone, and it was about to be cancelled
-                self._requests.cancelled(request, begun)
+                self._requests.cancelled(request, begun, caller)
                 raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and not its details
                 response = problems.answer(request, error)
             finally:
                 under_way.end()
-            return finish(request, response, begun, admission)
+            return finish(request, response, begun, admission, caller)
 
         return handle
 
@@ -128,21 +129,26 @@ class Pipeline:
                     await taken.refuse(request)
                 response = await handler(request)
             except asyncio.CancelledError:
-                self._requests.cancelled(request, begun)
+                self._requests.cancelled(request, begun, None)
                 raise
             except ConnectionError:  # as above
-                self._requests.cancelled(request, begun)
+                self._requests.cancelled(request, begun, None)
                 raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - as above
                 response = problems.answer(request, error)
             finally:
                 under_way.end()
-            return finish(request, response, begun, None)
+            return finish(request, response, begun, None, None)
 
         return handle
 
     def _finish(
-        self, request: web.Request, response: web.StreamResponse, begun: float, admission: Admission | None
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        begun: float,
+        admission: Admission | None,
+        caller: Caller | None,
     ) -> web.StreamResponse:
         tally = self._requests.of(request)
         status = response.status
@@ -152,7 +158,7 @@ class Pipeline:
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)
         if status >= _REFUSED or tally.opens or logger.isEnabledFor(tally.level):
-            self._requests.tell(request, response, tally, begun)
+            self._requests.tell(request, response, tally, begun, caller)
         if self._hub.draining and not response.prepared:
             response.force_close()
         return response

@@ -9,15 +9,14 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from aiohttp import web
 
-from wizard_server.errors import RequestError
-from wizard_server.web.keys import AUTHENTICATOR
+from wizard_server.domain.callers import Caller
+from wizard_server.web.keys import CALLER
 from wizard_server.web.problems import CODE, request_id
 
 logger = logging.getLogger(__name__)
@@ -94,8 +93,10 @@ class Requests:
         self.problems[code] += 1
         logger.info("request refused", extra={"request_id": request_id(request), "status": status, "code": code})
 
-    def tell(self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float) -> None:
-        """Log how a request was answered, or that its push connection has closed."""
+    def tell(
+        self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float, caller: Caller | None
+    ) -> None:
+        """Log how a request of `caller` was answered, or that its push connection has closed."""
         status, code = response.status, None
         if status >= 400 and (code := response.get(CODE)) is not None:
             self.problems[code] += 1
@@ -103,10 +104,10 @@ class Requests:
             return
         level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else tally.level
         if logger.isEnabledFor(level):
-            fields = _fields(request, response.headers.get("ETag"), anonymous=status == 401)
+            fields = _fields(request, response.headers.get("ETag"), caller)
             _log(level, "request answered", fields, tally, begun, status=status, code=code)
 
-    def cancelled(self, request: web.Request, begun: float) -> None:
+    def cancelled(self, request: web.Request, begun: float, caller: Caller | None) -> None:
         """Count and log a request whose client went away, or that was still under way when the server stopped."""
         tally = self.of(request)
         status = self.closed(request) if tally.opens else None
@@ -115,14 +116,14 @@ class Requests:
             return
         tally.cancelled += 1
         if logger.isEnabledFor(tally.level):
-            _log(tally.level, "request cancelled", _fields(request, None), tally, begun)
+            _log(tally.level, "request cancelled", _fields(request, None, caller), tally, begun)
 
     def opened(self, request: web.Request, response: web.StreamResponse) -> None:
         """Count and log a push connection whose head was just sent."""
         transport = "websocket" if isinstance(response, web.WebSocketResponse) else "sse"
         self.of(request).opens = True
         self.open[transport] += 1
-        fields = {**_fields(request, None), "transport": transport}
+        fields = {**_fields(request, None, request[CALLER]), "transport": transport}
         request[_PUSH] = _Push(transport, response.status, perf_counter(), fields)
         logger.info("connection opened", extra=fields)
 
@@ -136,24 +137,16 @@ class Requests:
         return push.status
 
 
-def _fields(request: web.Request, etag: str | None, *, anonymous: bool = False) -> dict[str, Any]:
+def _fields(request: web.Request, etag: str | None, caller: Caller | None) -> dict[str, Any]:
     """Return who asked for what: never a token, a query or a body."""
     fields = {"request_id": request_id(request)}
-    user = None if anonymous else _user(request)
-    if user is not None:
-        fields["user"] = user
+    if caller is not None:
+        fields["user"] = caller.user_id
     investigation = request.match_info.get("investigation_id")
     if investigation is not None:
         fields["investigation"] = investigation
     version = _VERSION_TAG.search(etag or "")
     return {**fields, "version": int(version[1])} if version else fields
-
-
-def _user(request: web.Request) -> str | None:
-    """Return who asks. Only what is logged has to know: the token was just verified and is remembered."""
-    with suppress(RequestError):
-        return request.app[AUTHENTICATOR].authenticate(request).user_id
-    return None
 
 
 def _log(level: int, event: str, fields: dict[str, Any], tally: RouteTally, begun: float, **more: object) -> None:
