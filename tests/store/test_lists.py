@@ -61,6 +61,11 @@ async def test_a_row_of_the_list_is_the_summary_of_a_state(filled: Kit) -> None:
             "created_at": at(2),
             "updated_at": at(6),
             "last_accessed": None,
+            "description": None,
+            "entity_count": 1,
+            "started_at": None,
+            "completed_at": None,
+            "risk_score": None,
         },
     )
 

@@ -45,6 +45,11 @@ async def test_a_summary_says_what_a_dashboard_shows(listed: Client) -> None:
         "created_at",
         "updated_at",
         "last_accessed",
+        "description",
+        "entity_count",
+        "started_at",
+        "completed_at",
+        "risk_score",
     }
     assert (item["investigation_id"], item["name"], item["version"]) == ("inv-a", "Delta", 2)
     assert (item["wizard_step"], item["status"], item["user_id"]) == ("PROGRESS", "IN_PROGRESS", "dev")

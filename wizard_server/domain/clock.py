@@ -24,6 +24,14 @@ def to_wire(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def wire_or_none(value: object) -> str | None:
+    """Return a timestamp (ISO 8601) as the wire has it, so that ``+00:00`` is ``Z``; None for anything else."""
+    try:
+        return to_wire(to_utc(datetime.fromisoformat(value))) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 @lru_cache(maxsize=64)
 def wire_before(instant: datetime, age: timedelta) -> str:
     """Return what lies `age` before `instant`, as `to_wire` writes it."""

@@ -289,18 +289,30 @@ class WizardStateResponse(Schema):
     stalled: bool = Field(default=False, description="Running, and its agents silent for too long")
 
 
+class RiskSummary(Schema):
+    """What lists show of a risk assessment."""
+
+    overall_score: float = Field(description="Overall risk score (0-100)")
+    risk_level: str = Field(description="low, medium, high or critical")
+
+
 class WizardStateSummary(Schema):
     """One row of ``GET /wizard-state``."""
 
     investigation_id: Identifier
     user_id: UserId
     name: str | None = Field(None, description="The name in the settings")
+    description: str | None = Field(None, description="The description in the settings")
     wizard_step: WizardStep
     status: InvestigationStatus
     version: int = Field(ge=1)
     created_at: Timestamp
     updated_at: Timestamp
     last_accessed: Timestamp | None = None
+    entity_count: int | None = Field(None, description="How many entities the settings have", ge=0)
+    started_at: Timestamp | None = Field(None, description="When the agents began, as the progress says")
+    completed_at: Timestamp | None = Field(None, description="When it was completed, as the results say")
+    risk_score: RiskSummary | None = Field(None, description="The risk that the results found")
     stale: bool = False
     stalled: bool = False
 

@@ -1,12 +1,11 @@
 """What ``GET`` returned can be sent back: members that only the server writes are taken as they are (contract 4)."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from wizard_server.domain.clock import to_utc, to_wire
+from wizard_server.domain.clock import wire_or_none
 from wizard_server.errors import FieldError
 
 OF_STATES = ("investigation_id", "user_id", "created_at", "updated_at")
@@ -26,13 +25,5 @@ def read_only_errors(given: Mapping[str, Any], current: Mapping[str, Any]) -> li
         FieldError(name, f"is read-only, and is {orjson.dumps(current[name]).decode()}", "read_only")
         for name, value in given.items()
         if not (type(value) is type(current[name]) and value == current[name])
-        and not (name.endswith("_at") and _instant(value) == _instant(current[name]) is not None)
+        and not (name.endswith("_at") and wire_or_none(value) == wire_or_none(current[name]) is not None)
     ]
-
-
-def _instant(value: Any) -> str | None:
-    """Return a timestamp as the wire has it, so that ``+00:00`` is ``Z``; None for anything else."""
-    try:
-        return to_wire(to_utc(datetime.fromisoformat(value)))
-    except (TypeError, ValueError):
-        return None

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from wizard_server.domain.clock import wire_or_none
+
 FIELDS = ("wizard_step", "status", "settings", "progress", "results")
 PARTS = ("settings", "progress", "results")
 _KEYS = (
@@ -135,17 +137,36 @@ def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
 
 def _row(record: StateRecord) -> dict[str, Any]:
     document = record.document()
-    settings, progress = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS[:2]))
+    settings, progress, results = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS))
+    risk = results.get("risk_score")
+    risk = risk if isinstance(risk, dict) else {}
+    entities = settings.get("entities")
     return {
         "investigation_id": record.investigation_id,
         "user_id": record.user_id,
-        "name": settings.get("name"),
+        "name": _text(settings.get("name")),
+        "description": _text(settings.get("description")),
         "wizard_step": record.wizard_step,
         "status": record.status,
         "version": record.version,
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "last_accessed": None,
+        "entity_count": len(entities) if isinstance(entities, list) else None,
+        "started_at": wire_or_none(progress.get("started_at")),
+        "completed_at": wire_or_none(results.get("completed_at")),
+        "risk_score": risk_score(risk.get("overall_score"), risk.get("risk_level")),
         "overall_progress": progress.get("overall_progress"),
         "current_phase": progress.get("current_phase"),
     }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def risk_score(overall_score: Any, risk_level: Any) -> dict[str, Any] | None:
+    """Return what lists show of a risk assessment; None where there is none."""
+    if type(overall_score) not in (int, float) or not isinstance(risk_level, str):
+        return None
+    return {"overall_score": float(overall_score), "risk_level": risk_level}

@@ -7,7 +7,7 @@ from typing import Any
 from wizard_server.domain.ports import ActiveFilter, ActivePage
 from wizard_server.storage import shape
 from wizard_server.storage.queries import bound, load_queries
-from wizard_server.storage.rows import summary_from_row
+from wizard_server.storage.rows import summary_from_row, summary_of
 from wizard_server.storage.sqlite import Connection
 from wizard_server.storage.unreadable import UnreadableRows
 
@@ -60,7 +60,7 @@ class ActiveRepository:
         for found, read in ((changed, rows), (removed, gone)):
             if len(found) == _MOST and read:
                 newest = min(newest, read[-1]["change_seq"] - 1)
-        summaries = [_summary(row) for row in rows if row["change_seq"] <= newest]
+        summaries = [summary_of(row) for row in rows if row["change_seq"] <= newest]
         ids = [row["investigation_id"] for row in gone if row["change_seq"] <= newest]
         return ActivePage(summaries, ids, len(summaries), newest, floor, unreadable + unreadable_too)
 
@@ -70,7 +70,3 @@ class ActiveRepository:
         """Return running investigations that last changed between two instants, the longest silent first."""
         rows = await self._ask(connection, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
         return self._unreadable.every(summary_from_row, rows)[0][:limit]
-
-
-def _summary(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name != "change_seq"}

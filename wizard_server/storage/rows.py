@@ -11,7 +11,7 @@ import orjson
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
 from wizard_server.domain.ports import AuditEntry, Investigation, Template
-from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, encode
+from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, encode, risk_score
 from wizard_server.storage import shape
 
 
@@ -37,8 +37,13 @@ def state_from_row(row: Row) -> StateRecord:
 
 def summary_from_row(row: Row) -> dict[str, Any]:
     """Return one row of a list or a dashboard."""
-    values = shape.read(shape.STATES, row)
+    return summary_of(shape.read(shape.STATES, row))
+
+
+def summary_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of one row of a list as it is shown; changes `values`."""
     values.pop("change_seq", None)
+    values["risk_score"] = risk_score(values.pop("overall_score"), values.pop("risk_level"))
     return values
 
 

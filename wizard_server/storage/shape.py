@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from wizard_server.domain.clock import to_utc, to_wire
+from wizard_server.domain.clock import to_utc, to_wire, wire_or_none
 from wizard_server.domain.json_text import check_depth, refuse_inexact
 from wizard_server.domain.models import AuditSource, InvestigationStatus, WizardStep
 from wizard_server.domain.state import FIELDS, PARTS
@@ -167,6 +167,12 @@ STATES = Shape(
         **{f"{name}_version": _VERSION for name in FIELDS},
         **{f"{part}_json": _optional(_json) for part in PARTS},
         "name": _shown_text,
+        "description": _shown_text,
+        "entity_count": _shown_number,
+        "started_at": wire_or_none,
+        "completed_at": wire_or_none,
+        "overall_score": _shown_number,
+        "risk_level": _shown_text,
         "overall_progress": _shown_number,
         "current_phase": _shown_text,
     },

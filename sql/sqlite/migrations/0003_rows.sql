@@ -1,4 +1,5 @@
--- 0003_rows: answers that hold over a restart, when agents were last heard, and templates that are JSON.
+-- 0003_rows: answers that hold over a restart, when agents were last heard, what lists show,
+-- and templates that are JSON.
 --
 -- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
 -- 0002 on the ledger's NOT NULL. No stored row stops it: a template that is no JSON stays as it is.
@@ -13,6 +14,34 @@ VALUES (3, (SELECT version FROM schema_migrations WHERE version = 2), '0003_rows
 -- When the agents last reported that nothing is new (ISO 8601, UTC, milliseconds). NULL: not since the last change, or
 -- never. Like last_accessed it is no part of the state: writing it makes no version.
 ALTER TABLE investigation_states ADD COLUMN heard_at TIMESTAMP;
+
+-- What lists show from within the documents. NULL: the document is absent, is no JSON, or does not say it.
+ALTER TABLE investigation_states ADD COLUMN description TEXT GENERATED ALWAYS AS (
+    CASE WHEN json_valid(settings_json) THEN json_extract(settings_json, '$.description') END
+) VIRTUAL;
+
+-- How many entities are investigated.
+ALTER TABLE investigation_states ADD COLUMN entity_count INTEGER GENERATED ALWAYS AS (
+    CASE WHEN json_valid(settings_json) THEN json_array_length(settings_json, '$.entities') END
+) VIRTUAL;
+
+-- When the agents say that they began (ISO 8601, UTC, milliseconds).
+ALTER TABLE investigation_states ADD COLUMN started_at TIMESTAMP GENERATED ALWAYS AS (
+    CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.started_at') END
+) VIRTUAL;
+
+-- When the results say that the investigation was completed (ISO 8601, UTC, milliseconds).
+ALTER TABLE investigation_states ADD COLUMN completed_at TIMESTAMP GENERATED ALWAYS AS (
+    CASE WHEN json_valid(results_json) THEN json_extract(results_json, '$.completed_at') END
+) VIRTUAL;
+
+-- The risk that the results found: 0 to 100, and low, medium, high or critical.
+ALTER TABLE investigation_states ADD COLUMN overall_score REAL GENERATED ALWAYS AS (
+    CASE WHEN json_valid(results_json) THEN json_extract(results_json, '$.risk_score.overall_score') END
+) VIRTUAL;
+ALTER TABLE investigation_states ADD COLUMN risk_level TEXT GENERATED ALWAYS AS (
+    CASE WHEN json_valid(results_json) THEN json_extract(results_json, '$.risk_score.risk_level') END
+) VIRTUAL;
 
 -- idempotency_keys ----------------------------------------------------------------------------------------------------
 

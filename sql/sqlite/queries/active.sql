@@ -10,7 +10,8 @@ RETURNING value;
 
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -30,7 +31,8 @@ WHERE user_id = :user_id
 
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -48,7 +50,8 @@ LIMIT :limit;
 
 -- name: active.quiet_user
 -- The running investigations of a user that last changed between two instants, the longest silent first.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -59,7 +62,8 @@ LIMIT :limit;
 
 -- name: active.page_all
 -- One page of the investigations of everybody, the last changed first.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -79,7 +83,8 @@ WHERE TRUE
 
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -97,7 +102,8 @@ LIMIT :limit;
 
 -- name: active.quiet_all
 -- The running investigations of everybody that last changed between two instants, the longest silent first.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed, change_seq,
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states

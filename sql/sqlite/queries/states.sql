@@ -63,7 +63,8 @@ WHERE user_id = :user_id
 
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level
 FROM investigation_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
@@ -75,7 +76,8 @@ LIMIT :page_size OFFSET :offset;
 
 -- name: states.list_sorted
 -- One page of a user's states in any other order; sorts all that match.
-SELECT investigation_id, user_id, name, wizard_step, status, version, created_at, updated_at, last_accessed
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level
 FROM investigation_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))

@@ -45,6 +45,11 @@ _SUMMARY = {
     "version": 7,
     **_TIMES,
     "last_accessed": None,
+    "description": None,
+    "entity_count": 1,
+    "started_at": None,
+    "completed_at": None,
+    "risk_score": None,
 }
 _TEMPLATE_BODY = {
     "template_id": _TEMPLATE,
