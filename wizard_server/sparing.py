@@ -6,16 +6,26 @@ from collections.abc import Mapping
 from time import monotonic
 
 _SECONDS = 1.0
+_NOTHING: Mapping[str, object] = {}
 
 
 class Sparing:
     """Logs one kind of event, at most `per_second` lines each second, and then how many it left out."""
 
-    def __init__(self, logger: logging.Logger, level: int, message: str, per_second: int) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger,
+        level: int,
+        message: str,
+        per_second: int,
+        told: Mapping[str, object] = _NOTHING,
+    ) -> None:
+        """Make one of `level`; `told` are the fields that each of its events has, and so the count of the others."""
         self._logger = logger
         self._level = level
         self._message = message
         self._per_second = per_second
+        self._told = dict(told)
         self._second = 0.0
         self._lines = 0
         self._suppressed = 0
@@ -23,7 +33,7 @@ class Sparing:
     def log(self, fields: Mapping[str, object]) -> None:
         """Log an event, or count it."""
         if self.admits():
-            self._logger.log(self._level, self._message, extra=dict(fields))
+            self._logger.log(self._level, self._message, extra={**self._told, **fields})
 
     def admits(self) -> bool:
         """Whether there is room for another line in this second; what has none is counted, and the count is logged."""
@@ -40,4 +50,6 @@ class Sparing:
 
     def _tell(self) -> None:
         count, self._suppressed = self._suppressed, 0
-        self._logger.log(self._level, "log lines left out", extra={"event": self._message, "count": count})
+        self._logger.log(
+            self._level, "log lines left out", extra={"event": self._message, **self._told, "count": count}
+        )

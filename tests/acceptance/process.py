@@ -80,6 +80,12 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
+def processor_seconds(pid: int) -> float:
+    """Return how much processor time a process has had."""
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 class ServerProcess:
     """``wizard-server serve`` in its own process group; a context manager that leaves no process behind."""
 

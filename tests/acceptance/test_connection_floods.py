@@ -15,7 +15,7 @@ import pytest
 from tests import factories
 from tests.acceptance.client import GONE, STATES, Connection, connect, eventually
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import ServerProcess, write_config
+from tests.acceptance.process import ServerProcess, processor_seconds, write_config
 
 FILES = 120
 SILENT = 300
@@ -42,12 +42,6 @@ def limited(config: Path) -> Iterator[ServerProcess]:
     assert not server.complaints, server.stderr
 
 
-def processor_seconds(server: ServerProcess) -> float:
-    """Return how much processor time the process has had."""
-    user, system = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / 100
-
-
 @asynccontextmanager
 async def silent(server: ServerProcess, count: int = SILENT) -> AsyncIterator[list[Connection]]:
     """Connect `count` times and send nothing."""
@@ -57,13 +51,13 @@ async def silent(server: ServerProcess, count: int = SILENT) -> AsyncIterator[li
 
 async def is_well_served(control: Connection, server: ServerProcess) -> None:
     """Assert that who is in is answered in time, and that the server has little to do, for a while."""
-    begun, used, waits = time.monotonic(), processor_seconds(server), []
+    begun, used, waits = time.monotonic(), processor_seconds(server.pid), []
     while (passed := time.monotonic() - begun) < WATCHED_SECONDS:
         asked = time.perf_counter()
         assert (await control.ask("GET", "/healthz")).status == 200
         waits.append(time.perf_counter() - asked)
         await asyncio.sleep(0.05)  # the time over which is measured
-    share = 100 * (processor_seconds(server) - used) / passed
+    share = 100 * (processor_seconds(server.pid) - used) / passed
     print(f"\nprocessor {share:.1f} %, longest wait {max(waits) * 1000:.1f} ms")
     assert share < MOST_PROCESSOR
     assert max(waits) < SLACK * MOST_WAIT

@@ -23,6 +23,7 @@ _INHERITED = {
     ("web.protocol", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
     ("web.protocol", "aiohttp.web_protocol.RequestHandler"): (
         "_close",
+        "_current_request",
         "_force_close",
         "_lingering_time",
         "_make_error_handler",

@@ -39,7 +39,12 @@ _TOO_MANY_HEADERS = "Too many headers received"
 _PROGRESS_BYTES = 16 * 1024
 # A WebSocket cuts off a slow reader itself, with a close frame that says why; only when that fails it is done here.
 _SOCKET_GRACE_SECONDS = 5.0
-# Within this time who has sent too much over a WebSocket may read why it ends.
+# So much is parsed at once.
+_PIECE_BYTES = 16 * 1024
+# A chunk costs a microsecond whatever is in it: a body may take this much more than what is in its chunks.
+_CHUNKED_BYTES = 64 * 1024
+_CHUNKED_SHARE = 1.25
+# Within this time who has sent too much may read why it ends.
 _FLOOD_SECONDS = 1.0
 _RESET = struct.pack("ii", 1, 0)
 
@@ -59,6 +64,7 @@ class Connection(web.RequestHandler):
         "_app",
         "_arriving",
         "_body",
+        "_body_bytes",
         "_connections",
         "_deaf",
         "_frames",
@@ -78,6 +84,7 @@ class Connection(web.RequestHandler):
         self._arriving: asyncio.TimerHandle | None = None
         self._has_begun = False
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._body_bytes = 0
         self._taking: asyncio.TimerHandle | None = None
         self._untaken = 0
         self._deaf = False
@@ -113,10 +120,20 @@ class Connection(web.RequestHandler):
         self._lingering_time = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; those that are a part of a head only, and of no body, begin the time for the rest of it."""
+        """Take bytes; of a large piece a part at a time, so that what is refused half-way costs no more than that."""
+        if self._deaf:
+            return
         if self._upgraded and self._payload_parser is not None:
             self._take_frames(data)
             return
+        while len(data) > _PIECE_BYTES and not (self._reading_paused or self._buffer_paused or self._deaf):
+            piece, data = data[:_PIECE_BYTES], data[_PIECE_BYTES:]
+            self._take(piece)
+        if not self._deaf:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Take bytes; those that are a part of a head only, and of no body, begin the time for the rest of it."""
         known, body = self._request_count, self._body
         in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
         web.RequestHandler.data_received(self, data)
@@ -124,23 +141,37 @@ class Connection(web.RequestHandler):
             if self._arriving is not None:
                 self._head_is_here()
             self._body = body = self._messages[-1][1]
+            self._body_bytes = len(data)
             if body is not EMPTY_PAYLOAD or data.endswith(b"\r\n\r\n"):
                 return
         elif in_body or self._upgraded:
+            self._body_bytes += len(data)
+            self._check_chunks(body)
             return
         if data and not self._close and not self._force_close:
             self._has_begun = True
             if self._arriving is None:
                 self._expect_head()
 
+    def _check_chunks(self, body: StreamReader) -> None:
+        """End a body whose chunks are so small that parsing them is most of its cost."""
+        if self._reading_paused or self._buffer_paused:
+            return  # a part of what has come is not parsed yet
+        if self._body_bytes > _CHUNKED_BYTES + _CHUNKED_SHARE * body.total_bytes:
+            self.turn_deaf()
+            asyncio.get_running_loop().call_later(_FLOOD_SECONDS, self.abort)  # until then the client may read why
+            if (
+                self._current_request is not None or self._messages
+            ):  # else it is refused already, and read to be dropped
+                body.set_exception(web.RequestPayloadError("its chunks are too small"))
+                body.feed_eof()
+
     def turn_deaf(self) -> None:
-        """Drop whatever else arrives, unparsed: a WebSocket is about to end because of what it sent."""
+        """Drop whatever else arrives, unparsed: the connection is about to end because of what it sent."""
         self._deaf = True
 
     def _take_frames(self, data: bytes) -> None:
         """Take bytes of a WebSocket, as far as its allowance goes; then it has a moment to read why, and is gone."""
-        if self._deaf:
-            return
         if self._frames is None:
             self._frames = Allowance(BYTES_PER_SECOND, BYTES_BURST)
         allowed = int(self._frames.take(len(data)))

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
+from wizard_server.sparing import Sparing
 from wizard_server.web.keys import CALLER
 from wizard_server.web.problems import CODE, request_id
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 UNMATCHED = "unmatched"
 OTHER_METHOD = "OTHER"
+# Of each status that who has no token, or no quota left, is answered.
+LINES_PER_SECOND = 10
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _VERSION_TAG = re.compile(r'"version-([0-9]+)"')
@@ -67,6 +70,8 @@ class Requests:
         self._unmatched = {method: RouteTally(UNMATCHED, method) for method in (*sorted(_METHODS), OTHER_METHOD)}
         self.problems: Counter[str] = Counter()
         self.open = {"sse": 0, "websocket": 0}
+        self._refusals = Sparing(logger, logging.INFO, "request refused", LINES_PER_SECOND)
+        self._spared: dict[int, Sparing] = {}
 
     def tallies(self) -> Iterator[RouteTally]:
         """Yield every tally."""
@@ -91,21 +96,31 @@ class Requests:
         status, code = response.status, response[CODE]
         self._unmatched_to(OTHER_METHOD).by_status[status] += 1
         self.problems[code] += 1
-        logger.info("request refused", extra={"request_id": request_id(request), "status": status, "code": code})
+        self._refusals.log({"request_id": request_id(request), "status": status, "code": code})
 
     def tell(
         self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float, caller: Caller | None
     ) -> None:
-        """Log how a request of `caller` was answered, or that its push connection has closed."""
+        """Log how a request of `caller` was answered, or that its push connection has closed.
+
+        What a stranger is refused, and what a quota refuses, can be had without end: it is logged sparingly.
+        """
         status, code = response.status, None
         if status >= 400 and (code := response.get(CODE)) is not None:
             self.problems[code] += 1
         if tally.opens and self.closed(request) is not None:
             return
         level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else tally.level
+        if status >= 400 and (caller is None or status == 429) and not self._sparing(level, status).admits():
+            return
         if logger.isEnabledFor(level):
             fields = _fields(request, response.headers.get("ETag"), caller)
             _log(level, "request answered", fields, tally, begun, status=status, code=code)
+
+    def _sparing(self, level: int, status: int) -> Sparing:
+        if status not in self._spared:
+            self._spared[status] = Sparing(logger, level, "request answered", LINES_PER_SECOND, {"status": status})
+        return self._spared[status]
 
     def cancelled(self, request: web.Request, begun: float, caller: Caller | None) -> None:
         """Count and log a request whose client went away, or that was still under way when the server stopped."""
