@@ -163,3 +163,12 @@ async def test_a_server_that_has_no_file_left_says_so_once_a_second_and_serves_w
         assert (await control.ask("GET", STATES)).status == 200
     complaints = [line for line in server.stderr.splitlines() if "no connection accepted" in line]
     assert 1 <= len(complaints) <= 8
+
+
+async def test_an_idle_connection_is_closed_after_keepalive_seconds(config: Path, serve: Serve) -> None:
+    write_config(config.parent, server={"keepalive_seconds": 1})
+    async with connect(serve(config).port) as [idle]:
+        assert (await idle.ask("GET", "/healthz")).status == 200
+        begun = time.monotonic()
+        assert await idle.ended()
+        assert 0.9 < time.monotonic() - begun < SLACK * 2

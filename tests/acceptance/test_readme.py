@@ -70,3 +70,13 @@ def test_the_table_of_configuration_is_the_one_in_the_code() -> None:
     written = [tuple(cell.strip("`") for cell in row[:4]) for row in rows("Configuration")]
     expected = describe(factories.config())
     assert written == [(each.section, each.key, each.env_name, each.default) for each in expected]
+
+
+def test_every_bound_names_keys_that_exist_and_a_test_that_does() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in sorted((CHECKOUT / "tests").rglob("test_*.py")))
+    keys = {(each.section, each.key) for each in describe(factories.config())}
+    for who, what, _, named, test in rows("Bounds"):
+        section_, *given = re.findall(r"`(\w+)`", named) or [""]
+        assert who in ("stranger", "user", "either"), what
+        assert {(section_, key) for key in given} <= keys, what
+        assert f"def {test.strip('`')}(" in tests, f"{what}: there is no {test}"
