@@ -8,6 +8,7 @@
     │   ├── MalformedHeaderError         malformed-header
     │   ├── InvalidTokenError            invalid-token
     │   ├── KeysUnavailableError         keys-unavailable
+    │   ├── ForeignOriginError           foreign-origin
     │   ├── MissingScopeError            missing-scope
     │   ├── NotFoundError                not-found
     │   ├── FeatureDisabledError         feature-disabled
@@ -113,6 +114,15 @@ class KeysUnavailableError(RequestError):
     """The issuer's keys are not known yet, so no token can be verified; trying again later may succeed."""
 
     code = "keys-unavailable"
+
+
+class ForeignOriginError(RequestError):
+    """Mode "none" is for this machine's own programs, and the request comes from a page of somebody else."""
+
+    code = "foreign-origin"
+
+    def __init__(self, header: str, message: str) -> None:
+        super().__init__(message, **listed([FieldError(header, message, "foreign")]))
 
 
 class MissingScopeError(RequestError):

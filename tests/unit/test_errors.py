@@ -22,7 +22,7 @@ from wizard_server.web.problems import STATUS, from_error
 CONTRACT = {
     400: "malformed-header malformed-json",
     401: "invalid-token",
-    403: "missing-scope",
+    403: "foreign-origin missing-scope",
     404: "feature-disabled not-found",
     409: "invalid-transition patch-conflict state-exists template-exists template-limit version-conflict",
     410: "history-gone state-expired",

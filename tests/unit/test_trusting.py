@@ -7,17 +7,27 @@ import pytest
 
 from tests.unit.test_auth import NOT_UTF_8, request_with
 from wizard_server.domain.callers import READ, WRITE, Caller
-from wizard_server.errors import ConfigError, ValidationFailedError
+from wizard_server.errors import ConfigError, ForeignOriginError, ValidationFailedError
 from wizard_server.web.auth import TrustingAuthenticator, require_loopback
 
 DEV = Caller("dev", frozenset({READ, WRITE}))
 
 
-def refused_field(headers: dict[str, str], *, origins: tuple[str, ...] = ()) -> str:
+def refused_field(headers: dict[str, str]) -> str:
     with pytest.raises(ValidationFailedError) as caught:
-        TrustingAuthenticator(origins).authenticate(request_with(headers))
+        TrustingAuthenticator().authenticate(request_with(headers))
     field: str = caught.value.extra["errors"][0]["field"]
     return field
+
+
+def foreign(headers: dict[str, str]) -> str:
+    """Return the header that betrays another machine, of a refusal that says what to set."""
+    with pytest.raises(ForeignOriginError) as caught:
+        TrustingAuthenticator().authenticate(request_with(headers))
+    header: str = caught.value.extra["errors"][0]["field"]
+    settings = {"Host": "[server] public_url", "Origin": "[cors] allowed_origins"}
+    assert settings[header] in caught.value.message
+    return header
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_the_names_of_this_machine_are_answered(host: str) -> None:
     ],
 )
 def test_a_page_whose_name_was_made_to_lead_here_is_refused(host: str) -> None:
-    assert refused_field({"Host": host}) == "Host"
+    assert foreign({"Host": host}) == "Host"
 
 
 def upgrade(origin: str) -> dict[str, str]:
@@ -84,7 +94,7 @@ def test_a_page_of_this_machine_opens_a_web_socket(origin: str) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "file://", "https://localhost.evil.example"])
 def test_a_page_of_another_origin_opens_none(origin: str) -> None:
-    assert refused_field(upgrade(origin)) == "Origin"
+    assert foreign(upgrade(origin)) == "Origin"
 
 
 @pytest.mark.parametrize("origins", [("https://app.example",), ("*",)])
@@ -97,7 +107,7 @@ def test_behind_a_proxy_every_host_is_its_own_and_so_is_its_origin() -> None:
     assert behind.authenticate(request_with({"Host": "inner.example"})) == DEV
     assert behind.authenticate(request_with(upgrade("https://app.example"))) == DEV
     for origin in ("https://evil.example", ""):
-        with pytest.raises(ValidationFailedError):
+        with pytest.raises(ForeignOriginError):
             behind.authenticate(request_with(upgrade(origin)))
 
 

@@ -64,6 +64,12 @@ async def keys_unavailable(start: Start, mode: str, case: Case) -> None:
         await world.ask(each)
 
 
+async def foreign_origin(start: Start, mode: str, case: Case) -> None:
+    world = await start()
+    for each in documented("foreign-origin", mode):
+        await world.ask(each, headers={"Host": "wizard.example.com"})
+
+
 async def missing_scope(start: Start, mode: str, case: Case) -> None:
     world = await start()
     for each in documented("missing-scope", mode):
@@ -317,6 +323,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         bad_request,
         body_too_large,
         feature_disabled,
+        foreign_origin,
         history_gone,
         idempotency_mismatch,
         invalid_token,

@@ -40,6 +40,8 @@ _WORDS: Mapping[str, str] = {
     "datetime_object_invalid": _TIMESTAMP,
 }
 _MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # how Python shows a member of an enumeration
+_CONSTANT = re.compile(r"\b(True|False|None)\b(?!')")
+_IN_JSON = {"True": "true", "False": "false", "None": "null"}
 
 
 def readable(detail: "ErrorDetails") -> str:
@@ -47,7 +49,8 @@ def readable(detail: "ErrorDetails") -> str:
     context = detail.get("ctx", {})
     words = _WORDS.get(detail["type"])
     if detail["type"] in ("enum", "literal_error"):
-        return "must be " + _MEMBER.sub(r"\1", str(context["expected"])).replace("'", '"')
+        expected = _CONSTANT.sub(lambda found: _IN_JSON[found[0]], str(context["expected"]))
+        return "must be " + _MEMBER.sub(r"\1", expected).replace("'", '"')
     if words is None or (detail["type"] == "too_long" and "actual_length" not in context):
         return detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return words.format_map(context).replace(r"\z", "$")

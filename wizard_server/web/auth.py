@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from wizard_server.config import AuthConfig
 from wizard_server.config_sources import REFUSAL
 from wizard_server.domain.callers import READ, USER, USER_RULE, WRITE, Caller
-from wizard_server.errors import ConfigError, InvalidTokenError, ValidationFailedError
+from wizard_server.errors import ConfigError, ForeignOriginError, InvalidTokenError, ValidationFailedError
 from wizard_server.web.leases import Lease, Leases, Unending
 from wizard_server.web.signing_keys import SigningKeys
 
@@ -26,13 +26,20 @@ TOKEN_PROTOCOL = "bearer."  # noqa: S105 - a prefix, no secret
 # Longer ones are refused before anything looks into them; with `token_cache_size` this bounds the memory.
 MAX_TOKEN_LENGTH = 4096
 _SCHEME = "Bearer "
+_FOREIGN_HOST = (
+    'Host is no name of this machine, and mode "none" answers to no other: set [server] public_url to the address by'
+    ' which browsers reach the server, or [auth] mode = "jwt"'
+)
+_FOREIGN_ORIGIN = (
+    'Origin is of another machine, and mode "none" opens no WebSocket to it: add it to [cors] allowed_origins'
+)
 
 
 class Authenticator(Protocol):
     """Tells who sends a request."""
 
     def authenticate(self, request: web.Request) -> Caller:
-        """Return the caller; raise `InvalidTokenError`, or `ValidationFailedError` for a malformed user id.
+        """Return the caller; raise `InvalidTokenError`, `ForeignOriginError` or `ValidationFailedError`.
 
         `UnknownKeyError` says that it is worth another try after `newer_keys`.
         """
@@ -70,8 +77,7 @@ class TrustingAuthenticator:
         """See `Authenticator`."""
         headers = request.headers
         if not (self._any_host or _is_nearby(headers.get(hdrs.HOST, ""))):
-            reason = 'mode "none" answers to the names of this machine only, unless [server] public_url names a proxy'
-            raise ValidationFailedError.of("Host", reason, "loopback")
+            raise ForeignOriginError("Host", _FOREIGN_HOST)
         if hdrs.UPGRADE in headers and hdrs.ORIGIN in headers:
             self._check_origin(headers[hdrs.ORIGIN])
         user_id = headers.get("X-User-Id", DEVELOPER)
@@ -96,7 +102,7 @@ class TrustingAuthenticator:
     def _check_origin(self, origin: str) -> None:
         allowed = bool(origin) and not self._allowed_origins.isdisjoint((origin, "*"))
         if not allowed and not (origin.startswith(("http://", "https://")) and _is_nearby(origin.partition("//")[2])):
-            raise ValidationFailedError.of("Origin", "must be one of [cors] allowed_origins", "origin")
+            raise ForeignOriginError("Origin", _FOREIGN_ORIGIN)
 
 
 @lru_cache(maxsize=64)

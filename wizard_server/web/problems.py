@@ -23,6 +23,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "malformed-json": HTTPStatus.BAD_REQUEST,
     "malformed-header": HTTPStatus.BAD_REQUEST,
     "invalid-token": HTTPStatus.UNAUTHORIZED,
+    "foreign-origin": HTTPStatus.FORBIDDEN,
     "missing-scope": HTTPStatus.FORBIDDEN,
     "not-found": HTTPStatus.NOT_FOUND,
     "feature-disabled": HTTPStatus.NOT_FOUND,

@@ -150,6 +150,7 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
 def _of_callers(mode: str) -> Iterator[type[errors.RequestError]]:
     yield errors.RateLimitedError
     if mode == "none":
+        yield errors.ForeignOriginError
         return
     yield errors.InvalidTokenError
     yield errors.KeysUnavailableError
