@@ -25,6 +25,7 @@ from wizard_server.web.connections import CONNECTIONS
 from wizard_server.web.final_slash import without_slash
 from wizard_server.web.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
+from wizard_server.web.taking import Taking
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ MAX_REQUEST_LINE_BYTES = 8190
 MAX_HEADER_BYTES = 8192
 MAX_HEADERS = 128
 _TOO_MANY_HEADERS = "Too many headers received"
-# Who has taken at least this much since the last look is slow, not stuck.
-_PROGRESS_BYTES = 16 * 1024
 # A WebSocket cuts off a slow reader itself, with a close frame that says why; only when that fails it is done here.
 _SOCKET_GRACE_SECONDS = 5.0
 # So much is parsed at once.
@@ -71,7 +70,6 @@ class Connection(web.RequestHandler):
         "_has_begun",
         "_patience",
         "_taking",
-        "_untaken",
         "is_known",
     )
 
@@ -86,7 +84,6 @@ class Connection(web.RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         self._body_bytes = 0
         self._taking: asyncio.TimerHandle | None = None
-        self._untaken = 0
         self._deaf = False
         self._frames: Allowance | None = None
 
@@ -213,8 +210,7 @@ class Connection(web.RequestHandler):
         """Begin the time in which the client has to take what it was sent."""
         super().pause_writing()
         if self.transport is not None:
-            grace = _SOCKET_GRACE_SECONDS if self._upgraded else 0
-            self._watch_reader(self.transport, self._patience.send_seconds + grace)
+            self._watch_reader(self.transport, Taking(self.transport))
 
     def resume_writing(self) -> None:
         """Everything is taken."""
@@ -223,14 +219,15 @@ class Connection(web.RequestHandler):
             self._taking = None
         super().resume_writing()
 
-    def _watch_reader(self, transport: asyncio.Transport, seconds: float) -> None:
-        self._untaken = transport.get_write_buffer_size()
-        self._taking = asyncio.get_running_loop().call_later(seconds, self._give_up_on_reader, transport)
+    def _watch_reader(self, transport: asyncio.Transport, taking: Taking) -> None:
+        seconds = self._patience.send_seconds + (_SOCKET_GRACE_SECONDS if self._upgraded else 0)
+        look = self._look_at_reader
+        self._taking = asyncio.get_running_loop().call_later(seconds, look, transport, taking)
 
-    def _give_up_on_reader(self, transport: asyncio.Transport) -> None:
+    def _look_at_reader(self, transport: asyncio.Transport, taking: Taking) -> None:
         self._taking = None
-        if transport.get_write_buffer_size() + _PROGRESS_BYTES <= self._untaken:
-            self._watch_reader(transport, self._patience.send_seconds)
+        if taking.goes_on():
+            self._watch_reader(transport, taking)
             return
         logger.info("slow reader cut off", extra={"transport": "http"})
         # Without this the kernel would keep what it holds, megabytes, and go on offering it.

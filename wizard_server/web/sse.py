@@ -1,6 +1,5 @@
 """``/api/v1/events/wizard-state/{id}``: server-sent events (contract 6)."""
 
-import asyncio
 import logging
 
 import orjson
@@ -16,6 +15,7 @@ from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
 from wizard_server.web.responses import seen
+from wizard_server.web.taking import taken_within
 
 logger = logging.getLogger(__name__)
 
@@ -87,14 +87,15 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
 
 
 class _Sender:
-    """Writes to one client; raises `TimeoutError` when it does not take what it is sent."""
+    """Writes to one client; raises `TimeoutError` when it takes nothing of what it is sent."""
 
     def __init__(self, response: web.StreamResponse, request: web.Request) -> None:
         self._response = response
+        self._request = request
         self._seconds = request.app[CONFIG].polling.send_timeout_seconds
 
     async def send(self, text: bytes) -> None:
-        async with asyncio.timeout(self._seconds):
+        async with taken_within(self._seconds, self._request.transport):
             await self._response.write(text)
 
 

@@ -24,6 +24,7 @@ from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.protocol import Connection
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import seen
+from wizard_server.web.taking import taken_within
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,8 @@ class _Session:
         await self.send(kind, {"version": record.version, "state": state})
 
     async def _send(self, text: bytes) -> None:
-        async with asyncio.timeout(self._request.app[CONFIG].polling.send_timeout_seconds), self._sending:
+        seconds = self._request.app[CONFIG].polling.send_timeout_seconds
+        async with taken_within(seconds, self._request.transport), self._sending:
             await self._socket.send_frame(text, WSMsgType.TEXT)
 
     async def _close(self, code: int, reason: str) -> None:
