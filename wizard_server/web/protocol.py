@@ -8,8 +8,6 @@ neither never meets it. Bodies have their time limit where they are read (``web.
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,7 +23,7 @@ from wizard_server.web.connections import CONNECTIONS
 from wizard_server.web.final_slash import without_slash
 from wizard_server.web.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
-from wizard_server.web.taking import Taking
+from wizard_server.web.taking import Taking, reset
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +43,6 @@ _CHUNKED_BYTES = 64 * 1024
 _CHUNKED_SHARE = 1.25
 # Within this time who has sent too much may read why it ends.
 _FLOOD_SECONDS = 1.0
-_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +227,7 @@ class Connection(web.RequestHandler):
             self._watch_reader(transport, taking)
             return
         logger.info("slow reader cut off", extra={"transport": "http"})
-        # Without this the kernel would keep what it holds, megabytes, and go on offering it.
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        transport.abort()
+        reset(transport)
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Return what answers bytes that the parser refuses: a problem; the connection ends with it."""

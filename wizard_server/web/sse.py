@@ -15,7 +15,7 @@ from wizard_server.web.follow import End, Follower, following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
 from wizard_server.web.responses import seen
-from wizard_server.web.taking import taken_within
+from wizard_server.web.taking import reset, taken_within
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
         except TimeoutError:
             logger.info("slow reader cut off", extra={"investigation_id": investigation_id, "transport": "sse"})
             if request.transport is not None:
-                request.transport.abort()
+                reset(request.transport)
         return response
 
 

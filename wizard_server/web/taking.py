@@ -6,6 +6,7 @@ client's side has acknowledged, wherever the rest waits.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ _PROGRESS_BYTES = 16 * 1024
 # Linux, struct tcp_info: where `tcpi_bytes_acked` lies, 64 bits.
 _INFO = getattr(socket, "TCP_INFO", None)
 _INFO_BYTES, _ACKED_AT = 128, 120
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Taking:
@@ -48,6 +50,15 @@ def _taken_bytes(transport: asyncio.WriteTransport) -> int:
             acknowledged: int = struct.unpack_from("=Q", info, _ACKED_AT)[0]
             return acknowledged
     return -transport.get_write_buffer_size()
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """End the connection of a stuck client, and have the kernel drop what it holds for it: else it goes on offering."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):  # it is closed already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.protocol import Connection
 from wizard_server.web.requests import path_identifier, query
 from wizard_server.web.responses import seen
-from wizard_server.web.taking import taken_within
+from wizard_server.web.taking import reset, taken_within
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class _Session:
         """End the connection of a reader that does not read: the close frame may still reach it, nothing waits."""
         transport = self._request.transport
         if transport is not None:
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, reset, transport)
         async with asyncio.timeout(CLOSE_SECONDS):
             await self._socket.close(code=SLOW_READER, message=b"slow reader")
 
