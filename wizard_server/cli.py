@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     schema.add_argument("name", nargs="?", help="show: one table, index or trigger")
     schema.add_argument("--json", action="store_true", help="status, check, show: print one JSON object")
+    schema.add_argument("--data", action="store_true", help="check: also name every row that the server cannot read")
 
     token = _command(commands, "token", _token, "print a token for development (mode jwt with a secret)")
     token.add_argument("--user", required=True, help="the user that the token speaks for")
@@ -142,6 +143,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _schema(arguments: argparse.Namespace) -> int:
     path, config = _database(arguments)
+    if arguments.data and arguments.action != "check":
+        print("wizard-server: --data goes with check", file=sys.stderr)
+        return 2
     if arguments.action == "show":
         return asyncio.run(schema_command.show(path, config, arguments.name, as_json=arguments.json))
     if arguments.action == "apply" and arguments.json:
@@ -149,8 +153,9 @@ def _schema(arguments: argparse.Namespace) -> int:
         return 2
     if arguments.action == "apply":
         return asyncio.run(schema_command.apply(path, config))
-    action = {"status": schema_command.status, "check": schema_command.check}[arguments.action]
-    return asyncio.run(action(path, config, as_json=arguments.json))
+    if arguments.action == "check":
+        return asyncio.run(schema_command.check(path, config, as_json=arguments.json, data=arguments.data))
+    return asyncio.run(schema_command.status(path, config, as_json=arguments.json))
 
 
 def _database(arguments: argparse.Namespace) -> tuple[str, str]:

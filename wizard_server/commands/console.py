@@ -30,9 +30,19 @@ def say_no_more() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def shown(text: str) -> str:
+    """Return `text` for a terminal: what would move its cursor, or hide in it, is written as Python escapes it."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def tell(text: str) -> None:
-    """Say something to the operator, beside the results."""
-    print(text, file=sys.stderr)
+    """Say something to the operator, beside the results, line by line as `shown`."""
+    print("\n".join(map(shown, text.split("\n"))), file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """Print a result of one line, as `shown`."""
+    print(shown(text))
 
 
 def print_source(text: str, language: str, end: str = "\n") -> None:

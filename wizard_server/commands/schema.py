@@ -7,15 +7,17 @@ object, whose members are the command's; more may come, none will go.
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wizard_server.commands.console import print_json, print_source, tell
-from wizard_server.commands.databases import closing, exists, opened, reported
+from wizard_server.commands.console import print_json, print_source, shown, tell
+from wizard_server.commands.databases import CONTENT, closing, exists, opened, reported
 from wizard_server.errors import SchemaError
 from wizard_server.storage import schema
+from wizard_server.storage.data_check import unreadable_rows
 from wizard_server.storage.schema import Difference, Script
-from wizard_server.storage.sqlite import connect
+from wizard_server.storage.sqlite import Connection, connect
 
+MOST_LISTED = 10_000
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _DEFINES = re.compile(
     r"\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|trigger)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
@@ -55,23 +57,52 @@ async def apply(path: str, config: str) -> int:
 
 
 @reported
-async def check(path: str, config: str, *, as_json: bool = False) -> int:
+async def check(path: str, config: str, *, as_json: bool = False, data: bool = False) -> int:
     """Print every difference from the manifest with the command that mends it; none is 0.
 
-    JSON: ``{database, matches, differences: [{kind, object, message, mend}]}``.
+    With `data` also every row that the server cannot read: table, key, column and reason.
+    JSON: ``{database, matches, differences: [{kind, object, message, mend}]}``, with `data` also
+    ``{unreadable: [{table, key, column, reason}], unreadable_total}``, the first `MOST_LISTED` of them.
     """
     async with opened(path, config) as connection:
         differences = await schema.check(connection)
+        found: dict[str, object] = {"database": path, "matches": not differences}
+        found["differences"] = [_difference(each, path, config) for each in differences]
+        if not as_json:
+            _print_differences(differences, path, config)
+        total = 0
+        if data and any(each.kind in CONTENT for each in differences):
+            raise SchemaError("the rows were not looked at: mend the tables first")
+        if data:
+            listed, total = await _check_data(connection, quiet=as_json)
+            found |= {"unreadable": listed, "unreadable_total": total}
     if as_json:
-        found = [_difference(each, path, config) for each in differences]
-        print_json({"database": path, "matches": not found, "differences": found})
-        return 1 if differences else 0
+        print_json(found)
+    elif data and not total:
+        print(f"{path} has no row that cannot be read")
+    return 1 if differences or total else 0
+
+
+def _print_differences(differences: Sequence[Difference], path: str, config: str) -> None:
     width = max((len(difference.message) for difference in differences), default=0)
     for difference in differences:
         print(f"{difference.message:<{width}}  mend: {difference.mend_with(config=config, file=path)}")
     if not differences:
         print(f"{path} is what the manifest says")
-    return 1 if differences else 0
+
+
+async def _check_data(connection: Connection, *, quiet: bool) -> tuple[list[dict[str, str]], int]:
+    """Return the first rows that cannot be read, and how many faults there are; print each unless `quiet`."""
+    listed: list[dict[str, str]] = []
+    total = 0
+    async for fault in unreadable_rows(connection):
+        total += 1
+        if not quiet:
+            print(f"{fault.table} {shown(fault.key)}: {fault.column} {fault.reason}")
+        elif len(listed) < MOST_LISTED:
+            members = ("table", "key", "column", "reason")
+            listed.append({member: getattr(fault, member) for member in members})
+    return listed, total
 
 
 def _difference(found: Difference, path: str, config: str) -> dict[str, str]:

@@ -280,8 +280,13 @@ def faults(shape: Shape, row: sqlite3.Row) -> Iterator[UnreadableRowError]:
 def only(shape: Shape, rows: Sequence[sqlite3.Row]) -> dict[str, Any]:
     """Return the values of a table that has one row; raise `UnreadableRowError` when it has none."""
     if not rows:
-        raise UnreadableRowError(table=shape.table, key=shape.table, column=shape.key, reason="is missing: no row")
+        raise missing(shape)
     return read(shape, rows[0])
+
+
+def missing(shape: Shape) -> UnreadableRowError:
+    """Return the error for a table that has lost its one row."""
+    return UnreadableRowError(table=shape.table, key=shape.table, column=shape.key, reason="is missing: no row")
 
 
 def _unreadable(shape: Shape, row: sqlite3.Row, column: str, reason: str) -> UnreadableRowError:

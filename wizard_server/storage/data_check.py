@@ -1,0 +1,34 @@
+"""Which stored rows the server cannot read, for `wizard-server schema check --data`: all tables, a page at a time."""
+
+from collections.abc import AsyncIterator
+
+from wizard_server.errors import UnreadableRowError
+from wizard_server.storage import shape
+from wizard_server.storage.queries import load_queries
+from wizard_server.storage.sqlite import Connection
+
+# A row may have a megabyte or two.
+_PAGE = 50
+_BEFORE_ROWS = -(2**63)
+_STATEMENTS = (
+    (shape.INVESTIGATIONS, "data.investigations"),
+    (shape.STATES, "data.states"),
+    (shape.ENTRIES, "data.entries"),
+    (shape.TEMPLATES, "data.templates"),
+    (shape.KEPT_ANSWERS, "data.kept_answers"),
+    (shape.SEQUENCE, "data.sequence"),
+)
+
+
+async def unreadable_rows(connection: Connection) -> AsyncIterator[UnreadableRowError]:
+    """Yield every fault of every row, table by table; others may write meanwhile."""
+    queries = load_queries("sqlite")
+    for table, name in _STATEMENTS:
+        after, count = _BEFORE_ROWS, 0
+        while rows := await connection.fetch_all(queries[name], {"after": after, "limit": _PAGE}):
+            for row in rows:
+                for fault in shape.faults(table, row):
+                    yield fault
+            after, count = rows[-1]["row"], count + len(rows)
+        if table is shape.SEQUENCE and not count:
+            yield shape.missing(table)
