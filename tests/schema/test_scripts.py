@@ -255,3 +255,22 @@ def test_a_malformed_settings_text_has_no_name_instead_of_an_error(database: sql
     add_investigation(database)
     add_state(database, settings_json="{not json")
     assert state(database)["name"] is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO investigation_templates (template_id, user_id, name, template_json)"
+        " VALUES ('t-2', 'ann', 'N', '{not json');",
+        "UPDATE investigation_templates SET template_json = '{not json' WHERE template_id = 't-1';",
+        "UPDATE investigation_templates SET template_json = '' WHERE template_id = 't-1';",
+    ],
+)
+def test_a_template_that_is_no_json_is_refused_in_the_shell_too(path: Path, statement: str) -> None:
+    columns = "template_id, user_id, name, template_json"
+    kept = f"INSERT INTO investigation_templates ({columns}) VALUES ('t-1', 'ann', 'M', '{{}}');"
+    assert by_hand(path, kept).returncode == 0
+    refused = by_hand(path, statement)
+    assert refused.returncode != 0
+    assert "template_json: malformed JSON" in refused.stderr
+    assert by_hand(path, "SELECT template_id, template_json FROM investigation_templates;").stdout == "t-1|{}\n"

@@ -9,7 +9,7 @@ concerned in ``unchecked``, so that import takes them as they are; what is no JS
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,6 +17,8 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from wizard_server.domain.complaints import readable
+from wizard_server.domain.json_text import check_depth, has_more_nodes
 from wizard_server.domain.models import (
     AuditSource,
     Identifier,
@@ -28,13 +30,17 @@ from wizard_server.domain.models import (
     UserId,
     WizardStep,
 )
-from wizard_server.errors import WizardError
+from wizard_server.errors import MalformedJsonError, WizardError
+from wizard_server.storage.shape import broken_link
 
 FORMAT = 1
 HEADER = "wizard-server-export"
 END = "end"
 _WIRE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-_LARGEST = 2**63 - 1
+# Readers of JSON have integers up to 2**53 exactly; half of that leaves versions room to grow for ever.
+_LARGEST = 2**52
+# The most that [state] max_size_kb and max_nodes can be set to: no server takes more.
+_MOST_KB, _MOST_NODES = 5000, 200_000
 _FIRST_COMPLAINTS = 20
 
 
@@ -157,19 +163,39 @@ class Fault:
 
 def faults(kind: Kind, values: Mapping[str, Any]) -> list[Fault]:
     """Return in which ways `values` break the rules of `kind`; of very many the first ones."""
+    found = list(_document_faults(kind, values))
     try:
         kind.model.model_validate(values)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        return [
-            Fault(
-                ".".join(map(str, detail["loc"])),
-                str(detail["loc"][0]),
-                detail["msg"].removeprefix("Value error, "),
-            )
+        details = error.errors(include_url=False, include_input=False)
+        found += [
+            Fault(".".join(map(str, detail["loc"])), str(detail["loc"][0]), readable(detail))
             for detail in _first_of_each_member(details)
         ]
-    return []
+    return found
+
+
+def _document_faults(kind: Kind, values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield which documents no server would have taken, and which entry is no link of its trail."""
+    for member in kind.documents:
+        reason = _too_much(values.get(member))
+        if reason:
+            yield Fault(member, member, reason)
+    if kind.name == "entry" and (broken := broken_link(values)) is not None:
+        yield Fault(broken[0], *broken)
+
+
+def _too_much(document: Any) -> str | None:
+    if document is None:
+        return None
+    try:
+        check_depth(document)
+        text = encode(document)
+    except MalformedJsonError as error:
+        return error.message.replace("the JSON ", "")
+    if len(text) > _MOST_KB * 1024:
+        return f"has {-(-len(text) // 1024)} KB, more than {_MOST_KB}"
+    return f"has more than {_MOST_NODES} JSON nodes" if has_more_nodes(text, _MOST_NODES) else None
 
 
 def _first_of_each_member(details: list[Any]) -> list[Any]:

@@ -1,5 +1,6 @@
 """Export: the whole database as lines, from one snapshot, a few rows at a time."""
 
+import math
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from wizard_server.storage import schema
 from wizard_server.storage.archive import END, FORMAT, HEADER, KINDS, ArchiveError, Kind, encode, faults
 from wizard_server.storage.backup import orphans
 from wizard_server.storage.queries import load_queries
+from wizard_server.storage.shape import FaultError, json_value
 from wizard_server.storage.sqlite import Connection
 
 _CHUNK = 50
@@ -53,16 +55,16 @@ def _line(members: Mapping[str, Any]) -> bytes:
 
 def _members(kind: Kind, row: sqlite3.Row) -> dict[str, Any]:
     values = {name: row[name] for name in kind.model.model_fields}
-    _refuse_blobs(kind, values)
+    _refuse_what_json_lacks(kind, values)
     written = dict(values)
     raw = []
     for member in kind.documents:
         if values[member] is None:
             continue
         try:
-            values[member] = orjson.loads(values[member])
+            values[member] = json_value(values[member])
             written[member] = orjson.Fragment(encode(values[member]))
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        except FaultError:
             raw.append(member)
     broken = {fault.member for fault in faults(kind, values)}.difference(raw)
     if kind.name == "state" and not row["has_entry"]:
@@ -71,8 +73,11 @@ def _members(kind: Kind, row: sqlite3.Row) -> dict[str, Any]:
     return {"kind": kind.name, **written, **{note: names for note, names in notes.items() if names}}
 
 
-def _refuse_blobs(kind: Kind, values: Mapping[str, Any]) -> None:
+def _refuse_what_json_lacks(kind: Kind, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
-        if isinstance(value, bytes):
+        reason = "a BLOB, or text that is not UTF-8" if isinstance(value, bytes) else None
+        if isinstance(value, float) and not math.isfinite(value):
+            reason = "no finite number"
+        if reason:
             key = next(iter(values.values()))
-            raise ArchiveError(f"{kind.name} {key!r}: {name} is a BLOB, no text; mend that row and export again")
+            raise ArchiveError(f"{kind.name} {key!r}: {name} is {reason}; mend that row and export again")

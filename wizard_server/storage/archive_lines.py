@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from wizard_server.domain.json_text import refuse_inexact
+from wizard_server.errors import MalformedJsonError
 from wizard_server.storage.archive import END, FORMAT, HEADER, KINDS, ArchiveError, Kind, encode, faults
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -98,9 +100,20 @@ def _parse(number: int, line: bytes) -> dict[str, Any]:
         raise BadLineError("line", _why_unreadable(line, error)) from None
     if not isinstance(members, dict):
         raise BadLineError("line", "must be a JSON object")
+    _refuse_inexact(line, members)
     if not isinstance(members.get("kind"), str):
         raise BadLineError("kind", "must be text")
     return members
+
+
+def _refuse_inexact(line: bytes, members: dict[str, Any]) -> None:
+    """Raise `BadLineError` when the database would get less than the line says."""
+    try:
+        refuse_inexact(line, members)
+    except MalformedJsonError as error:
+        raise BadLineError("line", error.message) from None
+    except orjson.JSONEncodeError:  # nested too deeply to be written again, which its own member is blamed for
+        return
 
 
 def _why_unreadable(line: bytes, error: orjson.JSONDecodeError) -> str:
@@ -131,7 +144,7 @@ def _rows(number: int, kind: Kind, members: dict[str, Any], size: int, report: R
         bad = [(fault.path, fault.reason) for fault in faults(kind, values) if fault.member not in excused]
         bad += _storage_faults(kind, values, notes)
         missing = excused - values.keys()
-        bad += [(name, "Field required") for name in sorted(missing)]
+        bad += [(name, "required") for name in sorted(missing)]
     if bad:
         for path, reason in bad:
             report(number, path, reason)

@@ -35,7 +35,7 @@ _KINDS = {
 }
 
 
-class _FaultError(Exception):
+class FaultError(Exception):
     """A value is not as its column needs it; the text is the reason."""
 
 
@@ -44,7 +44,7 @@ Reader = Callable[[Any], Any]
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise _FaultError(f"{_KINDS[type(value)]}, not text")
+        raise FaultError(f"{_KINDS[type(value)]}, not text")
     return value
 
 
@@ -56,15 +56,23 @@ def _instant(value: Any) -> str:
         is_wire = len(text) == _WIRE_LENGTH and all(text[place] == mark for place, mark in _WIRE_MARKS)
         return text if is_wire else to_wire(to_utc(moment))
     except ValueError:
-        raise _FaultError("is no timestamp (ISO 8601)") from None
+        raise FaultError("is no timestamp (ISO 8601)") from None
+
+
+def _mark(value: Any) -> str | None:
+    """Return a timestamp that is no part of a state; a wrong one is none, for the next look replaces it."""
+    try:
+        return _instant(value)
+    except FaultError:
+        return None
 
 
 def _integer(lowest: int, highest: int = LARGEST) -> Reader:
     def read(value: Any) -> int:
         if type(value) is not int:
-            raise _FaultError(f"{_KINDS[type(value)]}, not an integer")
+            raise FaultError(f"{_KINDS[type(value)]}, not an integer")
         if not lowest <= value <= highest:
-            raise _FaultError(f"is {value}, not {lowest} to {highest}")
+            raise FaultError(f"is {value}, not {lowest} to {highest}")
         return value
 
     return read
@@ -73,7 +81,7 @@ def _integer(lowest: int, highest: int = LARGEST) -> Reader:
 def _choice(*names: str) -> Reader:
     def read(value: Any) -> str:
         if value not in names:
-            raise _FaultError(f"is none of {', '.join(names)}")
+            raise FaultError(f"is none of {', '.join(names)}")
         return str(value)
 
     return read
@@ -83,7 +91,7 @@ def _optional(reader: Reader) -> Reader:
     return lambda value: None if value is None else reader(value)
 
 
-def _json(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return the value of a JSON text that says one thing to every reader, and that can be written again."""
     text = _text(value).encode()
     try:
@@ -92,11 +100,11 @@ def _json(value: Any) -> Any:
             check_depth(parsed, _DEEPEST)
         refuse_inexact(text, parsed)
     except orjson.JSONDecodeError as error:
-        raise _FaultError(f"is not JSON: {error}") from None
+        raise FaultError(f"is not JSON: {error}") from None
     except MalformedJsonError as error:
-        raise _FaultError(f"is not taken as JSON: {error.message}") from None
+        raise FaultError(f"is not taken as JSON: {error.message}") from None
     except RecursionError:
-        raise _FaultError("is nested too deeply") from None
+        raise FaultError("is nested too deeply") from None
     return parsed
 
 
@@ -109,7 +117,7 @@ def _shown_number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _broken_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
+def broken_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return what keeps an entry that is a version from being one link of a chain: column and reason."""
     if values.get("version") is None:
         return None
@@ -127,8 +135,8 @@ def _broken_answer(values: Mapping[str, Any]) -> tuple[str, str] | None:
         return None
     begins = values["version"] is None or body.startswith("{")
     try:
-        is_object = isinstance(_json(body if begins else f'{{"":0,{body}'), dict)
-    except _FaultError as fault:
+        is_object = isinstance(json_value(body if begins else f'{{"":0,{body}'), dict)
+    except FaultError as fault:
         return "body", str(fault)
     return None if is_object else ("body", "is no JSON object")
 
@@ -157,15 +165,15 @@ STATES = Shape(
         "status": _choice(*InvestigationStatus),
         "created_at": _instant,
         "updated_at": _instant,
-        "last_accessed": _optional(_instant),
-        "heard_at": _optional(_instant),
+        "last_accessed": _mark,
+        "heard_at": _mark,
         "version": _VERSION,
         "newest_version": _PLACE,
         "change_seq": _PLACE,
         "updated_by": _optional(_text),
         "mutation_id": _optional(_text),
         **{f"{name}_version": _VERSION for name in FIELDS},
-        **{f"{part}_json": _optional(_json) for part in PARTS},
+        **{f"{part}_json": _optional(json_value) for part in PARTS},
         "name": _shown_text,
         "description": _shown_text,
         "entity_count": _shown_number,
@@ -199,14 +207,14 @@ ENTRIES = Shape(
         "investigation_id": _text,
         "user_id": _text,
         "action_type": _text,
-        "previous_state": _optional(_json),
-        "new_state": _optional(_json),
+        "previous_state": _optional(json_value),
+        "new_state": _optional(json_value),
         "source": _choice(*AuditSource),
         "timestamp": _instant,
         "version": _optional(_VERSION),
         "mutation_id": _optional(_text),
     },
-    _broken_link,
+    broken_link,
 )
 TEMPLATES = Shape(
     "investigation_templates",
@@ -216,7 +224,7 @@ TEMPLATES = Shape(
         "user_id": _text,
         "name": _text,
         "description": _optional(_text),
-        "template_json": _json,
+        "template_json": json_value,
         "usage_count": _PLACE,
         "created_at": _instant,
         "updated_at": _instant,
@@ -252,7 +260,7 @@ def read(shape: Shape, row: sqlite3.Row, *, without: Collection[str] = ()) -> di
         if name in columns and name not in without:
             try:
                 values[name] = columns[name](value)
-            except _FaultError as fault:
+            except FaultError as fault:
                 raise _unreadable(shape, row, name, str(fault)) from None
     wrong = shape.check(values)
     if wrong is not None:
@@ -267,7 +275,7 @@ def faults(shape: Shape, row: sqlite3.Row) -> Iterator[UnreadableRowError]:
         if name in shape.columns:
             try:
                 shape.columns[name](value)
-            except _FaultError as fault:
+            except FaultError as fault:
                 found = True
                 yield _unreadable(shape, row, name, str(fault))
     if not found:
