@@ -58,8 +58,8 @@ UNDOCUMENTED = {
 }
 _DOCUMENTED = {"aiohttp.abc", "aiohttp.web", "aiohttp.hdrs"}
 _READ_INTO = ("aiohttp", "aiosqlite")
-# The language's own: named tuples have them.
-_NO_SECRETS = {"_replace", "_asdict", "_fields"}
+# The language's own: named tuples have them, and the system call that ends a process is called so.
+_NO_SECRETS = {"_replace", "_asdict", "_fields", "_exit"}
 
 
 @cache
