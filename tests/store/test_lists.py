@@ -10,8 +10,8 @@ from tests.store.steps import change, creation, deletion, entry
 from wizard_server.domain.models import InvestigationSettings
 from wizard_server.domain.ports import HistoryFilter, StateFilter, Transaction
 
-EVERYTHING = StateFilter("dev", (), (), None, None, "-updated_at", 1, 100)
-HISTORY = HistoryFilter("inv-1", (), (), None, None, 1, 100)
+EVERYTHING = StateFilter("dev", (), (), None, None, "-updated_at", 100)
+HISTORY = HistoryFilter("inv-1", (), (), None, None, 100)
 
 
 def named(name: str) -> dict[str, Any]:
@@ -42,13 +42,13 @@ async def filled(kit: Kit) -> Kit:
 
 
 async def listed(kit: Kit, **wanted: Any) -> str:
-    found, _, total = await kit.store.states(replace(EVERYTHING, **wanted))
+    found, _, total, _ = await kit.store.states(replace(EVERYTHING, **wanted))
     assert total == len(found)
     return "".join(row["investigation_id"] for row in found)
 
 
 async def test_a_row_of_the_list_is_the_summary_of_a_state(filled: Kit) -> None:
-    found, _, total = await filled.store.states(EVERYTHING)
+    found, _, total, _ = await filled.store.states(EVERYTHING)
     assert (total, found[0]) == (
         4,
         {
@@ -112,10 +112,10 @@ async def test_the_list_holds_what_the_filter_asks_for(
 @pytest.mark.parametrize("sort", ["-updated_at", "updated_at", "name"])
 async def test_the_pages_of_the_list_make_the_whole_list(filled: Kit, sort: str) -> None:
     whole = await listed(filled, sort=sort)
-    pages = [await filled.store.states(replace(EVERYTHING, sort=sort, page=page, page_size=3)) for page in (1, 2, 3)]
-    assert [total for _, _, total in pages] == [4, 4, 4]
-    assert [len(found) for found, _, _ in pages] == [3, 1, 0]
-    assert "".join(row["investigation_id"] for found, _, _ in pages for row in found) == whole
+    pages = [await filled.store.states(replace(EVERYTHING, sort=sort, offset=offset, limit=3)) for offset in (0, 3, 6)]
+    assert [page.total for page in pages] == [4, 4, 4]
+    assert [len(page.items) for page in pages] == [3, 1, 0]
+    assert "".join(row["investigation_id"] for page in pages for row in page.items) == whole
 
 
 async def test_a_deleted_state_is_in_no_list(filled: Kit) -> None:
@@ -151,8 +151,8 @@ async def noted(kit: Kit) -> Kit:
         ({"until": at(2)}, [None, 1]),
         ({"since": at(2), "until": at(2)}, [None]),
         ({"since": at(4)}, []),
-        ({"page_size": 2, "page": 2}, [None, 1]),
-        ({"page_size": 2, "page": 3}, []),
+        ({"limit": 2, "offset": 2}, [None, 1]),
+        ({"limit": 2, "offset": 4}, []),
         ({"investigation_id": "inv-2"}, [1]),
         ({"investigation_id": "inv-3"}, []),
     ],
@@ -160,9 +160,9 @@ async def noted(kit: Kit) -> Kit:
 async def test_a_history_holds_what_the_filter_asks_for_newest_first(
     noted: Kit, wanted: dict[str, Any], versions: list[int | None]
 ) -> None:
-    found, _, total = await noted.store.history(replace(HISTORY, **wanted))
+    found, _, total, _ = await noted.store.history(replace(HISTORY, **wanted))
     assert [told.version for told in found] == versions
-    assert total == (4 if "page" in wanted else len(versions))
+    assert total == (4 if "offset" in wanted else len(versions))
 
 
 async def test_an_entry_comes_back_as_it_was_written(kit: Kit) -> None:
@@ -173,7 +173,7 @@ async def test_an_entry_comes_back_as_it_was_written(kit: Kit) -> None:
         transaction.append(given)
 
     await kit.store.transact(note)
-    found, _, _ = await kit.store.history(HISTORY)
+    found, _, _, _ = await kit.store.history(HISTORY)
     assert found[0] == given
 
 

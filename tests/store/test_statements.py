@@ -10,6 +10,7 @@ import wizard_server
 from tests.store.conftest import OpenStore
 from tests.store.steps import by_hand, change, creation, deletion
 from tests.store.test_lists import EVERYTHING, HISTORY
+from wizard_server.domain.ports import StatesEnd
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.sqlite import Connection, Session
 
@@ -54,7 +55,8 @@ async def test_every_parameter_of_every_statement_is_bound(
     await kit.store.notice_external_commits()
     for sort in ("-updated_at", "name"):
         await kit.store.states(replace(EVERYTHING, sort=sort))
-    await kit.store.history(HISTORY)
+    await kit.store.states(replace(EVERYTHING, after=StatesEnd("", "", 0, 0)))
+    await kit.store.history(replace(HISTORY, limit=1))
     await kit.store.trail("inv-1", down_to=0, below=9, limit=9)
     kit.store.touch("inv-1", "2026-01-01T00:00:00.000Z")
     await kit.store.flush_touched()

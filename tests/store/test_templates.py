@@ -33,7 +33,7 @@ def template(key: str = "t-1", **values: Any) -> Template:
 
 
 def wanted(**values: Any) -> TemplateFilter:
-    return TemplateFilter(**{"user_id": "dev", "contains": None, "sort": "name", "page": 1, "page_size": 20, **values})
+    return TemplateFilter(**{"user_id": "dev", "contains": None, "sort": "name", "limit": 20, **values})
 
 
 async def run(store: StateStore, write: Callable[[Transaction], None]) -> None:
@@ -67,13 +67,13 @@ async def test_a_template_comes_back_as_it_was_saved(store: StateStore) -> None:
     saved = template(description="Größe 'quoted' \\ \n", settings=factories.settings(name="☃"))
     await save(store, saved)
     assert await store.template("t-1") == saved
-    assert await store.templates(wanted()) == ([saved], 0, 1)
+    assert await store.templates(wanted()) == ([saved], 0, 1, None)
     assert await store.template_names("dev") == {"t-1": "name of t-1"}
 
 
 async def test_what_is_absent_is_none(store: StateStore) -> None:
     assert await store.template("t-1") is None
-    assert await store.templates(wanted()) == ([], 0, 0)
+    assert await store.templates(wanted()) == ([], 0, 0, None)
     assert await store.template_names("dev") == {}
 
 
@@ -171,7 +171,7 @@ async def test_a_use_case_that_raises_writes_nothing(store: StateStore) -> None:
 
     with pytest.raises(RuntimeError, match="changed its mind"):
         await store.transact(use_case)
-    assert await store.templates(wanted()) == ([], 0, 0)
+    assert await store.templates(wanted()) == ([], 0, 0, None)
 
 
 async def test_an_empty_batch_with_a_template_is_not_empty(store: StateStore) -> None:

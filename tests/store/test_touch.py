@@ -53,7 +53,7 @@ async def test_a_look_is_no_version_no_entry_and_no_wake_up(two: Kit) -> None:
 
 async def test_a_look_shows_in_the_list_before_it_is_written(two: Kit) -> None:
     two.store.touch("inv-2", LATE)
-    found, _, _ = await two.store.states(EVERYTHING)
+    found, _, _, _ = await two.store.states(EVERYTHING)
     assert {row["investigation_id"]: row["last_accessed"] for row in found} == {"inv-1": None, "inv-2": LATE}
 
 

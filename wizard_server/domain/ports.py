@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import Field
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
@@ -11,6 +13,8 @@ from wizard_server.domain.state import Draft, StateRecord
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
+# A place in an order, as the database counts: 64 bits with a sign.
+Rank = Annotated[int, Field(ge=0, lt=2**63)]
 Clock = Callable[[], datetime]
 
 
@@ -63,12 +67,47 @@ class Template:
     updated_at: str
 
 
-class Listed(NamedTuple, Generic[Item]):
-    """One page of a list; `unreadable` of its rows were left out, `total` counts all that match."""
+@dataclass(frozen=True, slots=True)
+class StatesEnd:
+    """Where a page of states ended: the sort value and id of its last row.
+
+    `sequence` is the place in the order of all changes, and `trail` the one in the order of all entries, at which the
+    list was first asked for: what changed since is placed where it stood then.
+    """
+
+    value: str
+    key: str
+    sequence: Rank
+    trail: Rank
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesEnd:
+    """Where a page of a trail ended: the place of its last entry in the order of all."""
+
+    place: Rank
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesEnd:
+    """Which templates have been on a page: short digests of their ids, for a user has few."""
+
+    shown: tuple[str, ...]
+
+
+End = TypeVar("End", bound=StatesEnd | EntriesEnd | TemplatesEnd)
+
+
+class Listed(NamedTuple, Generic[Item, End]):
+    """One page of a list; `unreadable` of its rows were left out, `total` counts all that match.
+
+    `end` is where it ended, None where nothing follows.
+    """
 
     items: list[Item]
     unreadable: int
     total: int
+    end: End | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +120,9 @@ class StateFilter:
     name_contains: str | None
     updated_since: str | None
     sort: str
-    page: int
-    page_size: int
+    limit: int
+    offset: int = 0
+    after: StatesEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +132,9 @@ class TemplateFilter:
     user_id: str
     contains: str | None
     sort: str
-    page: int
-    page_size: int
+    limit: int
+    offset: int = 0
+    after: TemplatesEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +173,9 @@ class HistoryFilter:
     source: tuple[str, ...]
     since: str | None
     until: str | None
-    page: int
-    page_size: int
+    limit: int
+    offset: int = 0
+    after: EntriesEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +282,10 @@ class Store(Protocol):
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """Return the parent row, or None."""
 
-    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any]]:
+    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
 
-    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry]:
+    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """Return one page of entries."""
 
     async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
@@ -255,7 +297,7 @@ class Store(Protocol):
     async def template(self, template_id: str) -> Template | None:
         """Return a template, or None."""
 
-    async def templates(self, wanted: TemplateFilter) -> Listed[Template]:
+    async def templates(self, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
         """Return one page of a user's templates."""
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:

@@ -19,7 +19,7 @@ from wizard_server.domain.models import (
     WizardStateCreate,
 )
 from wizard_server.domain.origin import Origin
-from wizard_server.domain.ports import AuditEntry, Listed, Store, Template, TemplateFilter, Transaction
+from wizard_server.domain.ports import AuditEntry, Listed, Store, Template, TemplateFilter, TemplatesEnd, Transaction
 from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_back
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
@@ -94,7 +94,7 @@ class TemplateService:
         """Return a template; raises `NotFoundError`."""
         return await _own(caller, template_id, self._store)
 
-    async def page(self, wanted: TemplateFilter) -> Listed[Template]:
+    async def page(self, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
         """Return one page of a user's templates."""
         return await self._store.templates(wanted)
 

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -13,16 +13,19 @@ import orjson
 from wizard_server.domain.keyed import KeptAnswer, Keyed, expired_before
 from wizard_server.domain.ports import (
     AuditEntry,
+    EntriesEnd,
     HistoryFilter,
     Investigation,
     Listed,
     StateFilter,
+    StatesEnd,
     Template,
     TemplateFilter,
+    TemplatesEnd,
 )
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError, UnreadableRowError
-from wizard_server.storage import sqlite
+from wizard_server.storage import paging, sqlite
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.groupcommit import OvertakenError, StaleBaseError
 from wizard_server.storage.queries import Query, bound, load_queries
@@ -80,19 +83,31 @@ class Repository:
         rows = await connection.fetch_all(self._queries["states.versions"], parameters)
         return {row["investigation_id"]: row["version"] for row in rows}
 
-    async def states(self, connection: Connection, wanted: StateFilter) -> Listed[dict[str, Any]]:
+    async def states(self, connection: Connection, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
-        query = "states.list_newest" if wanted.sort == NEWEST_FIRST else "states.list_sorted"
-        rows, total = await self._page(connection, query, "states.count", asdict(wanted))
-        return Listed(*self._unreadable.every(summary_from_row, rows), total)
+        sort = "states.list_newest" if wanted.sort == NEWEST_FIRST else "states.list_sorted"
+        after = {} if wanted.after is None else asdict(wanted.after)
+        asked = {**_asked(wanted), **after, "limit": wanted.limit + 1}
+        rows = await self._fetch(connection, "states.list_after" if after else sort, asked)
+        total = await self._fetch(connection, "states.count", asked)
+        end = paging.states_end(rows, wanted)
+        return Listed(*self._unreadable.every(summary_from_row, rows[: wanted.limit]), total[0]["total"], end)
 
-    async def history(self, connection: Connection, wanted: HistoryFilter) -> Listed[AuditEntry]:
+    async def history(self, connection: Connection, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """Return one page of a trail."""
-        parameters = {**asdict(wanted), "offset": (wanted.page - 1) * wanted.page_size}
-        query, count = self._queries["audit.list"], self._queries["audit.count"]
-        entries, unreadable = await self._entries(connection, query, bound(query, parameters), goes_on=True)
-        total = await connection.fetch_all(count, bound(count, parameters))
-        return Listed(entries, unreadable, total[0]["total"])
+        asked = {**_asked(wanted), "below": wanted.after and wanted.after.place}
+        query = self._queries["audit.list"]
+        entries, unreadable = await self._entries(connection, query, bound(query, asked), goes_on=True)
+        total = await self._fetch(connection, "audit.count", asked)
+        follows = []
+        if entries and len(entries) + unreadable == wanted.limit:
+            follows = await self._fetch(connection, "audit.follows", {**asked, "entry_id": entries[-1].entry_id})
+        end = EntriesEnd(follows[0]["place"]) if follows else None
+        return Listed(entries, unreadable, total[0]["total"], end)
+
+    async def _fetch(self, connection: Connection, name: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        query = self._queries[name]
+        return await connection.fetch_all(query, bound(query, values))
 
     async def _entries(
         self, connection: Connection, query: Query, parameters: Mapping[str, Any], *, goes_on: bool = False
@@ -126,14 +141,6 @@ class Repository:
                         unreadable += 1
         return entries, unreadable
 
-    async def _page(
-        self, connection: Connection, query: str, count: str, wanted: dict[str, Any]
-    ) -> tuple[list[sqlite3.Row], int]:
-        parameters = {**wanted, "offset": (wanted["page"] - 1) * wanted["page_size"]}
-        rows = await connection.fetch_all(self._queries[query], bound(self._queries[query], parameters))
-        total = await connection.fetch_all(self._queries[count], bound(self._queries[count], parameters))
-        return rows, total[0]["total"]
-
     async def trail(
         self, connection: Connection, investigation_id: str, *, down_to: int, below: int, limit: int
     ) -> list[AuditEntry]:
@@ -160,10 +167,19 @@ class Repository:
         rows = await connection.fetch_all(self._queries["templates.names"], {"user_id": user_id})
         return {row["template_id"]: row["name"] for row in rows}
 
-    async def templates(self, connection: Connection, wanted: TemplateFilter) -> Listed[Template]:
+    async def templates(self, connection: Connection, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
         """Return one page of a user's templates."""
-        rows, total = await self._page(connection, "templates.list", "templates.count", asdict(wanted))
-        return Listed(*self._unreadable.every(template_from_row, rows), total)
+        shown: Sequence[str] = ()
+        if wanted.after is not None:
+            shown = paging.ids_of(wanted.after, await self.template_names(connection, wanted.user_id))
+        asked = {**_asked(wanted), "limit": wanted.limit + 1, "shown": tuple(shown)}
+        rows = await self._fetch(connection, "templates.list", asked)
+        total = await self._fetch(connection, "templates.count", asked)
+        end = None
+        if len(rows) > wanted.limit:
+            before = await self._fetch(connection, "templates.before", asked) if wanted.offset else []
+            end = paging.templates_end([*shown, *(row["template_id"] for row in [*before, *rows[: wanted.limit]])])
+        return Listed(*self._unreadable.every(template_from_row, rows[: wanted.limit]), total[0]["total"], end)
 
     async def kept_answers(self, connection: Connection, asked: Sequence[Keyed]) -> list[KeptAnswer]:
         """Return what is kept under the keys of some requests, and counts still when they came."""
@@ -314,6 +330,11 @@ def _patience() -> Callable[[], bool]:
 def _size(row: sqlite3.Row) -> int:
     """Return how long the parts of an entry are; what is no text is short enough to be found unreadable."""
     return sum(len(part) for part in (row["previous_state"], row["new_state"]) if isinstance(part, str | bytes))
+
+
+def _asked(wanted: StateFilter | HistoryFilter | TemplateFilter) -> dict[str, Any]:
+    """Return what a filter says, by the names of its members."""
+    return {each.name: getattr(wanted, each.name) for each in fields(wanted) if each.name != "after"}
 
 
 def _claim(record: StateRecord) -> dict[str, Any]:

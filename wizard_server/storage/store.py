@@ -18,13 +18,16 @@ from wizard_server.domain.ports import (
     Audience,
     AuditEntry,
     Clock,
+    EntriesEnd,
     HistoryFilter,
     Investigation,
     Listed,
     StateEvent,
     StateFilter,
+    StatesEnd,
     Template,
     TemplateFilter,
+    TemplatesEnd,
     Transaction,
 )
 from wizard_server.domain.state import StateRecord
@@ -195,7 +198,7 @@ class StateStore:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.investigation(reader, investigation_id))
 
-    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any]]:
+    async def states(self, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """See `Store`."""
         page = await self._read(lambda reader: self._repository.states(reader, wanted))
         self._overlay(page.items)
@@ -214,7 +217,7 @@ class StateStore:
         """Return when somebody looked at the state, as far as that is not written yet."""
         return self._touched.get(investigation_id)
 
-    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry]:
+    async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.history(reader, wanted))
 
@@ -236,7 +239,7 @@ class StateStore:
         """Return the names of a user's templates by their ids."""
         return await self._read(lambda reader: self._repository.template_names(reader, user_id))
 
-    async def templates(self, wanted: TemplateFilter) -> Listed[Template]:
+    async def templates(self, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
         """See `Store`."""
         return await self._read(lambda reader: self._repository.templates(reader, wanted))
 

@@ -8,12 +8,12 @@ from pydantic import Field
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import AuditLogCreate, AuditSource, Timestamp
-from wizard_server.domain.ports import AuditEntry, HistoryFilter, Listed
+from wizard_server.domain.ports import AuditEntry, EntriesEnd, HistoryFilter
 from wizard_server.web.kept_answers import text
 from wizard_server.web.keys import SERVICE, STORE
+from wizard_server.web.paging import Cut, Page
 from wizard_server.web.requests import origin, path_identifier, query, read_model
 from wizard_server.web.responses import json_response
-from wizard_server.web.states import Page, paginated
 
 
 class HistoryQuery(Page):
@@ -32,18 +32,19 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     asked = query(request, HistoryQuery)
     await request.app[SERVICE].require_visible(caller, investigation_id)
+    cut = Cut(asked)
     wanted = HistoryFilter(
         investigation_id=investigation_id,
         action_type=asked.action_type,
         source=asked.source,
         since=to_wire(asked.since) if asked.since else None,
         until=to_wire(asked.until) if asked.until else None,
-        page=asked.page,
-        page_size=asked.page_size,
+        limit=cut.limit,
+        offset=cut.offset,
+        after=cut.after(EntriesEnd, ""),
     )
     found = await request.app[STORE].history(wanted)
-    items = [_wire(entry) for entry in found.items]
-    return json_response(request, paginated(Listed(items, found.unreadable, found.total), asked))
+    return json_response(request, cut.answer(found, [_wire(entry) for entry in found.items], ""))
 
 
 async def append(request: web.Request, caller: Caller) -> web.Response:

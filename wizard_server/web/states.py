@@ -1,6 +1,6 @@
 """``/api/v1/wizard-state``: create, read, list, change, delete (contract 4)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import hdrs, web
 from pydantic import Field
@@ -17,13 +17,14 @@ from wizard_server.domain.models import (
     WizardStep,
 )
 from wizard_server.domain.origin import Precondition
-from wizard_server.domain.ports import Listed, StateFilter
+from wizard_server.domain.ports import StateFilter, StatesEnd
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.state import Document, StateRecord
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.etags import parse_tags, tags_in
 from wizard_server.web.kept_answers import changed_state, created_state
 from wizard_server.web.keys import CONFIG, RULES, SERVICE, STORE, instant
+from wizard_server.web.paging import Cut, Page
 from wizard_server.web.requests import (
     origin,
     path_identifier,
@@ -41,13 +42,6 @@ from wizard_server.web.responses import (
     state_location,
     state_response,
 )
-
-
-class Page(Schema):
-    """The parameters of every paged list; pages count from 1."""
-
-    page: int = Field(1, ge=1, le=1_000_000, description="which page, from 1")
-    page_size: int = Field(20, ge=1, le=100, description="how many on a page")
 
 
 class StatesQuery(Page):
@@ -112,6 +106,7 @@ async def _older(request: web.Request, record: StateRecord, version: int) -> Doc
 async def list_states(request: web.Request, caller: Caller) -> web.Response:
     """Return one page of the caller's states."""
     asked = query(request, StatesQuery)
+    cut = Cut(asked)
     wanted = StateFilter(
         user_id=caller.user_id,
         status=asked.status,
@@ -119,25 +114,14 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
         name_contains=asked.q or None,
         updated_since=to_wire(asked.updated_since) if asked.updated_since else None,
         sort=asked.sort,
-        page=asked.page,
-        page_size=asked.page_size,
+        limit=cut.limit,
+        offset=cut.offset,
+        after=cut.after(StatesEnd, asked.sort),
     )
     found = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
     items = [{**row, **rules.row_marks(row, now)} for row in found.items]
-    return json_response(request, paginated(found._replace(items=items), asked))
-
-
-def paginated(found: Listed[Any], page: Page) -> dict[str, object]:
-    """Return the members of the specification's `PaginatedResponse`, and how many rows could not be read, if any."""
-    members: dict[str, object] = {
-        "items": found.items,
-        "total": found.total,
-        "page": page.page,
-        "page_size": page.page_size,
-        "has_more": page.page * page.page_size < found.total,
-    }
-    return {**members, "unreadable": found.unreadable} if found.unreadable else members
+    return json_response(request, cut.answer(found, items, asked.sort))
 
 
 async def update(request: web.Request, caller: Caller) -> web.Response:

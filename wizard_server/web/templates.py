@@ -7,12 +7,13 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.models import TemplateApply
-from wizard_server.domain.ports import Listed, Template, TemplateFilter
+from wizard_server.domain.ports import Template, TemplateFilter, TemplatesEnd
 from wizard_server.web.kept_answers import created_state, text
 from wizard_server.web.keys import TEMPLATES
+from wizard_server.web.paging import Cut, Page
 from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
 from wizard_server.web.responses import json_response, template_location
-from wizard_server.web.states import Page, created, paginated
+from wizard_server.web.states import created
 
 
 class TemplatesQuery(Page):
@@ -34,10 +35,11 @@ class TemplatesQuery(Page):
 async def list_templates(request: web.Request, caller: Caller) -> web.Response:
     """Return one page of the caller's templates."""
     asked = query(request, TemplatesQuery)
-    wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, asked.page, asked.page_size)
+    cut = Cut(asked)
+    after = cut.after(TemplatesEnd, asked.sort)
+    wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, cut.limit, cut.offset, after)
     found = await request.app[TEMPLATES].page(wanted)
-    items = [_wire(template) for template in found.items]
-    return json_response(request, paginated(Listed(items, found.unreadable, found.total), asked))
+    return json_response(request, cut.answer(found, [_wire(template) for template in found.items], asked.sort))
 
 
 async def create(request: web.Request, caller: Caller) -> web.Response:

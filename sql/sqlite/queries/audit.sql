@@ -26,8 +26,23 @@ WHERE investigation_id = :investigation_id
   AND (:source IS NULL OR source IN (SELECT value FROM json_each(:source)))
   AND (:since IS NULL OR timestamp >= :since)
   AND (:until IS NULL OR timestamp <= :until)
+  AND (:below IS NULL OR rowid < :below)
 ORDER BY rowid DESC
-LIMIT :page_size OFFSET :offset;
+LIMIT :limit OFFSET :offset;
+
+-- name: audit.follows
+-- The place of an entry in the order of all, if one that matches a filter stands below it in its trail.
+SELECT e.rowid AS place
+FROM investigation_audit_log AS e
+WHERE e.entry_id = :entry_id AND EXISTS (
+    SELECT 1
+    FROM investigation_audit_log AS a INDEXED BY idx_audit_log_investigation
+    WHERE a.investigation_id = :investigation_id AND a.rowid < e.rowid
+      AND (:action_type IS NULL OR a.action_type IN (SELECT value FROM json_each(:action_type)))
+      AND (:source IS NULL OR a.source IN (SELECT value FROM json_each(:source)))
+      AND (:since IS NULL OR a.timestamp >= :since)
+      AND (:until IS NULL OR a.timestamp <= :until)
+);
 
 -- name: audit.trail
 -- The entries of a trail that are versions within bounds (both excluded), newest first.

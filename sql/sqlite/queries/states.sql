@@ -64,7 +64,9 @@ WHERE user_id = :user_id
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level
+       entity_count, started_at, completed_at, overall_score, risk_level, CAST(updated_at AS TEXT) AS place,
+       (SELECT value FROM change_sequence) AS sequence,
+       (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM investigation_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
@@ -72,19 +74,89 @@ WHERE user_id = :user_id
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
   AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
 ORDER BY updated_at DESC, investigation_id
-LIMIT :page_size OFFSET :offset;
+LIMIT :limit OFFSET :offset;
 
 -- name: states.list_sorted
--- One page of a user's states in any other order; sorts all that match.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level
-FROM investigation_states
-WHERE user_id = :user_id
-  AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
-  AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
-  AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
-ORDER BY CASE :sort WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'name' THEN casefold(CAST(name AS BLOB)) END,
-         CASE :sort WHEN '-created_at' THEN created_at WHEN '-name' THEN casefold(CAST(name AS BLOB)) END DESC,
-         investigation_id
-LIMIT :page_size OFFSET :offset;
+-- One page of a user's states in any other order; sorts all that match, and reads only those of the page whole.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       CAST(p.place AS TEXT) AS place,
+       (SELECT value FROM change_sequence) AS sequence,
+       (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
+FROM (
+    SELECT investigation_id, place
+    FROM (
+        SELECT investigation_id,
+               CASE ltrim(:sort, '-') WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at
+                                      ELSE coalesce(casefold(CAST(name AS BLOB)), '') END AS place
+        FROM investigation_states
+        WHERE user_id = :user_id
+          AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+          AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
+          AND (:updated_since IS NULL OR updated_at >= :updated_since)
+          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+    )
+    ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
+             investigation_id
+    LIMIT :limit OFFSET :offset
+) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
+         s.investigation_id;
+
+-- name: states.list_after
+-- The page after a row in any order, as the order was when the list was first asked for: what changed since (above
+-- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       CAST(p.place AS TEXT) AS place
+FROM (
+    SELECT investigation_id, place
+    FROM (
+        SELECT investigation_id,
+               CASE
+                   WHEN :sort IN ('created_at', '-created_at') THEN created_at
+                   WHEN :sort IN ('name', '-name') THEN coalesce(casefold(CAST(coalesce(
+                       CASE WHEN change_seq > :sequence THEN (
+                           SELECT coalesce(
+                               json_extract(a.previous_state, '$.settings.name'),
+                               json_extract(a.previous_state, '$.settings[1].name'),
+                               ''
+                           )
+                           FROM investigation_audit_log AS a
+                           WHERE a.investigation_id = investigation_states.investigation_id AND a.rowid > :trail
+                             AND a.version IS NOT NULL AND json_valid(a.previous_state)
+                             AND (json_type(a.previous_state, '$.settings') = 'null'
+                                  OR json_type(a.previous_state, '$.settings.name') IS NOT NULL
+                                  OR json_type(a.previous_state, '$.settings[1].name') IS NOT NULL)
+                           ORDER BY a.rowid
+                           LIMIT 1
+                       ) END,
+                       name
+                   ) AS BLOB)), '')
+                   ELSE coalesce(
+                       CASE WHEN change_seq > :sequence THEN (
+                           SELECT a.timestamp
+                           FROM investigation_audit_log AS a
+                           WHERE a.investigation_id = investigation_states.investigation_id AND a.rowid <= :trail
+                             AND a.version IS NOT NULL
+                           ORDER BY a.rowid DESC
+                           LIMIT 1
+                       ) END,
+                       updated_at
+                   )
+               END AS place
+        FROM investigation_states
+        WHERE user_id = :user_id
+          AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+          AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
+          AND (:updated_since IS NULL OR updated_at >= :updated_since)
+          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+    )
+    WHERE (place = :value AND investigation_id > :key)
+       OR CASE WHEN :sort LIKE '-%' THEN place < :value ELSE place > :value END
+    ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
+             investigation_id
+    LIMIT :limit
+) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
+         s.investigation_id;

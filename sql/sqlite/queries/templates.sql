@@ -41,8 +41,23 @@ WHERE user_id = :user_id
        OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0);
 
 -- name: templates.list
--- One page of a user's templates; sorts all that match, and a user has few.
+-- One page of a user's templates, without those that were shown before; sorts all that match, and a user has few.
 SELECT template_id, user_id, name, description, template_json, usage_count, created_at, updated_at
+FROM investigation_templates
+WHERE user_id = :user_id
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0)
+  AND (:shown IS NULL OR template_id NOT IN (SELECT value FROM json_each(:shown)))
+ORDER BY CASE :sort WHEN 'name' THEN casefold(CAST(name AS BLOB)) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
+                    WHEN 'usage_count' THEN usage_count END,
+         CASE :sort WHEN '-name' THEN casefold(CAST(name AS BLOB)) WHEN '-created_at' THEN created_at
+                    WHEN '-updated_at' THEN updated_at WHEN '-usage_count' THEN usage_count END DESC,
+         template_id
+LIMIT :limit OFFSET :offset;
+
+-- name: templates.before
+-- The ids of the templates before a page.
+SELECT template_id
 FROM investigation_templates
 WHERE user_id = :user_id
   AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
@@ -52,4 +67,4 @@ ORDER BY CASE :sort WHEN 'name' THEN casefold(CAST(name AS BLOB)) WHEN 'created_
          CASE :sort WHEN '-name' THEN casefold(CAST(name AS BLOB)) WHEN '-created_at' THEN created_at
                     WHEN '-updated_at' THEN updated_at WHEN '-usage_count' THEN usage_count END DESC,
          template_id
-LIMIT :page_size OFFSET :offset;
+LIMIT :offset;
