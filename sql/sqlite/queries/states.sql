@@ -84,9 +84,9 @@ SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.st
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM (
-    SELECT investigation_id, place
+    SELECT row, place
     FROM (
-        SELECT investigation_id,
+        SELECT rowid AS row, investigation_id,
                CASE ltrim(:sort, '-') WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at
                                       ELSE coalesce(casefold(CAST(name AS BLOB)), '') END AS place
         FROM investigation_states
@@ -99,7 +99,7 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit OFFSET :offset
-) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN investigation_states AS s ON s.rowid = p.row
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
@@ -110,9 +110,9 @@ SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.st
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
        CAST(p.place AS TEXT) AS place
 FROM (
-    SELECT investigation_id, place
+    SELECT row, place
     FROM (
-        SELECT investigation_id,
+        SELECT rowid AS row, investigation_id,
                CASE
                    WHEN :sort IN ('created_at', '-created_at') THEN created_at
                    WHEN :sort IN ('name', '-name') THEN coalesce(casefold(CAST(coalesce(
@@ -157,6 +157,6 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit
-) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN investigation_states AS s ON s.rowid = p.row
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
