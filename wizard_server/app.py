@@ -115,7 +115,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
     add_routes(app, config, pipeline)
     answer_preflights(app, origins, pipeline)
     app[REQUESTS].watch(app.router)
-    refuse_the_rest(app, pipeline)
+    refuse_the_rest(app, origins, pipeline)
 
 
 def _rules(config: ServerConfig) -> Rules:

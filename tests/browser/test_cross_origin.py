@@ -41,6 +41,20 @@ def test_a_precondition_is_sent_and_its_failure_read(page: Page, api: Api) -> No
     assert (failed["status"], failed["body"]["code"], failed["body"]["version"]) == (412, "precondition-failed", 2)
 
 
+def test_headers_of_the_page_s_own_go_through(page: Page, api: Api) -> None:
+    inv = create(page, api)
+    options = {"headers": {**api.bearer, "X-Polling-Interval": "500"}}
+    answer = page.call("ask", f"{api.url}/api/v1/polling/wizard-state/{inv}", options)
+    assert (answer["status"], answer["body"]["version"]) == (200, 1)
+
+
+def test_a_path_or_a_method_that_there_is_not_is_our_answer_and_no_network_error(page: Page, api: Api) -> None:
+    for path, method, status in (("/api/v1/wizard-stat", "GET", 404), ("/api/v1/wizard-state", "DELETE", 405)):
+        answer = page.call("ask", f"{api.url}{path}", {"method": method, "headers": api.bearer})
+        assert (answer["status"], answer["body"]["status"]) == (status, status)
+        assert "x-request-id" in answer["headers"]
+
+
 def test_a_long_poll_wakes_on_a_change(page: Page, api: Api) -> None:
     inv = create(page, api)
     found = page.call(

@@ -50,12 +50,55 @@ async def test_a_browser_that_asks_first_is_told_the_methods_of_the_path_and_the
         assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         methods = {route.method for route in ROUTES if route.path == path} | {"OPTIONS"}
-        assert listed(answer, "Access-Control-Allow-Methods") == methods | ({"HEAD"} if "GET" in methods else set())
+        methods |= {"PATCH"} | ({"HEAD"} if "GET" in methods else set())
+        assert listed(answer, "Access-Control-Allow-Methods") == methods
         asked = {name for route in ROUTES for name in route.headers}
         assert asked | {"Authorization", "Content-Type"} <= listed(answer, "Access-Control-Allow-Headers")
         assert answer.headers["Access-Control-Max-Age"] == "7200"
         assert "Access-Control-Allow-Credentials" not in answer.headers
         assert "Origin" in listed(answer, "Vary")
+
+
+@pytest.mark.parametrize(
+    "path", ["/absent", "/", "/api/v1/wizard-stat", "/api/v2/x%0Ay", f"{STATE}/inv-1/", f"{STATE}/inv-1/x"]
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PROPFIND"])
+async def test_a_page_that_asks_first_sees_our_answer_on_every_path_and_for_every_method(
+    start_server: StartServer, path: str, method: str
+) -> None:
+    client = await start_server(cors=ALLOWED)
+    asking = {**ASKING, "Access-Control-Request-Method": method}
+    async with client.options(path, headers=asking) as answer:
+        assert (answer.status, await answer.read()) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        assert method in listed(answer, "Access-Control-Allow-Methods")
+        assert {"Authorization", "If-Match"} <= listed(answer, "Access-Control-Allow-Headers")
+    async with client.request(method, path, headers={"Origin": PAGE}) as answer:
+        assert answer.status in (404, 405, 415)
+        assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        assert (await answer.json(content_type="application/problem+json"))["status"] == answer.status
+
+
+@pytest.mark.parametrize("path", [f"{STATE}/inv-1", "/absent"])
+async def test_a_page_may_send_headers_of_its_own(start_server: StartServer, path: str) -> None:
+    client = await start_server(cors=ALLOWED)
+    names = "authorization, X-Polling-Interval,x-trace ,, bad name, caf\u00e9, x:y"
+    async with client.options(path, headers={**ASKING, "Access-Control-Request-Headers": names}) as answer:
+        assert answer.status == 204
+        known = listed(answer, "Access-Control-Allow-Headers")
+        assert {"X-Polling-Interval", "x-trace", "Authorization"} <= known
+        assert known.isdisjoint({"authorization", "bad name", "caf\u00e9", "x:y", ""})
+
+
+@pytest.mark.parametrize("path", ["/absent", f"{STATE}/inv-1/x"])
+async def test_who_is_not_named_or_asks_nothing_is_granted_nothing_on_an_unknown_path(
+    start_server: StartServer, path: str
+) -> None:
+    client = await start_server(cors=ALLOWED)
+    for headers in ({**ASKING, "Origin": "https://evil.example"}, {"Origin": PAGE}, {}):
+        async with client.options(path, headers=headers) as answer:
+            assert answer.status == 404
+            assert "Access-Control-Allow-Methods" not in answer.headers
 
 
 async def test_a_plain_options_says_which_methods_there_are(start_server: StartServer) -> None:

@@ -4,18 +4,28 @@ The framework answers these itself, in plain text, and past everything that othe
 route of their own, behind all others.
 """
 
+from http import HTTPStatus
+
 from aiohttp import web
 
+from wizard_server.web.cors import Origins
 from wizard_server.web.pipeline import Pipeline
+from wizard_server.web.preflights import granted
 
 ANYTHING = r"/{anything:[\s\S]*}"  # a line break in a path too
 
 
-def refuse_the_rest(app: web.Application, pipeline: Pipeline) -> None:
-    """Answer what the routes of `app` do not take with 404, or 405 and ``Allow``. Call this after all routes are in."""
+def refuse_the_rest(app: web.Application, origins: Origins, pipeline: Pipeline) -> None:
+    """Answer what the routes of `app` do not take with 404, or 405 and ``Allow``. Call this after all routes are in.
+
+    Pages of `origins` that ask first are let through to that answer.
+    """
     resources = list(app.router.resources())
 
     async def refuse(request: web.Request) -> web.StreamResponse:
+        told = granted(request, origins)
+        if told is not None:
+            return web.Response(status=HTTPStatus.NO_CONTENT, headers=told)
         allowed: set[str] = set()
         for resource in resources:
             allowed |= (await resource.resolve(request))[1]
