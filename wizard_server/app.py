@@ -197,13 +197,18 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].look_around, stop)),
         asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
-        asyncio.create_task(_every(TOUCH_SECONDS, app[STORE].flush_touched, stop)),
+        asyncio.create_task(_every(_touch_seconds(app[CONFIG]), app[STORE].flush_touched, stop)),
         asyncio.create_task(_every(FORGET_SECONDS, app[STORE].forget_answers, stop)),
     ]
     logger.info("database opened")
     yield
     stop.set()
     await asyncio.gather(*tasks)
+
+
+def _touch_seconds(config: ServerConfig) -> float:
+    """Return how often what was noted is written: after a crash no running investigation counts as stalled for it."""
+    return min(TOUCH_SECONDS, config.polling.stall_after_seconds / 4)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

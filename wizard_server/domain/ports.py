@@ -223,6 +223,13 @@ class Transaction(Protocol):
     def save(self, draft: Draft, entry: AuditEntry) -> None:
         """Write a new version of a state together with its entry; creates state and parent where absent."""
 
+    def hear(self, record: StateRecord, *, revived: bool) -> None:
+        """Note that the agents of a state said at `record.heard_at` that nothing is new: no version, no entry.
+
+        Whoever watches the state is told. It is written later, together with others; at once, and told to lists too,
+        when it counted as stalled and is `revived`.
+        """
+
     def delete(self, record: StateRecord, entry: AuditEntry) -> None:
         """Remove a state; its trail, with this last entry, stays."""
 
@@ -307,10 +314,10 @@ class Store(Protocol):
         """Return what changed and what went after `cursor`, whatever its status; the filter's user alone counts."""
 
     async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
-        """Return at most `limit` running investigations that last changed after `after` and not after `until`."""
+        """Return at most `limit` running investigations whose agents were last heard after `after`, up to `until`."""
 
-    def heard(self, investigation_id: str, instant: str) -> None:
-        """Note that the agents of a state said that nothing is new: no version, and yet they are not silent."""
+    async def next_quiet(self, wanted: ActiveFilter, after: str) -> str | None:
+        """Return when the longest silent agents of running investigations were heard, of those heard after `after`."""
 
     def touch(self, investigation_id: str, instant: str) -> None:
         """Note that somebody looked at the state; written later, together with others (never a wake-up)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from wizard_server.domain.clock import wire_before
 from wizard_server.domain.models import InvestigationStatus, WizardStep
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.state import StateRecord, last_heard
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, StateExpiredError
@@ -42,9 +42,9 @@ class Rules:
         """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""
         return updated_at < wire_before(now, self.stale_after)
 
-    def is_stalled(self, wizard_step: str, status: str, updated_at: str, now: datetime) -> bool:
-        """Whether a running investigation has heard nothing of its agents for too long."""
-        return _runs(wizard_step, status) and updated_at <= wire_before(now, self.stalled_after)
+    def is_stalled(self, wizard_step: str, status: str, heard: str, now: datetime) -> bool:
+        """Whether an investigation runs whose agents were last `heard` (see `last_heard`) too long ago."""
+        return _runs(wizard_step, status) and heard <= wire_before(now, self.stalled_after)
 
     def has_stalled(self, record: StateRecord, now: datetime) -> bool:
         """Whether `record` is running and its agents are silent for too long; see `is_stalled`."""
@@ -54,14 +54,16 @@ class Rules:
         """Return ``stale`` and ``stalled`` of a state, those that are true: marks of its age, not parts of it."""
         return _true(stale=self.is_stale(record.updated_at, now), stalled=self.has_stalled(record, now))
 
-    def row_marks(self, row: Mapping[str, Any], now: datetime) -> dict[str, bool]:
-        """Return the same of a row of a list."""
-        stalled = self.is_stalled(row["wizard_step"], row["status"], row["updated_at"], now)
-        return _true(stale=self.is_stale(row["updated_at"], now), stalled=stalled)
+    def shown(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Return a row of a list as clients get it: with its marks, which are those of the state."""
+        heard = last_heard(row["updated_at"], row["heard_at"])
+        stalled = self.is_stalled(row["wizard_step"], row["status"], heard, now)
+        marks = _true(stale=self.is_stale(row["updated_at"], now), stalled=stalled)
+        return {name: value for name, value in row.items() if name != "heard_at"} | marks
 
-    def quiet_in(self, updated_at: str, now: datetime) -> float:
-        """Return the seconds until a running investigation that last changed at `updated_at` counts as stalled."""
-        age = now - datetime.fromisoformat(updated_at)  # first, for the calendar ends where the year 9999 does
+    def quiet_in(self, heard: str, now: datetime) -> float:
+        """Return the seconds until a running investigation whose agents were last `heard` counts as stalled."""
+        age = now - datetime.fromisoformat(heard)  # first, for the calendar ends where the year 9999 does
         return max((self.stalled_after - age).total_seconds(), 0.001)
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:

@@ -15,7 +15,7 @@ from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, Wiz
 from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
 from wizard_server.domain.progress import ProgressUpdate, as_progress
-from wizard_server.domain.rules import Rules
+from wizard_server.domain.rules import Rules, is_running
 from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.states import advance
 from wizard_server.domain.validation import validate_state_size
@@ -181,17 +181,24 @@ class WizardService:
             successor = document | fields
             parts = diff(document, successor)
             if parts is None and not expired:
-                return Outcome(record, changed=False)
+                reported = isinstance(update, ProgressUpdate)
+                return Outcome(self._heard(transaction, record, origin) if reported else record, changed=False)
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
             room = _room(update, successor, parts)
             return Outcome(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
 
-        outcome = await self._store.transact(use_case, origin.claim)
-        if isinstance(update, ProgressUpdate) and not outcome.changed:
-            self._store.heard(investigation_id, to_wire(origin.now))
-        return outcome
+        return await self._store.transact(use_case, origin.claim)
+
+    def _heard(self, transaction: Transaction, record: StateRecord, origin: Origin) -> StateRecord:
+        """Return the state of which a report says that nothing is new; where it runs, its agents are not silent."""
+        now = to_wire(origin.now)
+        if not is_running(record) or now <= record.last_heard:
+            return record
+        heard = replace(record, heard_at=now)
+        transaction.hear(heard, revived=self._rules.has_stalled(record, origin.now))
+        return heard
 
     def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
         errors = self._rules.tool_errors(settings)

@@ -34,9 +34,8 @@ class StateRecord:
     brace, and a comma. It is encoded once and shared by all readers.
     `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
     that the trail knows: it lies above `version` only in a row that was set back by hand. `mutation_id` is the
-    Idempotency-Key of the request that made this version, `heard_at` when its agents last said that nothing is new
-    (kept in memory only). `renderings` holds other forms of the body (compressed,
-    summary), each made once.
+    Idempotency-Key of the request that made this version, `heard_at` when its agents last said that nothing is new.
+    `renderings` holds other forms of the body (compressed, summary), each made once.
     """
 
     investigation_id: str
@@ -63,13 +62,18 @@ class StateRecord:
     @property
     def last_heard(self) -> str:
         """When the state last changed or its agents last said anything."""
-        return max(self.updated_at, self.heard_at or "")
+        return last_heard(self.updated_at, self.heard_at)
 
     def changed_since(self, version: int) -> list[str]:
         """Return the top-level fields that a version above `version` changed."""
         if version > self.version:
             return list(FIELDS)
         return [field for field in FIELDS if self.field_versions[field] > version]
+
+
+def last_heard(updated_at: str, heard_at: str | None) -> str:
+    """Return when a state last changed or its agents last said anything; all in wire form."""
+    return max(updated_at, heard_at or "")
 
 
 class Values(Protocol):
@@ -132,7 +136,7 @@ def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
     if known is None:
         known = record.renderings["row"] = orjson.dumps(_row(record))
     row: dict[str, Any] = orjson.loads(known)
-    return row | {"last_accessed": last_accessed or record.last_accessed}
+    return row | {"last_accessed": last_accessed or record.last_accessed, "heard_at": record.heard_at}
 
 
 def _row(record: StateRecord) -> dict[str, Any]:
@@ -152,6 +156,7 @@ def _row(record: StateRecord) -> dict[str, Any]:
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "last_accessed": None,
+        "heard_at": None,
         "entity_count": len(entities) if isinstance(entities, list) else None,
         "started_at": wire_or_none(progress.get("started_at")),
         "completed_at": wire_or_none(results.get("completed_at")),

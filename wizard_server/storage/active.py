@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import asdict
 from typing import Any
 
+from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.ports import ActiveFilter, ActivePage
 from wizard_server.storage import shape
 from wizard_server.storage.queries import bound, load_queries
@@ -21,6 +22,7 @@ _STATEMENTS = {
     "changed": ("active.changed_user", "active.changed_all"),
     "removed": ("active.removed_user", "active.removed_all"),
     "quiet": ("active.quiet_user", "active.quiet_all"),
+    "silent": ("active.silent_user", "active.silent_all"),
 }
 
 
@@ -67,6 +69,14 @@ class ActiveRepository:
     async def quiet(
         self, connection: Connection, wanted: ActiveFilter, *, after: str, until: str, limit: int
     ) -> list[dict[str, Any]]:
-        """Return running investigations that last changed between two instants, the longest silent first."""
+        """Return running investigations whose agents were heard between two instants, the longest silent first."""
         rows = await self._ask(connection, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
         return self._unreadable.every(summary_from_row, rows)[0][:limit]
+
+    async def silent(
+        self, connection: Connection, wanted: ActiveFilter, *, after: str, limit: int
+    ) -> list[tuple[str, str]]:
+        """Return running investigations and when their agents were heard, after `after`; the longest silent first."""
+        rows = await self._ask(connection, "silent", wanted, after=after, limit=limit + _MOST_UNREADABLE)
+        found = [(row["investigation_id"], wire_or_none(row["last_heard"])) for row in rows]
+        return [(key, heard) for key, heard in found if heard is not None][:limit]

@@ -46,6 +46,8 @@ class Batch:
         self.templates: dict[str, Template | None] = {}
         self.new_templates: set[str] = set()
         self.uses: Counter[str] = Counter()
+        self.heard: dict[str, StateRecord] = {}
+        self.revived: set[str] = set()
         self.answers: dict[tuple[str, str], KeptAnswer] = {}
         self._answered_before: dict[tuple[str, str], KeptAnswer] = {}
         self.sequence_before = 0
@@ -56,7 +58,7 @@ class Batch:
         if investigation_id in self._head:
             head = self._head[investigation_id]
             return head.record if head else None
-        record = await self._committed.state(investigation_id)
+        record = self.heard.get(investigation_id) or await self._committed.state(investigation_id)
         self._base[investigation_id] = record
         return record
 
@@ -97,6 +99,17 @@ class Batch:
             self.claims.setdefault(key, draft.record)
         self._head[key] = draft
         self.entries.append(entry)
+
+    def hear(self, record: StateRecord, *, revived: bool) -> None:
+        """See `Transaction`; the state has been read through `state` before."""
+        key = record.investigation_id
+        head = self._head.get(key)
+        if head is not None:  # a change of the same batch says that they are not silent
+            self._head[key] = head._replace(record=record)
+            return
+        self._base[key] = self.heard[key] = record
+        if revived:
+            self.revived.add(key)
 
     def delete(self, record: StateRecord, entry: AuditEntry) -> None:
         """See `Transaction`."""
@@ -143,10 +156,18 @@ class Batch:
         kept = claim.kept(result)
         self.answers[kept.user_id, kept.key] = kept
 
+    def heard_only(self) -> dict[str, StateRecord]:
+        """Return the states that were heard of and not written."""
+        return {key: record for key, record in self.heard.items() if key not in self._head}
+
+    def revived_only(self) -> list[StateRecord]:
+        """Return those of them that counted as stalled."""
+        return [record for key, record in self.heard_only().items() if key in self.revived]
+
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was written."""
-        return not (self.entries or self.templates or self.uses or self.answers)
+        """Whether nothing is to be written now; what was `heard` may wait."""
+        return not (self.entries or self.templates or self.uses or self.answers or self.revived)
 
     def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
         """Yield for each state that was written what the database has and what it shall have."""

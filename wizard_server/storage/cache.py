@@ -61,9 +61,9 @@ class StateCache:
         if record is not None:
             self.size_bytes -= _weight(record)
 
-    def versions(self) -> dict[str, int]:
-        """Return the version that is known of each state."""
-        return {key: record.version for key, record in self._records.items()}
+    def versions(self) -> dict[str, tuple[int, str | None]]:
+        """Return the version that is known of each state, and when its agents were heard."""
+        return {key: (record.version, record.heard_at) for key, record in self._records.items()}
 
     def clear(self) -> None:
         """Forget everything."""

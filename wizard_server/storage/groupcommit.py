@@ -177,7 +177,8 @@ class GroupCommit:
                     raise OvertakenError("another process has written to the database")
             else:
                 await self._write(batch, jobs)
-                self._tell_others(batch, len(jobs), perf_counter() - begun)
+                self._measure(len(jobs), perf_counter() - begun)
+            self._tell_others(batch)
         except StorageUnavailableError as error:
             outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
         for outcome in outcomes:
@@ -197,8 +198,7 @@ class GroupCommit:
             for job in jobs:
                 job.is_writing = False
 
-    def _tell_others(self, batch: Batch, jobs: int, seconds: float) -> None:
-        self._measure(jobs, seconds)
+    def _tell_others(self, batch: Batch) -> None:
         try:
             self._committed(batch)
         except Exception:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.keyed import KeptAnswer, Keyed, expired_before
 from wizard_server.domain.ports import (
     AuditEntry,
@@ -77,11 +78,13 @@ class Repository:
         rows = await connection.fetch_all(self._queries["investigations.get"], {"investigation_id": investigation_id})
         return self._unreadable.one(investigation_from_row, rows[0]) if rows else None
 
-    async def versions(self, connection: Connection, investigation_ids: Sequence[str]) -> dict[str, int]:
-        """Return the versions of those of the given states that exist."""
+    async def versions(
+        self, connection: Connection, investigation_ids: Sequence[str]
+    ) -> dict[str, tuple[int, str | None]]:
+        """Return version and ``heard_at`` of those of the given states that exist."""
         parameters = {"investigation_ids": orjson.dumps(investigation_ids).decode()}
         rows = await connection.fetch_all(self._queries["states.versions"], parameters)
-        return {row["investigation_id"]: row["version"] for row in rows}
+        return {row["investigation_id"]: (row["version"], wire_or_none(row["heard_at"])) for row in rows}
 
     async def states(self, connection: Connection, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
@@ -215,11 +218,18 @@ class Repository:
         """Raise unless the database answers."""
         await connection.fetch_all(self._queries["connection.ping"])
 
-    async def touch(self, connection: Connection, touched: Mapping[str, str]) -> None:
-        """Write when states were last looked at, in one transaction."""
-        rows = [{"investigation_id": key, "last_accessed": instant} for key, instant in touched.items()]
-        touch = self._queries["states.touch"]
-        await _committed(connection, lambda session: session.execute_many(touch, rows))
+    async def touch(
+        self, connection: Connection, touched: Mapping[str, str], heard: Mapping[str, str] | None = None
+    ) -> None:
+        """Write when states were last looked at, and when their agents were last `heard`, in one transaction."""
+        looks = [{"investigation_id": key, "last_accessed": instant} for key, instant in touched.items()]
+        signs = [{"investigation_id": key, "heard_at": instant} for key, instant in (heard or {}).items()]
+
+        def write(session: Session) -> None:
+            session.execute_many(self._queries["states.touch"], looks)
+            session.execute_many(self._queries["states.heard"], signs)
+
+        await _committed(connection, write)
 
     async def probe(self, connection: Connection) -> None:
         """Write a page and change nothing; it does not wait for a lock.
@@ -258,19 +268,29 @@ class Repository:
 
     def _write_states(self, session: Session, batch: Batch) -> None:
         """Write the states; deletions first, which take places of their own in the order of changes."""
-        changes = list(batch.changes())
-        if not changes:
+        changes, revived = list(batch.changes()), batch.revived_only()
+        if not changes and not revived:
             return
         batch.sequence_before = self._place(session, "active.sequence")
         gone = [base for base, head in changes if base is not None and head is None]
         deletes = [{"investigation_id": base.investigation_id, "base_version": base.version} for base in gone]
         self._run(session, "states.delete", deletes)
-        name = "active.next" if any(head for _, head in changes) else "active.sequence"
+        name = "active.next" if revived or any(head for _, head in changes) else "active.sequence"
         batch.sequence = self._place(session, name)
         inserts = [state_to_row(head, None, batch.sequence) for base, head in changes if head and base is None]
         self._run(session, "states.insert", inserts)
         updates = [state_to_row(head, base.version, batch.sequence) for base, head in changes if head and base]
         self._run(session, "states.update", updates)
+        signs = [
+            {
+                "investigation_id": record.investigation_id,
+                "version": record.version,
+                "heard_at": record.heard_at,
+                "change_seq": batch.sequence,
+            }
+            for record in revived
+        ]
+        self._run(session, "states.revive", signs)
 
     def _place(self, session: Session, name: str) -> int:
         """Return the place in the order of changes that the statement `name` answers with."""

@@ -31,6 +31,7 @@ def state_from_row(row: Row) -> StateRecord:
         updated_by=values["updated_by"] or values["user_id"],
         last_accessed=values["last_accessed"],
         mutation_id=values["mutation_id"],
+        heard_at=values["heard_at"],
         opened=encode(values, {part: row[f"{part}_json"] for part in PARTS}),
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -30,7 +30,7 @@ from wizard_server.domain.ports import (
     TemplatesEnd,
     Transaction,
 )
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.state import StateRecord, last_heard
 from wizard_server.errors import StorageUnavailableError, UnreadableRowError
 from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
@@ -41,6 +41,7 @@ from wizard_server.storage.files import DatabaseFiles, FilesLostError
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
+from wizard_server.storage.touches import Touches, newest
 from wizard_server.storage.unreadable import UnreadableRows
 from wizard_server.storage.write_health import WriteHealth
 
@@ -94,7 +95,8 @@ class StateStore:
         self._clock = clock
         self._cache = StateCache(options.cache_max_bytes)
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
-        self._touched: dict[str, str] = {}
+        self._touched = Touches()
+        self._heard = Touches()
         self._data_version: int | None = None
         self._sequence: int | None = None
         self._read_since_notice: set[str] = set()
@@ -167,13 +169,22 @@ class StateStore:
         """See `Store`; it is read once for all who ask at the same time, and what a commit overtakes is not kept."""
         load = self._loads.get(investigation_id)
         if load is None:
-            load = asyncio.create_task(self._read(lambda reader: self._repository.state(reader, investigation_id)))
+            load = asyncio.create_task(self._load(investigation_id))
             self._loads[investigation_id] = load
             load.add_done_callback(lambda done: self._loaded(investigation_id, done))
         try:
             return await asyncio.shield(load)
         finally:
             del load  # an error keeps this frame, and the task would keep the error
+
+    async def _load(self, investigation_id: str) -> StateRecord | None:
+        pending = self._heard.pending
+        record = await self._read(lambda reader: self._repository.state(reader, investigation_id))
+        return record and replace(record, heard_at=self._last_sign(record.heard_at, investigation_id, pending))
+
+    def _last_sign(self, written: str | None, investigation_id: str, pending: Mapping[str, str]) -> str | None:
+        """Return when agents last said that nothing is new: as the row says, or newer; see `Touches.pending`."""
+        return newest(written, pending.get(investigation_id), self._heard.pending.get(investigation_id))
 
     def _loaded(self, investigation_id: str, load: asyncio.Task[StateRecord | None]) -> None:
         record = None if load.cancelled() or load.exception() is not None else load.result()
@@ -200,22 +211,21 @@ class StateStore:
 
     async def states(self, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """See `Store`."""
+        pending = self._heard.pending
         page = await self._read(lambda reader: self._repository.states(reader, wanted))
-        self._overlay(page.items)
+        self._overlay(page.items, pending)
         return page
 
-    def _overlay(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Put into `rows` what was touched and is not written yet."""
+    def _overlay(self, rows: Sequence[dict[str, Any]], pending: Mapping[str, str]) -> None:
+        """Put into `rows` what is noted and not written yet; `pending` is from before they were read."""
         for row in rows:
-            row["last_accessed"] = self.last_accessed(row["investigation_id"]) or row["last_accessed"]
-
-    def _seen(self, page: ActivePage) -> ActivePage:
-        self._overlay(page.rows)
-        return page
+            key = row["investigation_id"]
+            row["last_accessed"] = self.last_accessed(key) or row["last_accessed"]
+            row["heard_at"] = self._last_sign(row["heard_at"], key, pending)
 
     def last_accessed(self, investigation_id: str) -> str | None:
         """Return when somebody looked at the state, as far as that is not written yet."""
-        return self._touched.get(investigation_id)
+        return self._touched.pending.get(investigation_id)
 
     async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """See `Store`."""
@@ -245,17 +255,37 @@ class StateStore:
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:
         """See `Store`."""
-        return self._seen(await self._read(lambda reader: self._active.page(reader, wanted)))
+        return await self._page(lambda reader: self._active.page(reader, wanted))
 
     async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """See `Store`."""
-        return self._seen(await self._read(lambda reader: self._active.since(reader, wanted, cursor)))
+        return await self._page(lambda reader: self._active.since(reader, wanted, cursor))
+
+    async def _page(self, ask: Callable[[Connection], Awaitable[ActivePage]]) -> ActivePage:
+        pending = self._heard.pending
+        page = await self._read(ask)
+        self._overlay(page.rows, pending)
+        return page
 
     async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
         """See `Store`."""
-        return await self._read(
+        pending = self._heard.pending
+        rows = await self._read(
             lambda reader: self._active.quiet(reader, wanted, after=after, until=until, limit=limit)
         )
+        self._overlay(rows, pending)
+        return [row for row in rows if last_heard(row["updated_at"], row["heard_at"]) <= until]
+
+    async def next_quiet(self, wanted: ActiveFilter, after: str) -> str | None:
+        """See `Store`; those that were heard of since they were written may not be the first that were found."""
+        limit = 1
+        while True:
+            pending = self._heard.pending
+            rows = await self._read(partial(self._active.silent, wanted=wanted, after=after, limit=limit))
+            first = min((last_heard(heard, self._last_sign(None, key, pending)) for key, heard in rows), default=None)
+            if first is None or len(rows) < limit or first <= rows[-1][1]:
+                return first
+            limit *= 8
 
     async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
         """Return what is kept under the keys of some requests."""
@@ -302,14 +332,23 @@ class StateStore:
             self._loads.pop(key, None)
             if record is None:
                 self._cache.drop(key)
-                self._touched.pop(key, None)
+                self._touched.drop(key)
+                self._heard.drop(key)
             else:
                 self._cache.put(record)
-        self._check_sequence(batch, written=bool(heads))
+        self._check_sequence(batch, written=bool(heads or batch.revived))
         for key, owner, record in heads:
             told = entries[key]
             instant = datetime.fromisoformat(told[-1].timestamp)
             self._publish(StateEvent(key, record, told, owner, batch.sequence, instant))
+        for key, record in batch.heard_only().items():
+            self._loads.pop(key, None)
+            self._cache.put(record)
+            is_placed = key in batch.revived
+            if not is_placed:
+                self._heard.note(key, record.heard_at or "")
+            sequence = batch.sequence if is_placed else 0
+            self._publish(StateEvent(key, record, (), record.user_id, sequence, self._clock()))
 
     def _check_sequence(self, batch: Batch, *, written: bool) -> None:
         """Have dashboards look again when another process took a place in the order just before this commit."""
@@ -325,28 +364,22 @@ class StateStore:
 
     # --- what happens beside the requests
 
-    def heard(self, investigation_id: str, instant: str) -> None:
-        """See `Store`; tells those who watch."""
-        record = self._cache.get(investigation_id)
-        if record is not None:
-            record = replace(record, heard_at=instant)
-            self._cache.put(record)
-            self._publish(StateEvent(investigation_id, record, (), record.user_id, 0, self._clock()))
-
     def touch(self, investigation_id: str, instant: str) -> None:
         """See `Store`."""
-        self._touched[investigation_id] = instant
+        self._touched.note(investigation_id, instant)
 
     async def flush_touched(self) -> None:
-        """Write what was touched since the last time; what cannot be written now is kept for the next time."""
-        touched, self._touched = self._touched, {}
-        if not touched:
+        """Write what was noted since the last time; what cannot be written now is kept for the next time."""
+        touched, heard = dict(self._touched.pending), dict(self._heard.pending)
+        if not touched and not heard:
             return
         try:
-            await self._writes.written(self._repository.touch(self._writer, touched))
+            await self._writes.written(self._repository.touch(self._writer, touched, heard))
         except (StorageUnavailableError, sqlite3.Error) as error:
             logger.warning("last_accessed not written", extra={"reason": str(error), "states": len(touched)})
-            self._touched = touched | self._touched
+        else:
+            self._touched.written(touched)
+            self._heard.written(heard)
 
     async def forget_answers(self) -> None:
         """Remove the answers that were kept for a day, a few at a time: whoever writes is let in between."""
@@ -377,11 +410,11 @@ class StateStore:
         self._read_since_notice.clear()
         return changed
 
-    async def _publish_changed(self, known: dict[str, int]) -> None:
+    async def _publish_changed(self, known: Mapping[str, tuple[int, str | None]]) -> None:
         for keys in chunks(list(self._watched()), _CHUNK):
             versions = await self._read(partial(self._repository.versions, investigation_ids=keys))
             for key in keys:
-                if key not in versions or versions[key] != known.get(key):
+                if _is_news(versions.get(key), known.get(key)):
                     read = await self._state_to_tell(key)
                     record = self._cache.get(key) or read  # a commit may have overtaken the reading
                     owner = record.user_id if record else None
@@ -394,3 +427,10 @@ class StateStore:
             return await self.state(investigation_id)
         except UnreadableRowError:
             return None
+
+
+def _is_news(found: tuple[int, str | None] | None, known: tuple[int, str | None] | None) -> bool:
+    """Whether a row (its version, when its agents were heard; None: there is none) says what is not in memory."""
+    if found is None or known is None:
+        return True
+    return found[0] != known[0] or (found[1] or "") > (known[1] or "")

@@ -1,5 +1,7 @@
 """``/api/v1/polling/active-investigations``: one poll for a whole dashboard (contract 5)."""
 
+import asyncio
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +26,6 @@ from wizard_server.web.problems import retry_after
 from wizard_server.web.requests import query
 from wizard_server.web.responses import json_response
 
-_FOREVER = "9999-12-31T23:59:59.999Z"
 _MOST_QUIET = 1000
 _TAG = re.compile(r"list-([0-9]{1,18})")
 
@@ -67,9 +68,7 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
         if not hub.may_park(caller.user_id):
             return _answer(request, caller, asked, page, crowded=True)
         waiter.known_up_to(page.cursor)
-        seconds = min(with_jitter(asked.seconds), await _until_quiet(request, asked.wanted, now))
-        end = await hub.park_list(waiter, caller.user_id, seconds)
-        page = await _woken(request, asked, waiter, page.cursor, now)
+        end, page = await _parked(request, caller, asked, waiter, page.cursor, now)
     if _is_outdated(asked.cursor, page):
         return _answer(request, caller, asked, await store.active(asked.wanted), reset=True)
     if end is WaitEnd.DRAINING:
@@ -99,12 +98,31 @@ def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     return _Dashboard(wanted, int(tag.group(1)) if tag else parameters.cursor, tag is not None, seconds, headers)
 
 
+async def _parked(
+    request: web.Request, caller: Caller, asked: _Dashboard, waiter: ListWaiter, cursor: int, arrived: datetime
+) -> tuple[WaitEnd | None, ActivePage]:
+    """Wait until there is something to tell or time is up; return how the wait ended, and what to tell.
+
+    It is cut where an investigation would count as stalled, and goes on when its agents were heard of meanwhile.
+    """
+    loop, hub = asyncio.get_running_loop(), request.app[HUB]
+    deadline = loop.time() + with_jitter(asked.seconds)
+    now = arrived
+    while True:
+        left = max(deadline - loop.time(), 0)
+        quiet_in = await _until_quiet(request, asked.wanted, now)
+        end = await hub.park_list(waiter, caller.user_id, min(left, quiet_in))
+        page = await _woken(request, asked, waiter, cursor, arrived)
+        if end is not WaitEnd.TIMEOUT or page.rows or left <= quiet_in:
+            return end, page
+        now = request.app[CLOCK]()
+
+
 async def _until_quiet(request: web.Request, wanted: ActiveFilter, now: datetime) -> float:
     """Return the seconds until the first of the running investigations counts as stalled; infinity when none will."""
     rules = request.app[RULES]
-    after = to_wire(now - rules.stalled_after)
-    first = await request.app[STORE].quiet(wanted, after=after, until=_FOREVER, limit=1)
-    return rules.quiet_in(first[0]["updated_at"], now) if first else float("inf")
+    first = await request.app[STORE].next_quiet(wanted, to_wire(now - rules.stalled_after))
+    return rules.quiet_in(first, now) if first else math.inf
 
 
 async def _woken(
@@ -156,7 +174,7 @@ def _answer(
     shown = [row for row in page.rows if not delta or _matches(row, asked.wanted)]
     left = [row["investigation_id"] for row in page.rows if delta and not _matches(row, asked.wanted)]
     body: dict[str, Any] = {
-        "investigations": [{**row, **rules.row_marks(row, now)} for row in shown],
+        "investigations": [rules.shown(row, now) for row in shown],
         "total": len(shown) if delta else page.total,
         "limit": asked.wanted.limit,
         "offset": asked.wanted.offset,

@@ -54,6 +54,7 @@ class Follower:
         self.investigation_id = investigation_id
         self.version = 0
         self._stalls_in = math.inf
+        self._shown_quiet = False
         self._sync_asked = False
 
     def sync(self) -> None:
@@ -83,6 +84,7 @@ class Follower:
         """Return the current state and go on from its version; raises as `WizardService.read`."""
         record = await self._read()
         self.version = record.version
+        self._shown_quiet = self._is_quiet(record)
         return record
 
     async def _read(self) -> StateRecord:
@@ -99,8 +101,9 @@ class Follower:
     async def next(self) -> Sequence[AuditEntry] | End:
         """Return the next changes in their order, as soon as there are any.
 
-        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have just gone quiet, `End.SYNC` that
-        the reader needs the whole state: it asked for it, or no kept chain of changes leads on from its version.
+        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have gone quiet, `End.SYNC` that the
+        reader needs the whole state: it asked for it, the agents were heard again without a change, or no kept chain of
+        changes leads on from its version.
         Raises as `WizardService.read`, so `RequestError` for a state that was deleted.
         """
         while (found := await self._next()) is None:
@@ -113,14 +116,12 @@ class Follower:
         if ended is not None:
             return End[ended]
         record = await self._read()
-        if self._take_sync():
-            return End.SYNC
-        if record.version != self.version:
-            return await self._missed(record)
-        quiet = self._is_quiet(record)
+        found = await self._at_once(record)
+        if found is not None:
+            return found
 
         def wants(newer: StateRecord) -> bool:
-            return newer.version != self.version or (quiet and not self._is_quiet(newer))
+            return newer.version != self.version or (self._shown_quiet and not self._is_quiet(newer))
 
         end = await self._app[HUB].next_event(self._waiter, wants, self._seconds(record))
         if end is WaitEnd.DRAINING:
@@ -135,14 +136,26 @@ class Follower:
         if not chain:
             return await self._missed(end.record)
         self.version = chain[-1].version or 0
+        self._shown_quiet = False
         return chain
+
+    async def _at_once(self, record: StateRecord) -> Sequence[AuditEntry] | End | None:
+        """Return what there is to tell of `record` without waiting."""
+        if self._take_sync():
+            return End.SYNC
+        if record.version != self.version:
+            return await self._missed(record)
+        quiet = self._is_quiet(record)
+        if quiet is not self._shown_quiet:
+            return End.STALLED if quiet else End.SYNC
+        return None
 
     def _nothing_came(self) -> End | None:
         if self._take_look() or self._lease.ended() is not None:
             return None
         if self._take_sync():
             return End.SYNC
-        return End.STALLED if self._stalls_in <= self._heartbeat else End.IDLE
+        return None if self._stalls_in <= self._heartbeat else End.IDLE
 
     async def _missed(self, record: StateRecord) -> Sequence[AuditEntry] | End:
         try:
@@ -150,6 +163,7 @@ class Follower:
         except HistoryGoneError:
             return End.SYNC
         self.version = found.to_version
+        self._shown_quiet = False
         return found.entries
 
 

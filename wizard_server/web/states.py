@@ -120,7 +120,7 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
     )
     found = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
-    items = [{**row, **rules.row_marks(row, now)} for row in found.items]
+    items = [rules.shown(row, now) for row in found.items]
     return json_response(request, cut.answer(found, items, asked.sort))
 
 

@@ -11,7 +11,7 @@ VALUES (3, (SELECT version FROM schema_migrations WHERE version = 2), '0003_rows
 
 -- investigation_states ------------------------------------------------------------------------------------------------
 
--- When the agents last reported that nothing is new (ISO 8601, UTC, milliseconds). NULL: not since the last change, or
+-- When the agents last reported that nothing is new (ISO 8601, UTC, milliseconds); before updated_at it says nothing. NULL:
 -- never. Like last_accessed it is no part of the state: writing it makes no version.
 ALTER TABLE investigation_states ADD COLUMN heard_at TIMESTAMP;
 
@@ -42,6 +42,11 @@ ALTER TABLE investigation_states ADD COLUMN overall_score REAL GENERATED ALWAYS 
 ALTER TABLE investigation_states ADD COLUMN risk_level TEXT GENERATED ALWAYS AS (
     CASE WHEN json_valid(results_json) THEN json_extract(results_json, '$.risk_score.risk_level') END
 ) VIRTUAL;
+
+-- Which running investigation will be the next to count as stalled.
+CREATE INDEX idx_investigation_states_running
+ON investigation_states(user_id, updated_at, heard_at, investigation_id)
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
 
 -- idempotency_keys ----------------------------------------------------------------------------------------------------
 

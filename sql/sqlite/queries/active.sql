@@ -11,7 +11,7 @@ RETURNING value;
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -32,7 +32,7 @@ WHERE user_id = :user_id
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -49,21 +49,30 @@ ORDER BY removed_seq
 LIMIT :limit;
 
 -- name: active.quiet_user
--- The running investigations of a user that last changed between two instants, the longest silent first.
+-- The running investigations of a user whose agents were last heard between two instants, the longest silent first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
-WHERE user_id = :user_id AND updated_at > :after AND updated_at <= :until
-  AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-ORDER BY updated_at
+WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+  AND max(updated_at, coalesce(heard_at, '')) > :after AND max(updated_at, coalesce(heard_at, '')) <= :until
+ORDER BY max(updated_at, coalesce(heard_at, ''))
+LIMIT :limit;
+
+-- name: active.silent_user
+-- When the agents of running investigations of a user were last heard, if that was after an instant; the longest silent first.
+SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_heard
+FROM investigation_states
+WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+  AND max(updated_at, coalesce(heard_at, '')) > :after
+ORDER BY last_heard
 LIMIT :limit;
 
 -- name: active.page_all
 -- One page of the investigations of everybody, the last changed first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -84,7 +93,7 @@ WHERE TRUE
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
@@ -101,13 +110,22 @@ ORDER BY removed_seq
 LIMIT :limit;
 
 -- name: active.quiet_all
--- The running investigations of everybody that last changed between two instants, the longest silent first.
+-- The running investigations of everybody whose agents were last heard between two instants, the longest silent first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, change_seq,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states
-WHERE updated_at > :after AND updated_at <= :until
-  AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-ORDER BY updated_at
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+  AND max(updated_at, coalesce(heard_at, '')) > :after AND max(updated_at, coalesce(heard_at, '')) <= :until
+ORDER BY max(updated_at, coalesce(heard_at, ''))
+LIMIT :limit;
+
+-- name: active.silent_all
+-- When the agents of running investigations of everybody were last heard, if that was after an instant; the longest silent first.
+SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_heard
+FROM investigation_states
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
+  AND max(updated_at, coalesce(heard_at, '')) > :after
+ORDER BY last_heard
 LIMIT :limit;

@@ -1,7 +1,7 @@
 -- name: states.get
 -- The state of an investigation, with the key of the request that made it and the highest version its trail knows.
 SELECT s.investigation_id, s.user_id, s.wizard_step, s.settings_json, s.progress_json, s.results_json, s.status,
-       s.created_at, s.updated_at, s.last_accessed, s.version, s.updated_by,
+       s.created_at, s.updated_at, s.last_accessed, s.heard_at, s.version, s.updated_by,
        s.wizard_step_version, s.status_version, s.settings_version, s.progress_version, s.results_version,
        (SELECT a.mutation_id FROM investigation_audit_log a
         WHERE a.investigation_id = s.investigation_id AND a.version = s.version) AS mutation_id,
@@ -45,9 +45,21 @@ UPDATE investigation_states
 SET last_accessed = :last_accessed
 WHERE investigation_id = :investigation_id;
 
+-- name: states.heard
+-- When the agents of a state last said that nothing is new; no change of the state, so no version.
+UPDATE investigation_states
+SET heard_at = :heard_at
+WHERE investigation_id = :investigation_id AND (heard_at IS NULL OR heard_at < :heard_at);
+
+-- name: states.revive
+-- The same of a state that counted as stalled: it takes a place in the order of changes, so that lists show it.
+UPDATE investigation_states
+SET heard_at = :heard_at, change_seq = :change_seq
+WHERE investigation_id = :investigation_id AND version = :version;
+
 -- name: states.versions
--- The versions of the states with the given ids (a JSON array of texts).
-SELECT investigation_id, version
+-- The versions of the states with the given ids (a JSON array of texts), and when their agents were last heard.
+SELECT investigation_id, version, heard_at
 FROM investigation_states
 WHERE investigation_id IN (SELECT value FROM json_each(:investigation_ids));
 
@@ -64,7 +76,8 @@ WHERE user_id = :user_id
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, CAST(updated_at AS TEXT) AS place,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at,
+       CAST(updated_at AS TEXT) AS place,
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM investigation_states
@@ -80,7 +93,7 @@ LIMIT :limit OFFSET :offset;
 -- One page of a user's states in any other order; sorts all that match, and reads only those of the page whole.
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       CAST(p.place AS TEXT) AS place,
+       s.heard_at, CAST(p.place AS TEXT) AS place,
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM (
@@ -108,7 +121,7 @@ ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-
 -- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       CAST(p.place AS TEXT) AS place
+       s.heard_at, CAST(p.place AS TEXT) AS place
 FROM (
     SELECT row, place
     FROM (
