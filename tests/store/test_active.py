@@ -129,4 +129,6 @@ async def test_the_silent_are_those_that_run_and_changed_within_the_bounds(kit: 
     assert await silent(at(0), at(1)) == ["b"]
     assert await silent("2000-01-01T00:00:00.000Z", FOREVER) == ["a", "b", "c"]
     assert await silent(at(0), FOREVER, limit=1) == ["b"]
+    assert await kit.store.next_quiet(wanted(), at(0)) == at(1)
+    assert await kit.store.next_quiet(wanted(), at(2)) is None
     assert await silent(at(2), FOREVER) == []

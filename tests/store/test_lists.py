@@ -66,6 +66,7 @@ async def test_a_row_of_the_list_is_the_summary_of_a_state(filled: Kit) -> None:
             "started_at": None,
             "completed_at": None,
             "risk_score": None,
+            "heard_at": None,
         },
     )
 
