@@ -55,7 +55,7 @@ async def test_every_parameter_of_every_statement_is_bound(
     await kit.store.notice_external_commits()
     for sort in ("-updated_at", "name"):
         await kit.store.states(replace(EVERYTHING, sort=sort))
-    await kit.store.states(replace(EVERYTHING, after=StatesEnd("", "", 0, 0)))
+        await kit.store.states(replace(EVERYTHING, sort=sort, after=StatesEnd("", "", 0, 0)))
     await kit.store.history(replace(HISTORY, limit=1))
     await kit.store.trail("inv-1", down_to=0, below=9, limit=9)
     kit.store.touch("inv-1", "2026-01-01T00:00:00.000Z")

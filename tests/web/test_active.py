@@ -14,11 +14,15 @@ from tests.web.helpers import (
     as_operator,
     create,
     fields_named,
+    hold_commits,
     parked,
     patch,
+    queued,
     send,
+    sending,
     soon,
     start,
+    until,
     url,
 )
 from tests.web.test_jwt import SECRET, bearer
@@ -291,3 +295,37 @@ async def test_over_the_limits_it_answers_at_once_with_a_longer_interval(start_s
     assert answer.status == 200
     assert int(answer.headers["X-Recommended-Interval"]) > usual
     assert "Preference-Applied" not in answer.headers
+
+
+async def test_with_a_cursor_the_limit_bounds_what_changed_and_the_rest_follows(client: Client) -> None:
+    place = await cursor(client)
+    for name in "abcdefg":
+        await create(client, name)
+    seen: list[str] = []
+    for expected in (3, 3, 1):
+        answer = await ask(client, cursor=place, limit=3)
+        assert (len(ids(answer)), answer.body.get("has_more", False)) == (expected, expected == 3)
+        seen += ids(answer)
+        place = answer.body["cursor"]
+    assert seen == list("abcdefg")
+    assert ids(await ask(client, cursor=place, limit=3)) == []
+
+
+async def test_changes_of_one_commit_are_never_cut(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = await cursor(client)
+    door = hold_commits(monkeypatch)
+    first = sending(client, "POST", STATES, json=factories.creation("first"))
+    await door.reached.wait()
+    others = [sending(client, "POST", STATES, json=factories.creation(name)) for name in "abcd"]
+    await until(lambda: queued(client) == 4)
+    door.open()
+    assert [(await soon(task)).status for task in (first, *others)] == [201] * 5
+    answer = await ask(client, cursor=place, limit=2)
+    assert (ids(answer), answer.body["has_more"]) == (["first"], True)
+    answer = await ask(client, cursor=answer.body["cursor"], limit=2)
+    assert (sorted(ids(answer)), "has_more" in answer.body) == (list("abcd"), False)
+
+
+async def test_an_offset_beside_a_cursor_is_refused(client: Client) -> None:
+    answer = await ask(client, cursor=await cursor(client), offset=5)
+    assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, ["offset"])

@@ -153,7 +153,8 @@ class ActivePage:
     """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
 
     `total` counts what matches the filter; in an answer about changes, what it holds. Who has a cursor below `floor`
-    needs the whole list: something was done by hand that no change tells. `unreadable` rows were left out.
+    needs the whole list: something was done by hand that no change tells. `unreadable` rows were left out. `has_more`
+    says that more changed than fits: ask again from `cursor`.
     """
 
     rows: Sequence[dict[str, Any]]
@@ -162,6 +163,7 @@ class ActivePage:
     cursor: int
     floor: int = 0
     unreadable: int = 0
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

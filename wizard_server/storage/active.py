@@ -53,18 +53,34 @@ class ActiveRepository:
         return found["value"], found["floor"]
 
     async def since(self, connection: Connection, wanted: ActiveFilter, cursor: int) -> ActivePage:
-        """Return what changed and what was removed after `cursor`, up to a place that the answer names."""
+        """Return what changed and what was removed after `cursor`, up to a place that the answer names.
+
+        What changed is cut where it is more than the filter's limit, if not within one commit.
+        """
         newest, floor = await self._sequence(connection)
-        changed = await self._ask(connection, "changed", wanted, cursor=cursor, limit=_MOST)
+        last = newest
+        changed, most = await self._changed(connection, wanted, cursor)
         removed = await self._ask(connection, "removed", wanted, cursor=cursor, limit=_MOST)
         rows, unreadable = self._unreadable.every(lambda row: shape.read(shape.STATES, row), changed)
         gone, unreadable_too = self._unreadable.every(lambda row: shape.read(shape.REMOVED, row), removed)
-        for found, read in ((changed, rows), (removed, gone)):
-            if len(found) == _MOST and read:
+        for found, read, full in ((changed, rows, most), (removed, gone, _MOST)):
+            if len(found) == full and read:
                 newest = min(newest, read[-1]["change_seq"] - 1)
         summaries = [summary_of(row) for row in rows if row["change_seq"] <= newest]
         ids = [row["investigation_id"] for row in gone if row["change_seq"] <= newest]
-        return ActivePage(summaries, ids, len(summaries), newest, floor, unreadable + unreadable_too)
+        unreadable += unreadable_too
+        return ActivePage(summaries, ids, len(summaries), newest, floor, unreadable, has_more=newest < last)
+
+    async def _changed(
+        self, connection: Connection, wanted: ActiveFilter, cursor: int
+    ) -> tuple[list[sqlite3.Row], int]:
+        """Return what changed after `cursor`, and how many rows there are where there may be more."""
+        most = min(wanted.limit, _MOST - 1) + 1
+        rows = await self._ask(connection, "changed", wanted, cursor=cursor, limit=most)
+        if len(rows) == most and rows[0]["change_seq"] == rows[-1]["change_seq"]:
+            most = _MOST
+            rows = await self._ask(connection, "changed", wanted, cursor=cursor, limit=most)
+        return rows, most
 
     async def quiet(
         self, connection: Connection, wanted: ActiveFilter, *, after: str, until: str, limit: int

@@ -48,6 +48,9 @@ from wizard_server.storage.sqlite import Connection, Session
 from wizard_server.storage.unreadable import UnreadableRows
 
 NEWEST_FIRST = "-updated_at"
+# The statement of a first page, and that of one after it.
+_NEWEST_FIRST = ("states.list_newest", "states.list_newest_after")
+_SORTED = ("states.list_sorted", "states.list_after")
 # Parts of entries that are read for one answer, as they are stored.
 MAX_ENTRIES_BYTES = 2 << 20
 _LARGE_ENTRY_BYTES = 32 << 10
@@ -88,10 +91,10 @@ class Repository:
 
     async def states(self, connection: Connection, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
-        sort = "states.list_newest" if wanted.sort == NEWEST_FIRST else "states.list_sorted"
         after = {} if wanted.after is None else asdict(wanted.after)
         asked = {**_asked(wanted), **after, "limit": wanted.limit + 1}
-        rows = await self._fetch(connection, "states.list_after" if after else sort, asked)
+        first, following = _NEWEST_FIRST if wanted.sort == NEWEST_FIRST else _SORTED
+        rows = await self._fetch(connection, following if after else first, asked)
         total = await self._fetch(connection, "states.count", asked)
         end = paging.states_end(rows, wanted)
         return Listed(*self._unreadable.every(summary_from_row, rows[: wanted.limit]), total[0]["total"], end)

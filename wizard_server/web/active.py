@@ -16,6 +16,7 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import InvestigationStatus, Schema, WizardStep
 from wizard_server.domain.ports import ActiveFilter, ActivePage, StateEvent
 from wizard_server.domain.state import summary
+from wizard_server.errors import ValidationFailedError
 from wizard_server.events import WaitEnd
 from wizard_server.storage.store import StateStore
 from wizard_server.waiters import ListWaiter
@@ -35,7 +36,7 @@ class ActiveQuery(Schema):
 
     cursor: int | None = Field(None, ge=0, le=10**18, description="the client's last: only what changed since")
     wait: float | None = Field(None, ge=0, allow_inf_nan=False, description="seconds to wait for a change at most")
-    limit: int = Field(100, ge=1, le=1000, description="how many rows at most")
+    limit: int = Field(100, ge=1, le=1000, description="how many rows at most; with cursor, unless one commit has more")
     offset: int = Field(0, ge=0, le=1_000_000_000, description="how many rows to leave out first")
     status: tuple[InvestigationStatus, ...] = Field((), description="only those of one of these statuses")
     wizard_step: tuple[WizardStep, ...] = Field((), description="only those at one of these steps")
@@ -83,6 +84,9 @@ def _is_outdated(cursor: int, page: ActivePage) -> bool:
 
 def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     parameters = query(request, ActiveQuery)
+    if parameters.cursor is not None and parameters.offset:
+        message = "goes with the whole list, not with cursor: what changed comes in its order, limit at once"
+        raise ValidationFailedError.of("offset", message, "either")
     named = tags_in(request.headers, hdrs.IF_NONE_MATCH) if parameters.cursor is None else None
     tags = (opaque_tags(named, hdrs.IF_NONE_MATCH) or ()) if named is not None else ()
     tag = next(filter(None, map(_TAG.fullmatch, sorted(tags))), None)
@@ -133,7 +137,7 @@ async def _woken(
     Without events it is told which investigations have gone quiet meanwhile: they are no change, so the cursor stays.
     """
     store = request.app[STORE]
-    if waiter.outdated:
+    if waiter.outdated or len({event.investigation_id for event in waiter.events}) > asked.wanted.limit:
         return await store.active_since(asked.wanted, cursor)
     if waiter.events:
         return _told(store, waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
@@ -185,6 +189,8 @@ def _answer(
         body["removed"] = [*page.removed, *left]
     if reset:
         body["reset"] = True
+    if page.has_more:
+        body["has_more"] = True
     if page.unreadable:
         body["unreadable"] = page.unreadable
     return json_response(request, body, headers=headers)

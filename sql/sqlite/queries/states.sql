@@ -116,6 +116,54 @@ FROM (
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
+-- name: states.list_newest_after
+-- The page after a row, the last changed first, as `states.list_after` has it: what has not changed since the list was
+-- first asked for in the order of an index, and the few that have.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       CAST(p.place AS TEXT) AS place
+FROM (
+    SELECT row, place
+    FROM (
+        SELECT row, investigation_id, place
+        FROM (
+            SELECT rowid AS row, investigation_id, updated_at AS place
+            FROM investigation_states INDEXED BY idx_investigation_states_user_updated
+            WHERE user_id = :user_id AND change_seq <= :sequence
+              AND updated_at <= :value AND (updated_at < :value OR investigation_id > :key)
+              AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+              AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
+              AND (:updated_since IS NULL OR updated_at >= :updated_since)
+              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+            ORDER BY updated_at DESC, investigation_id
+            LIMIT :limit
+        )
+        UNION ALL
+        SELECT row, investigation_id, place
+        FROM (
+            SELECT rowid AS row, investigation_id,
+                   coalesce((
+                       SELECT a.timestamp
+                       FROM investigation_audit_log AS a
+                       WHERE a.investigation_id = investigation_states.investigation_id AND a.rowid <= :trail
+                         AND a.version IS NOT NULL
+                       ORDER BY a.rowid DESC
+                       LIMIT 1
+                   ), updated_at) AS place
+            FROM investigation_states INDEXED BY idx_investigation_states_user_change
+            WHERE user_id = :user_id AND change_seq > :sequence
+              AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+              AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
+              AND (:updated_since IS NULL OR updated_at >= :updated_since)
+              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+        )
+        WHERE place < :value OR (place = :value AND investigation_id > :key)
+    )
+    ORDER BY place DESC, investigation_id
+    LIMIT :limit
+) AS p JOIN investigation_states AS s ON s.rowid = p.row
+ORDER BY p.place DESC, s.investigation_id;
+
 -- name: states.list_after
 -- The page after a row in any order, as the order was when the list was first asked for: what changed since (above
 -- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.

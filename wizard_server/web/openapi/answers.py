@@ -58,7 +58,7 @@ class ActiveInvestigationsResponse(Schema):
     """One page of a dashboard, or what changed in it since the client's `cursor`.
 
     `removed`, only with a cursor, are investigations that are gone or no longer match; `reset` says that the whole
-    list stands here.
+    list stands here, `has_more` that more changed: ask again with this `cursor`.
     """
 
     investigations: list[ActiveInvestigation]
@@ -69,6 +69,7 @@ class ActiveInvestigationsResponse(Schema):
     cursor: int = Field(ge=0)
     removed: list[Identifier] = Field(default_factory=list)
     reset: bool = False
+    has_more: bool = False
     unreadable: Unreadable = 0
 
 
