@@ -37,6 +37,15 @@ def test_the_server_takes_what_it_prints(fixed: dict[str, str], capsys: pytest.C
     assert {name for name in claims if name in ("iss", "aud")} == {key[:3] for key in fixed}
 
 
+def test_user_and_scopes_stand_where_the_server_looks_for_them(capsys: pytest.CaptureFixture[str]) -> None:
+    claims = {"user_claim": "email", "scope_claims": ["scp", "scope"]}
+    config = factories.config(auth={"mode": "jwt", "jwt_secret": KEY, **claims})
+    assert mint(config, "ann@example.com", READ, 60) == 0
+    trusted = TokenAuthenticator(load_keys(config.auth), config.auth)
+    sent = capsys.readouterr().out.strip()
+    assert trusted.authenticate(sending(sent)) == Caller("ann@example.com", frozenset({READ}))
+
+
 def test_without_tokens_in_use_it_prints_none() -> None:
     assert 'mode is "none"' in refusal(mode="none")
 

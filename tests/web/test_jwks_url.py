@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -119,6 +121,8 @@ async def test_while_the_issuer_answers_garbage_the_keys_stay_and_it_is_said_onc
     assert len(told) == 1
     assert reason in told[0]
     issuer.serves("new")
+    asked = issuer.asked  # it is asked again and again, and the question under way may have been answered already
+    await until(lambda: issuer.asked > asked)
     assert await status(guarded, signed("new")) == 200, "it recovers by itself"
 
 
@@ -182,6 +186,60 @@ async def test_an_issuer_that_cannot_be_reached_at_start_keeps_nobody_from_start
     async with Issuer("old", port=port) as issuer:
         await until(lambda: client.app[AUTHENTICATOR].unready() is None)
         assert await status(client, signed("old")) == 200
+
+
+async def test_an_issuer_is_found_by_its_name(issuer: Issuer, start_server: StartServer) -> None:
+    url = issuer.url.replace("127.0.0.1", "localhost")
+    client = await start_server(auth={**ES256, "jwks_url": url})
+    assert await status(client, signed("old")) == 200
+
+
+async def test_a_name_that_there_is_not_is_said(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("wizard_server.web.name_lookup.socket.getaddrinfo", unknown)
+    client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"})
+    assert "Name or service not known" in (await send(client, "GET", "/readyz")).body["parts"]["keys"]
+
+
+async def test_a_look_up_that_hangs_holds_nobody_up_and_keeps_no_process_from_ending(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = threading.Event()
+    monkeypatch.setattr("wizard_server.web.name_lookup.socket.getaddrinfo", lambda *_, **__: door.wait(20) and [])
+    monkeypatch.setattr(remote_keys, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(remote_keys, "REST_SECONDS", NEVER)
+    try:
+        client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"})
+        assert (await send(client, "GET", STATES, headers=signed("old"))).status == 503
+        hanging = [thread for thread in threading.enumerate() if thread.name == "name look-up"]
+        assert [thread.daemon for thread in hanging] == [True]
+    finally:
+        door.set()
+    for thread in hanging:
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://issuer.test/keys", True),
+        ("http://10.0.0.1/keys", True),
+        ("https://issuer.test/keys", False),
+        ("http://localhost:1/keys", False),
+        ("http://[::1]:1/keys", False),
+    ],
+)
+async def test_keys_that_anybody_in_between_could_change_are_warned_of(
+    url: str, warned: bool, start_server: StartServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def nothing(_: RemoteKeys) -> bytes:
+        return b""
+
+    monkeypatch.setattr(RemoteKeys, "_fetched", nothing)
+    await start_server(auth={**ES256, "jwks_url": url})
+    assert ("jwks_url is not https: whoever is in between can sign tokens" in caplog.messages) is warned
 
 
 async def test_stopping_does_not_wait_for_the_issuer(issuer: Issuer, start_server: StartServer) -> None:

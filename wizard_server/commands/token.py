@@ -34,7 +34,12 @@ def mint(config: ServerConfig, user: str, scope: str, ttl_seconds: int) -> int:
     _check(user, scope, ttl_seconds)
     load_keys(auth)
     now = int(utc_now().timestamp())
-    claims = {"sub": user, "scope": " ".join(scope.split()), "iat": now, "exp": now + ttl_seconds}
+    claims = {
+        auth.user_claim: user,
+        auth.scope_claims[0]: " ".join(scope.split()),
+        "iat": now,
+        "exp": now + ttl_seconds,
+    }
     fixed = {"iss": auth.issuer, "aud": auth.audience}
     claims |= {name: value for name, value in fixed.items() if value is not None}
     print(jwt.encode(claims, auth.jwt_secret.get_secret_value(), algorithm="HS256"))

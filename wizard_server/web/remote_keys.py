@@ -10,12 +10,15 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
 from wizard_server.errors import KeysUnavailableError
 from wizard_server.web.key_sets import HeldKeys, PublicKey, UnusableError
+from wizard_server.web.name_lookup import NameLookup
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ class RemoteKeys:
 
     async def kept(self, _app: web.Application) -> AsyncIterator[None]:
         """Ask once, then keep the keys up to date while the application runs."""
+        if not _is_safe(self._url):
+            logger.warning("jwks_url is not https: whoever is in between can sign tokens")
         self._answered = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._keep())
         await asyncio.shield(self._answered)
@@ -100,7 +105,7 @@ class RemoteKeys:
 
     async def _fetched(self) -> bytes:
         """Return what the issuer serves; another address that it leads to is not asked, it may be anybody's."""
-        connector = aiohttp.TCPConnector(force_close=True)
+        connector = aiohttp.TCPConnector(force_close=True, resolver=NameLookup())
         async with (
             aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
             session.get(self._url, headers=_HEADERS, allow_redirects=False) as answer,
@@ -119,6 +124,15 @@ class RemoteKeys:
         if reason != self._trouble:
             logger.warning("jwks_url cannot be used, the keys stay", extra={"reason": reason, "keys": len(self._held)})
         self._trouble = reason
+
+
+def _is_safe(url: str) -> bool:
+    """Whether nobody between here and the issuer can change what it answers."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "https" or parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _reason(error: Exception) -> str:
