@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -174,6 +175,11 @@ class ListenConfig(Frozen):
         if 0 < limit < FEWEST_CONNECTIONS:
             raise ValueError(f"must be 0 (as many as files permit) or at least {FEWEST_CONNECTIONS}")
         return limit
+
+    @property
+    def public_path(self) -> str:
+        """The path below which browsers see the server, without a slash at its end; mostly none."""
+        return urlsplit(self.public_url or "").path
 
     @property
     def is_loopback(self) -> bool:

@@ -52,7 +52,7 @@ REACHED = {
 }
 # What is imported from modules of these packages that their documentation does not name.
 UNDOCUMENTED = {
-    ("web.final_slash", "RawRequestMessage", "aiohttp.http"),
+    ("web.targets", "RawRequestMessage", "aiohttp.http"),
     ("web.protocol", "LineTooLong", "aiohttp.http_exceptions"),
     ("logs", "HttpProcessingError", "aiohttp.http_exceptions"),
 }

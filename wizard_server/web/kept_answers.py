@@ -51,13 +51,13 @@ async def made_again(request: web.Request, kept: KeptAnswer) -> web.Response:
     shown = kept.shown
     headers = {"Vary": "Accept-Encoding"} if shown.version is None else state_headers(shown.version)
     if shown.investigation_id is not None and shown.status == _CREATED:
-        headers["Location"] = state_location(shown.investigation_id)
+        headers["Location"] = state_location(request, shown.investigation_id)
     if shown.body is None:
         return web.Response(status=shown.status, headers={**headers, **MINIMAL})
     body = shown.body.encode()
     if shown.version is None:
         template_id = orjson.loads(body).get("template_id") if shown.status == _CREATED else None
-        headers |= {"Location": template_location(template_id)} if template_id else {}
+        headers |= {"Location": template_location(request, template_id)} if template_id else {}
     elif not body.startswith(b"{"):
         body = await _opened(request, kept, shown.version) + body
     sent = compressed(request, body, headers)

@@ -20,10 +20,10 @@ from aiohttp.web_protocol import _ErrInfo
 from wizard_server.errors import RequestTimeoutError
 from wizard_server.web import problems
 from wizard_server.web.connections import CONNECTIONS
-from wizard_server.web.final_slash import without_slash
 from wizard_server.web.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.keys import CLOCK, CONFIG, HEADERS, INSTANT, REQUESTS
 from wizard_server.web.taking import Taking, reset
+from wizard_server.web.targets import with_path
 
 logger = logging.getLogger(__name__)
 
@@ -273,7 +273,7 @@ class _Server(web.Server):
     def __init__(self, made: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
         super().__init__(
             made.request_handler,
-            request_factory=without_slash(made.request_factory),
+            request_factory=with_path(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             **options,
         )

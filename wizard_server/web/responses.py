@@ -19,7 +19,7 @@ from wizard_server.web.compression import (
     gzip_around,
 )
 from wizard_server.web.etags import etag
-from wizard_server.web.keys import RULES
+from wizard_server.web.keys import CONFIG, RULES
 from wizard_server.web.rendered import Rendered, head
 
 JSON_BODY = {"Content-Type": "application/json"}
@@ -27,14 +27,14 @@ GZIP_BODY = {"Content-Encoding": "gzip"}
 MINIMAL = {"Preference-Applied": "return=minimal"}
 
 
-def state_location(investigation_id: str) -> str:
-    """Return the path of a state."""
-    return f"/api/v1/wizard-state/{investigation_id}"
+def state_location(request: web.Request, investigation_id: str) -> str:
+    """Return the path of a state, as browsers see it."""
+    return f"{request.app[CONFIG].server.public_path}/api/v1/wizard-state/{investigation_id}"
 
 
-def template_location(template_id: str) -> str:
-    """Return the path of a template."""
-    return f"/api/v1/templates/{template_id}"
+def template_location(request: web.Request, template_id: str) -> str:
+    """Return the path of a template, as browsers see it."""
+    return f"{request.app[CONFIG].server.public_path}/api/v1/templates/{template_id}"
 
 
 def json_response(

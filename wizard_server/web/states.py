@@ -71,7 +71,7 @@ async def create(request: web.Request, caller: Caller) -> web.Response:
 
 def created(request: web.Request, record: StateRecord) -> web.Response:
     """Return the answer for a state that was just made."""
-    headers = {"Location": state_location(record.investigation_id)}
+    headers = {"Location": state_location(request, record.investigation_id)}
     if wants_minimal(request):
         return web.Response(status=201, headers={**state_headers(record.version), **headers, **MINIMAL})
     return state_response(request, record, None, status=201, headers=headers)

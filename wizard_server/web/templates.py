@@ -46,7 +46,7 @@ async def create(request: web.Request, caller: Caller) -> web.Response:
     """Make a template from settings, or from those of an investigation."""
     body = await read_body(request, JSON)
     template = await request.app[TEMPLATES].create(caller, body, origin(request, caller, show=text(201, _wire)))
-    headers = {"Location": template_location(template.template_id)}
+    headers = {"Location": template_location(request, template.template_id)}
     return json_response(request, _wire(template), status=201, headers=headers)
 
 
