@@ -5,6 +5,7 @@ import logging
 import platform
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +311,13 @@ async def test_a_lent_reader_is_in_use_until_it_comes_back(client: Client) -> No
     back.set()
     await asking
     assert (await scrape(client))("database_readers_in_use") == 0
+
+
+async def test_the_write_ahead_log_has_its_size(client: Client, database: str) -> None:
+    await create(client)
+    await client.app[STORE].look_around()
+    size = Path(f"{database}-wal").stat().st_size  # noqa: ASYNC240 - a local file, nobody else waits
+    assert (await scrape(client))("database_wal_bytes") == size > 0
 
 
 async def test_draining_is_told_with_its_duration(client: Client) -> None:

@@ -1,9 +1,14 @@
 """``wizard-server export FILE``: the database as JSON lines (contract 10)."""
 
+import io
+import os
+import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO, BinaryIO
 
 from wizard_server.commands.console import READER_GONE, interruptible, progress, say_no_more, tell
 from wizard_server.commands.databases import CONTENT, opened, reported, require_schema
@@ -12,6 +17,8 @@ from wizard_server.storage.outfile import OutputFileError, new_file
 from wizard_server.storage.sqlite import Connection
 
 STANDARD_OUTPUT = "-"
+_MOST_IN_MEMORY = 8 << 20
+_PIECE = 1 << 20
 
 
 @reported
@@ -19,13 +26,14 @@ STANDARD_OUTPUT = "-"
 async def export(path: str, config: str, target: str) -> int:
     """Write the database at `path`, as it is at one moment, to the new file `target`, or to standard output (``-``).
 
-    The same database gives the same bytes. Returns 1 when it cannot be written, leaving no file, and `READER_GONE`
+    The same database gives the same bytes. Whoever reads standard output slowly holds nobody up: the export is complete
+    before the first byte is offered. Returns 1 when it cannot be written, leaving no file, and `READER_GONE`
     quietly when whoever reads standard output goes away.
     """
     async with opened(path, config) as connection:
         await require_schema(connection, path, config, kinds=CONTENT)
         try:
-            with _writable(target) as file:
+            with _writable(target) as out, _kept_until_read(out) as file:
                 rows = await _write(connection, file, show=target != STANDARD_OUTPUT or not sys.stdout.isatty())
         except BrokenPipeError:
             say_no_more()
@@ -35,7 +43,7 @@ async def export(path: str, config: str, target: str) -> int:
     return 0
 
 
-async def _write(connection: Connection, file: BinaryIO, *, show: bool) -> int:
+async def _write(connection: Connection, file: IO[bytes], *, show: bool) -> int:
     """Return how many rows were written."""
     async with snapshot(connection) as rows:
         with progress("exporting", rows, shown=show) as advance:
@@ -44,6 +52,34 @@ async def _write(connection: Connection, file: BinaryIO, *, show: bool) -> int:
                 advance(1)
     file.flush()
     return rows
+
+
+@contextmanager
+def _kept_until_read(out: BinaryIO) -> Iterator[IO[bytes]]:
+    """Yield `out` if it is a file; else room for the whole export, which is copied to `out` at the end.
+
+    While the database is read as it was at one moment, its write-ahead log cannot begin anew: a pipe would let its
+    reader decide how long that is.
+    """
+    if _is_file(out):
+        yield out
+        return
+    with SpooledTemporaryFile(max_size=_MOST_IN_MEMORY) as room:
+        try:
+            yield room
+            room.seek(0)
+        except OSError as error:
+            reason = f"cannot keep the export in {gettempdir()} until it is read: {error.strerror}"
+            raise OutputFileError(f"{reason}; TMPDIR names another folder") from error
+        shutil.copyfileobj(room, out, _PIECE)
+        out.flush()
+
+
+def _is_file(out: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except io.UnsupportedOperation:
+        return False
 
 
 @contextmanager

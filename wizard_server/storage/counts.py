@@ -17,5 +17,6 @@ class StoreCounts:
     batch_seconds: Histogram
     reader_waits: Histogram = field(default_factory=lambda: Histogram(_WAIT_BOUNDS))
     readers_in_use: int = 0
+    log_bytes: int = 0
     versions: int = 0
     external_commits: int = 0

@@ -78,6 +78,16 @@ class DatabaseFiles:
         """Say that from now on this process writes to none of the files."""
         self._quiet_since = time.time_ns()
 
+    def log_size_and_change(self) -> tuple[int, int]:
+        """Return how many bytes the write-ahead log has, and when it changed last (nanoseconds); zeros without one."""
+        if not self._paths:
+            return 0, 0
+        try:
+            found = Path(self._paths[_LOG]).stat()
+        except OSError:
+            return 0, 0
+        return found.st_size, found.st_mtime_ns
+
     @property
     def is_shared_with_strangers(self) -> bool:
         """Whether another process may use the database with a log or an index of its own, made after ours was deleted.

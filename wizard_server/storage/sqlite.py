@@ -1,6 +1,7 @@
 """SQLite through aiosqlite: one connection, and a bounded pool of readers. The only importer of aiosqlite."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import sqlite3
@@ -90,6 +91,10 @@ class Connection:
     async def wait_briefly(self) -> None:
         """Have statements give up soon where another process holds a lock: whoever has time left tries again."""
         await self.fetch_all(load_queries("sqlite")["connection.wait_briefly"])
+
+    async def limit_log(self) -> None:
+        """Have the write-ahead log cut short whenever this connection begins it anew."""
+        await self.fetch_all(load_queries("sqlite")["connection.limit_log"])
 
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""
@@ -298,6 +303,23 @@ class ReaderPool:
         self._slots = asyncio.Semaphore(size + overflow)
         self._idle: list[Connection] = []
         self._closed = False
+        self._lent = 0
+        self._none_lent = asyncio.Event()
+        self._none_lent.set()
+        self._may_lend = asyncio.Event()
+        self._may_lend.set()
+
+    @asynccontextmanager
+    async def pause(self, patience: float) -> AsyncIterator[None]:
+        """Lend no reader until the end; begin when those lent are back, or after `patience` seconds."""
+        self._may_lend.clear()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._none_lent.wait()
+            yield
+        finally:
+            self._may_lend.set()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -308,19 +330,29 @@ class ReaderPool:
         except TimeoutError:
             raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
         try:
+            await self._may_lend.wait()
             self._check()
             reader = self._idle.pop() if self._idle else await self._open()
+            self._count(1)
             try:
                 yield reader
             except sqlite3.Error as error:
                 raise StorageUnavailableError(f"the database cannot answer: {error}") from error
             finally:
+                self._count(-1)
                 if len(self._idle) < self._size and not self._closed:
                     self._idle.append(reader)
                 else:
                     await reader.close()
         finally:
             self._slots.release()
+
+    def _count(self, more: int) -> None:
+        self._lent += more
+        if self._lent:
+            self._none_lent.clear()
+        else:
+            self._none_lent.set()
 
     async def _open(self) -> Connection:
         """Open a reader; should the one who asked go away meanwhile, it serves the next."""

@@ -43,6 +43,7 @@ from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
 from wizard_server.storage.touches import Touches, newest
 from wizard_server.storage.unreadable import UnreadableRows
+from wizard_server.storage.wal import LogKeeper
 from wizard_server.storage.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class StateStore:
         )
         self._files = files
         self._file_watch = FileWatch(files, writer, self._forget)
+        self._log_keeper = LogKeeper(files, writer, self._readers.pause)
         self._publish = hub.publish
         self._watched = hub.watched
         self._refresh = hub.refresh
@@ -117,6 +119,7 @@ class StateStore:
         files = DatabaseFiles(options.path, in_memory=is_in_memory(options.path))
         writer = await connect(options.path, echo=options.echo)
         await writer.wait_briefly()
+        await writer.limit_log()
         store = cls(options, writer, hub, clock, files)
         try:
             await store.start(audit=options.audit)
@@ -388,9 +391,14 @@ class StateStore:
             pass
 
     async def look_around(self) -> None:
-        """See whether the files are there, and what other processes have committed; the watch has told of a loss."""
+        """See whether the files are there, keep the log short, and notice what other processes have committed.
+
+        The watch has told of a loss.
+        """
         with contextlib.suppress(FilesLostError):
             await self._file_watch.look()
+            await self._log_keeper.look()
+            self.counts.log_bytes = self._log_keeper.bytes
             await self.notice_external_commits()
 
     async def notice_external_commits(self) -> bool:

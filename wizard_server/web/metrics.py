@@ -145,6 +145,9 @@ def _of_store(counts: StoreCounts) -> Iterator[Metric]:
     yield GaugeMetricFamily("wizard_cache_bytes", "What the states in memory weigh.", cache.size_bytes)
     yield GaugeMetricFamily("wizard_cache_states", "States in memory.", len(cache))
     yield GaugeMetricFamily("wizard_database_readers_in_use", "Readers that are lent now.", counts.readers_in_use)
+    yield GaugeMetricFamily(
+        "wizard_database_wal_bytes", "Size of the write-ahead log beside the database.", counts.log_bytes
+    )
     yield _histogram("wizard_database_reader_wait_seconds", "Until a reader was lent.", counts.reader_waits)
 
 

@@ -14,6 +14,10 @@ PRAGMA foreign_keys = ON;
 -- How long a statement waits for a lock, in milliseconds: whoever has more time tries again.
 PRAGMA busy_timeout = 100;
 
+-- name: connection.limit_log
+-- To how many bytes the write-ahead log is cut when it begins anew: 4 MiB, what it reaches in ordinary times.
+PRAGMA journal_size_limit = 4194304;
+
 -- name: connection.checkpoint
 -- Copies the write-ahead log into the database and makes it empty, unless somebody still reads an older state of it.
 PRAGMA wal_checkpoint(TRUNCATE);
