@@ -29,7 +29,8 @@ class DatabaseFiles:
     """
 
     def __init__(self, path: str, *, in_memory: bool) -> None:
-        self._paths = {} if in_memory else _files_of(path)
+        self._real = str(Path(path).resolve())  # SQLite's companions stand beside the file itself, not beside a link
+        self._paths = {} if in_memory else {_DATABASE: path, _LOG: f"{self._real}-wal", _INDEX: f"{self._real}-shm"}
         self._opened = _identity(path)
         self._noted: dict[str, _Identity | None] = {}
         self._lost: str | None = None
@@ -92,20 +93,17 @@ class DatabaseFiles:
     def is_shared_with_strangers(self) -> bool:
         """Whether another process may use the database with a log or an index of its own, made after ours was deleted.
 
-        Each side is then blind to the locks of the other, so nothing may be copied from our log into the database.
+        Each side is then blind to the locks of the other, so nothing may be copied from our log into the database. Where
+        another database stands in its place they are strangers to that one, and SQLite leaves both alone.
         """
-        found = {what: _identity(self._paths[what]) for what in self._noted}
-        return any(found[what] not in (None, self._noted[what]) for what in (_LOG, _INDEX) if what in found)
+        if not self._paths or _identity(self._real) != self._opened:
+            return False
+        return any(_identity(self._paths[what]) not in (None, self._noted.get(what)) for what in (_LOG, _INDEX))
 
 
 def _told(what: str) -> str:
     ending = "" if what == _DATABASE else "; restart the server unless it comes back"
     return f"{what} is not the one that was opened: it was moved or deleted{ending}"
-
-
-def _files_of(path: str) -> dict[str, str]:
-    real = Path(path).resolve()  # SQLite's companions stand beside the file itself, not beside a link to it
-    return {_DATABASE: path, _LOG: f"{real}-wal", _INDEX: f"{real}-shm"}
 
 
 def _identity(path: str) -> _Identity | None:
