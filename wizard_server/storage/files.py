@@ -93,8 +93,8 @@ class DatabaseFiles:
     def is_shared_with_strangers(self) -> bool:
         """Whether another process may use the database with a log or an index of its own, made after ours was deleted.
 
-        Each side is then blind to the locks of the other, so nothing may be copied from our log into the database. Where
-        another database stands in its place they are strangers to that one, and SQLite leaves both alone.
+        Each side is then blind to the locks of the other, so nothing may be copied from our log into the database.
+        Where another database stands in its place they use that one, and SQLite leaves it alone.
         """
         if not self._paths or _identity(self._real) != self._opened:
             return False
