@@ -290,3 +290,22 @@ async def test_many_streams_share_what_they_are_told(client: Client) -> None:
     for percent in range(3):
         await patch(client, report(percent))
     assert [await each for each in following] == [[3, 4, 5]] * 20
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029", "\\\u2028", "\\u2028"])
+async def test_no_event_holds_what_some_readers_take_for_the_end_of_a_line(client: Client, mark: str) -> None:
+    """Readers that split a text where Python's `str.splitlines` does read the same events."""
+    name = f"before{mark}after"
+    await create(client, settings=factories.settings(name=name))
+    async with client.get(events_url()) as response, asyncio.timeout(HANGS_AFTER_SECONDS):
+        read = b""
+        while read.count(b"event: change") < 1 or not read.endswith(b"\n\n"):
+            read += await response.content.readany()
+            if read.count(b"event: state") == 1 and b"changed" not in read and read.endswith(b"\n\n"):
+                await patch(client, {"settings": factories.settings(name=name, description=f"{mark}changed{mark}")})
+    text = read.decode()
+    assert text.splitlines() == text.split("\n")[:-1]
+    blocks = {event.name: event for event in map(Event.parse, text.strip().split("\n\n"))}
+    assert blocks["state"].data["settings"]["name"] == name
+    [operation] = [each for each in blocks["change"].data["patch"] if each["path"] == "/settings/description"]
+    assert operation["value"] == f"{mark}changed{mark}"
