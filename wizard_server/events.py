@@ -128,16 +128,12 @@ class Hub:
 
         Two calls instead of a coroutine, for the many that are parked at once (see `Sleeper`).
         """
-        self.parked += 1
-        self._parked_by_user[user_id] += 1
+        self._come(user_id)
         return waiter.waiting(wants, 0 if self.draining else seconds)
 
     def end(self, waiter: Waiter, user_id: str) -> StateEvent | WaitEnd:
         """Say that the wait is over, and return how it ended."""
-        self.parked -= 1
-        self._parked_by_user[user_id] -= 1
-        if not self._parked_by_user[user_id]:
-            del self._parked_by_user[user_id]
+        self._leave(user_id)
         gone = waiter.was_left
         end = self._end(waiter, self.counts.wake_seconds["poll"])
         self.counts.ended["gone" if gone else end.name.lower() if isinstance(end, WaitEnd) else "woken"] += 1
@@ -163,25 +159,38 @@ class Hub:
     @contextmanager
     def counted(self, user_id: str) -> Iterator[None]:
         """Count one parked poll or open connection of the user against the limits."""
-        self.parked += 1
-        with _one_more(self._parked_by_user, user_id):
-            try:
-                yield
-            finally:
-                self.parked -= 1
+        self._come(user_id)
+        try:
+            yield
+        finally:
+            self._leave(user_id)
 
-    @contextmanager
-    def pushing(self, user_id: str, limit: int) -> Iterator[bool]:
-        """Count one open push connection of the user; False when the user has `limit` of them already, or all are."""
+    def _come(self, user_id: str) -> None:
+        self.parked += 1
+        self._parked_by_user[user_id] += 1
+
+    def _leave(self, user_id: str) -> None:
+        self.parked -= 1
+        _one_less(self._parked_by_user, user_id)
+
+    def pushing(self, user_id: str, limit: int) -> "PushPlace":
+        """Return the place of one open push connection of the user, who may have `limit` of them."""
+        return PushPlace(self, user_id, limit)
+
+    def begin_push(self, user_id: str, limit: int) -> bool:
+        """Count one more open push connection; False when the user has `limit` of them already, or all are."""
         if self._pushing_by_user[user_id] >= limit or self._exhausted(user_id):
-            yield False
-            return
-        with self.counted(user_id), _one_more(self._pushing_by_user, user_id):
-            self.pushing_now += 1
-            try:
-                yield True
-            finally:
-                self.pushing_now -= 1
+            return False
+        self._come(user_id)
+        self._pushing_by_user[user_id] += 1
+        self.pushing_now += 1
+        return True
+
+    def end_push(self, user_id: str) -> None:
+        """Count one open push connection less."""
+        self.pushing_now -= 1
+        _one_less(self._pushing_by_user, user_id)
+        self._leave(user_id)
 
     def publish(self, event: StateEvent) -> None:
         """Tell everybody who waits for this investigation; returns at once, whatever they do with it."""
@@ -240,12 +249,27 @@ def _member(groups: dict[Key, set[Member]], key: Key, member: Member) -> Iterato
             del groups[key]
 
 
-@contextmanager
-def _one_more(counts: Counter[str], key: str) -> Iterator[None]:
-    counts[key] += 1
-    try:
-        yield
-    finally:
-        counts[key] -= 1
-        if not counts[key]:
-            del counts[key]
+def _one_less(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+class PushPlace:
+    """The place of one open push connection among all, while it is entered; False when there is none."""
+
+    __slots__ = ("_hub", "_is_taken", "_user_id", "limit")
+
+    def __init__(self, hub: Hub, user_id: str, limit: int) -> None:
+        self._hub = hub
+        self._user_id = user_id
+        self._is_taken = False
+        self.limit = limit
+
+    def __enter__(self) -> bool:
+        self._is_taken = self._hub.begin_push(self._user_id, self.limit)
+        return self._is_taken
+
+    def __exit__(self, *exception: object) -> None:
+        if self._is_taken:
+            self._hub.end_push(self._user_id)

@@ -28,6 +28,7 @@ _INHERITED = {
         "_lingering_time",
         "_make_error_handler",
         "_messages",
+        "_parser",
         "_payload_parser",
         "_request_count",
         "_upgraded",

@@ -70,7 +70,7 @@ both = pytest.mark.parametrize("opens", [sse, websocket])
 
 def nobody_stays(client: Client) -> bool:
     authenticator: Any = client.app[AUTHENTICATOR]
-    return not authenticator._leases._open
+    return not authenticator._leases.lasting
 
 
 async def begun(client: Client, headers: dict[str, str]) -> None:

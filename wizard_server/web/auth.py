@@ -3,7 +3,6 @@
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from ipaddress import ip_address
 from time import time
@@ -50,7 +49,7 @@ class Authenticator(Protocol):
     def unready(self) -> str | None:
         """Return why nobody can be authenticated yet, None where somebody can."""
 
-    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
         """Return how long the connection of an authenticated request may stay open."""
 
     async def look(self) -> None:
@@ -92,9 +91,9 @@ class TrustingAuthenticator:
         """See `Authenticator`."""
         return None
 
-    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
         """See `Authenticator`."""
-        return nullcontext(Unending())
+        return Unending()
 
     async def look(self) -> None:
         """See `Authenticator`."""
@@ -177,7 +176,7 @@ class TokenAuthenticator:
         """See `Authenticator`."""
         return self._keys.unready()
 
-    def lease(self, request: web.Request, wake: Callable[[], object]) -> AbstractContextManager[Lease]:
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
         """See `Authenticator`: until the token expires; one that comes within the leeway after that has the leeway."""
         token = _token(request)
         self._of_token(token)

@@ -5,8 +5,7 @@ event where that follows on, and from the trail where it does not.
 """
 
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from aiohttp import web
@@ -19,7 +18,6 @@ from wizard_server.errors import HistoryGoneError, TooManyConnectionsError
 from wizard_server.events import WaitEnd
 from wizard_server.waiters import Waiter
 from wizard_server.web.keys import AUTHENTICATOR, CLOCK, CONFIG, HUB, RULES, SERVICE, STORE
-from wizard_server.web.leases import Lease, Unending
 
 # How many changes are read ahead for one reader: what it does not take stays in memory.
 _CHUNK = 1
@@ -44,8 +42,22 @@ class End(Enum):
 class Follower:
     """One reader of one state, at a version; `next` returns what comes after it."""
 
+    __slots__ = (
+        "_app",
+        "_caller",
+        "_heartbeat",
+        "_lease",
+        "_look_asked",
+        "_shown_quiet",
+        "_stalls_in",
+        "_sync_asked",
+        "_waiter",
+        "investigation_id",
+        "version",
+    )
+
     def __init__(self, request: web.Request, caller: Caller, investigation_id: str, waiter: Waiter) -> None:
-        self._lease: Lease = Unending()
+        self._lease = request.app[AUTHENTICATOR].lease(request, self._look)
         self._look_asked = False
         self._app = request.app
         self._caller = caller
@@ -66,11 +78,16 @@ class Follower:
         self._look_asked = True
         self._waiter.wake()
 
-    @contextmanager
-    def authenticated(self, request: web.Request) -> Iterator[None]:
-        """Follow no longer than the token of `request` lasts."""
-        with request.app[AUTHENTICATOR].lease(request, self._look) as self._lease:
-            yield
+    def __enter__(self) -> "Follower":
+        """Follow, no longer than the token of the request lasts."""
+        self._waiter.__enter__()
+        self._lease.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Follow no more."""
+        self._lease.__exit__(*exception)
+        self._waiter.__exit__(*exception)
 
     def _take_look(self) -> bool:
         asked, self._look_asked = self._look_asked, False
@@ -119,11 +136,7 @@ class Follower:
         found = await self._at_once(record)
         if found is not None:
             return found
-
-        def wants(newer: StateRecord) -> bool:
-            return newer.version != self.version or (self._shown_quiet and not self._is_quiet(newer))
-
-        end = await self._app[HUB].next_event(self._waiter, wants, self._seconds(record))
+        end = await self._app[HUB].next_event(self._waiter, self._wants, self._seconds(record))
         if end is WaitEnd.DRAINING:
             return End.DRAINING
         if end is WaitEnd.TIMEOUT:
@@ -150,6 +163,9 @@ class Follower:
             return End.STALLED if quiet else End.SYNC
         return None
 
+    def _wants(self, newer: StateRecord) -> bool:
+        return newer.version != self.version or (self._shown_quiet and not self._is_quiet(newer))
+
     def _nothing_came(self) -> End | None:
         if self._take_look() or self._lease.ended() is not None:
             return None
@@ -167,16 +183,29 @@ class Follower:
         return found.entries
 
 
-@asynccontextmanager
-async def following(request: web.Request, caller: Caller, investigation_id: str) -> AsyncIterator[Follower]:
-    """Subscribe to a state and count the connection; raises `TooManyConnectionsError` over the limits."""
-    hub = request.app[HUB]
-    limit = request.app[CONFIG].polling.max_push_per_user
-    with hub.subscribe(investigation_id) as waiter, hub.pushing(caller.user_id, limit) as admitted:
-        if not admitted:
+class Following:
+    """Follows a state and counts the connection while it is entered.
+
+    Thousands are entered at once: a context manager made of generators would cost a kilobyte more for each.
+    """
+
+    __slots__ = ("_follower", "_place")
+
+    def __init__(self, request: web.Request, caller: Caller, investigation_id: str) -> None:
+        hub = request.app[HUB]
+        self._follower = Follower(request, caller, investigation_id, hub.subscribe(investigation_id))
+        self._place = hub.pushing(caller.user_id, request.app[CONFIG].polling.max_push_per_user)
+
+    def __enter__(self) -> Follower:
+        """Count, then subscribe; raises `TooManyConnectionsError` over the limits."""
+        if not self._place.__enter__():
             raise TooManyConnectionsError(
-                f"no room for another open connection; a user has at most {limit} event streams and WebSockets"
+                f"no room for another open connection; a user has at most {self._place.limit} event streams and"
+                " WebSockets"
             )
-        follower = Follower(request, caller, investigation_id, waiter)
-        with follower.authenticated(request):
-            yield follower
+        return self._follower.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        """Make room."""
+        self._follower.__exit__(*exception)
+        self._place.__exit__(*exception)

@@ -13,7 +13,7 @@ from wizard_server.web.kept_answers import text
 from wizard_server.web.keys import SERVICE, STORE
 from wizard_server.web.paging import Cut, Page
 from wizard_server.web.requests import origin, path_identifier, query, read_model
-from wizard_server.web.responses import json_response
+from wizard_server.web.responses import json_response, large_json_response
 
 
 class HistoryQuery(Page):
@@ -44,7 +44,7 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
         after=cut.after(EntriesEnd, ""),
     )
     found = await request.app[STORE].history(wanted)
-    return json_response(request, cut.answer(found, [_wire(entry) for entry in found.items], ""))
+    return await large_json_response(request, cut.answer(found, [_wire(entry) for entry in found.items], ""))
 
 
 async def append(request: web.Request, caller: Caller) -> web.Response:

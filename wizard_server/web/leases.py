@@ -6,8 +6,7 @@ notices a clock that was set, within the interval of signs of life.
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import time
 from typing import Literal, Protocol
 
@@ -19,7 +18,13 @@ _LATE_SECONDS = 0.001
 
 
 class Lease(Protocol):
-    """The right of one connection to stay."""
+    """The right of one connection to stay, while it is entered."""
+
+    def __enter__(self) -> "Lease":
+        """Begin."""
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
 
     def seconds(self) -> float:
         """Return how long until it ends by itself."""
@@ -30,6 +35,14 @@ class Lease(Protocol):
 
 class Unending:
     """For who needs no token."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> "Unending":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
 
     def seconds(self) -> float:
         """See `Lease`."""
@@ -52,6 +65,13 @@ class TokenLease:
         self._generation = leases.generation
         self.wake = wake
 
+    def __enter__(self) -> "TokenLease":
+        self._leases.lasting.add(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._leases.lasting.discard(self)
+
     def seconds(self) -> float:
         """See `Lease`."""
         return max(self._ends - time(), 0) + _LATE_SECONDS
@@ -68,29 +88,23 @@ class TokenLease:
 
 
 class Leases:
-    """Every lease that lasts; `generation` counts how often the keys have changed."""
+    """Every lease that lasts (`lasting`); `generation` counts how often the keys have changed."""
 
     def __init__(self) -> None:
         self.generation = 0
         self._told = 0
-        self._open: set[TokenLease] = set()
+        self.lasting: set[TokenLease] = set()
 
-    @contextmanager
-    def open(self, ends: float, verifies: Callable[[], bool], wake: Callable[[], object]) -> Iterator[TokenLease]:
+    def open(self, ends: float, verifies: Callable[[], bool], wake: Callable[[], object]) -> TokenLease:
         """Give a lease until `ends`, in seconds since the epoch; `wake` is called when it had better be looked at."""
-        lease = TokenLease(self, ends, verifies, wake)
-        self._open.add(lease)
-        try:
-            yield lease
-        finally:
-            self._open.discard(lease)
+        return TokenLease(self, ends, verifies, wake)
 
     async def tell(self) -> None:
         """Wake everybody whose token was verified by other keys, a few in each turn of the loop."""
         if self._told == self.generation:
             return
         self._told = self.generation
-        for number, lease in enumerate(list(self._open), start=1):
+        for number, lease in enumerate(list(self.lasting), start=1):
             lease.wake()
             if number % _SLICE == 0:
                 await asyncio.sleep(0)

@@ -134,7 +134,10 @@ class Connection(web.RequestHandler):
         if self._request_count != known:
             if self._arriving is not None:
                 self._head_is_here()
-            self._body = body = self._messages[-1][1]
+            message, body = self._messages[-1]
+            self._body = body
+            if self._upgraded and not isinstance(message, _ErrInfo):  # what they say is parsed, and they stay for hours
+                self._messages[-1] = message._replace(raw_headers=()), body
             self._body_bytes = len(data)
             if body is not EMPTY_PAYLOAD or data.endswith(b"\r\n\r\n"):
                 return
@@ -159,6 +162,11 @@ class Connection(web.RequestHandler):
             ):  # else it is refused already, and read to be dropped
                 body.set_exception(web.RequestPayloadError("its chunks are too small"))
                 body.feed_eof()
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Have `parser` take what comes: a WebSocket has begun. What parsed its head has kept it, and is let go."""
+        super().set_parser(parser, data_received_cb=data_received_cb)
+        self._parser = None
 
     def turn_deaf(self) -> None:
         """Drop whatever else arrives, unparsed: the connection is about to end because of what it sent."""

@@ -11,7 +11,7 @@ from wizard_server.domain.ports import AuditEntry
 from wizard_server.domain.state import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web import streams
-from wizard_server.web.follow import End, Follower, following
+from wizard_server.web.follow import End, Follower, Following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.requests import path_identifier
 from wizard_server.web.responses import seen
@@ -40,7 +40,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     """
     investigation_id = path_identifier(request)
     last = _last_event_id(request)
-    async with following(request, caller, investigation_id) as follower:
+    with Following(request, caller, investigation_id) as follower:
         record = await follower.state()
         response = web.StreamResponse(headers=_HEADERS)
         if request.method == "HEAD":

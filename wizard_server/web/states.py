@@ -37,6 +37,7 @@ from wizard_server.web.requests import (
 from wizard_server.web.responses import (
     MINIMAL,
     json_response,
+    large_json_response,
     shared_state,
     state_headers,
     state_location,
@@ -94,7 +95,7 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     if document is None:
         return shared_state(request, record, now)
     body = {**document, "last_accessed": None}
-    return json_response(request, body, headers=state_headers(shown))
+    return await large_json_response(request, body, headers=state_headers(shown))
 
 
 async def _older(request: web.Request, record: StateRecord, version: int) -> Document:

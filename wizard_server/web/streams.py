@@ -10,4 +10,5 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     """Send the head of `response` with the common headers, and count its connection as open."""
     request.app[HEADERS].put(request, response.headers, request.get(ADMISSION))
     await response.prepare(request)
+    response.headers.clear()  # they are sent; a kilobyte that would stay for hours
     request.app[REQUESTS].opened(request, response)

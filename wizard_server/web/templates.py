@@ -12,7 +12,7 @@ from wizard_server.web.kept_answers import created_state, text
 from wizard_server.web.keys import TEMPLATES
 from wizard_server.web.paging import Cut, Page
 from wizard_server.web.requests import JSON, origin, path_identifier, query, read_body, read_model
-from wizard_server.web.responses import json_response, template_location
+from wizard_server.web.responses import json_response, large_json_response, template_location
 from wizard_server.web.states import created
 
 
@@ -39,7 +39,9 @@ async def list_templates(request: web.Request, caller: Caller) -> web.Response:
     after = cut.after(TemplatesEnd, asked.sort)
     wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, cut.limit, cut.offset, after)
     found = await request.app[TEMPLATES].page(wanted)
-    return json_response(request, cut.answer(found, [_wire(template) for template in found.items], asked.sort))
+    return await large_json_response(
+        request, cut.answer(found, [_wire(template) for template in found.items], asked.sort)
+    )
 
 
 async def create(request: web.Request, caller: Caller) -> web.Response:

@@ -19,7 +19,7 @@ from wizard_server.errors import RequestError, StorageUnavailableError, Unreadab
 from wizard_server.web import streams
 from wizard_server.web.auth import TOKEN_PROTOCOL
 from wizard_server.web.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
-from wizard_server.web.follow import End, Follower, following
+from wizard_server.web.follow import End, Follower, Following
 from wizard_server.web.keys import CLOCK, CONFIG
 from wizard_server.web.protocol import Connection
 from wizard_server.web.requests import path_identifier, query
@@ -67,7 +67,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     _check_handshake(request)
     investigation_id = path_identifier(request)
     since = query(request, SocketQuery).since_version
-    async with following(request, caller, investigation_id) as follower:
+    with Following(request, caller, investigation_id) as follower:
         record = await follower.state()
         socket = web.WebSocketResponse(
             protocols=_protocols(request),
@@ -109,21 +109,27 @@ def _protocols(request: web.Request) -> tuple[str, ...]:
 class _Session:
     """One open WebSocket: a task that follows the state, and one that listens to the client."""
 
+    __slots__ = ("_ended", "_ending", "_follower", "_messages", "_request", "_sending", "_socket")
+
     def __init__(self, request: web.Request, socket: web.WebSocketResponse, follower: Follower) -> None:
         self._request = request
         self._socket = socket
         self._follower = follower
         self._sending = asyncio.Lock()
         self._ending: tuple[int, str] | None = None
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_BURST)
 
     async def run(self) -> None:
         """Follow and listen until either ends; raises `TimeoutError` for a reader that does not read."""
         tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._listen())]
+        for task in tasks:
+            task.add_done_callback(self._end)
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self._ended  # `asyncio.wait` would cost a kilobyte for as long as it waits
+            for task in tasks:
+                if task.done():
+                    task.result()
         except ConnectionError:
             logger.debug("client went away", extra={"investigation_id": self._follower.investigation_id})
         finally:
@@ -133,6 +139,10 @@ class _Session:
         if self._ending is not None:  # nobody reads any more, so `close` waits for the client's close frame
             with contextlib.suppress(ConnectionError):
                 await self._close(*self._ending)
+
+    def _end(self, _: asyncio.Task[None]) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
 
     async def _follow(self) -> None:
         while True:
