@@ -37,7 +37,6 @@ from wizard_server.web.keys import (
     HUB,
     INTERVALS,
     LIMITER,
-    REGISTRY,
     REQUESTS,
     RULES,
     SERVICE,
@@ -46,7 +45,7 @@ from wizard_server.web.keys import (
     UNDER_WAY,
 )
 from wizard_server.web.limits import RateLimiter
-from wizard_server.web.metrics import registry
+from wizard_server.web.metrics import SCRAPES, Scrapes, registry
 from wizard_server.web.pipeline import Pipeline
 from wizard_server.web.preflights import answer_preflights
 from wizard_server.web.receiving import RECEIVING, Receiving
@@ -90,7 +89,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(app, config)
     app[REQUESTS] = Requests()
-    app[REGISTRY] = registry(app)
+    app[SCRAPES] = Scrapes(registry(app))
     _route(app, config)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)

@@ -1,11 +1,12 @@
 """``/openapi.json`` and ``/docs``: the description of the API, and a page to try it."""
 
 import asyncio
-import functools
 import re
+import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVarTuple
 
 from aiohttp import web
 
@@ -19,14 +20,20 @@ class Description:
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
         self._made: Asset | None = None
+        self._making = threading.Lock()
 
     def asset(self) -> Asset:
         """Return the document with its compressed form."""
-        if self._made is None:
-            self._made = Asset.of(self._make(), "application/json")
-        return self._made
+        with self._making:
+            if self._made is None:
+                self._made = Asset.of(self._make(), "application/json")
+            return self._made
 
 
+Names = TypeVarTuple("Names")
+
+# The page is made of the files, each by a thread of those that serve requests.
+_MAKING = threading.RLock()
 DESCRIPTION = web.AppKey("description", Description)
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -75,7 +82,20 @@ def _without_hash(name: str) -> tuple[str, str | None]:
     return (f"{found[1]}.{found[3]}", found[2]) if found else (name, None)
 
 
-@functools.cache
+def _once(make: Callable[[*Names], Asset]) -> Callable[[*Names], Asset]:
+    """Return `make`, which runs once for each argument, whoever else asks meanwhile."""
+    known: dict[tuple[*Names], Asset] = {}
+
+    def made(*names: *Names) -> Asset:
+        with _MAKING:
+            if names not in known:
+                known[names] = make(*names)
+            return known[names]
+
+    return made
+
+
+@_once
 def _page() -> Asset:
     """Return the page, each file named with its hash, so that a new release is never mixed with an old one."""
     text = (_STATIC / "docs.html").read_text(encoding="utf-8")
@@ -85,7 +105,7 @@ def _page() -> Asset:
     return Asset.of(text.encode(), "text/html; charset=utf-8")
 
 
-@functools.cache
+@_once
 def _asset(name: str) -> Asset:
     """Return one of `FILES`, read and compressed once in the life of the process."""
     if name in _OURS:

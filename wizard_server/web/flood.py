@@ -28,9 +28,19 @@ class Allowance:
 
     def take(self, amount: float) -> float:
         """Take up to `amount`; return how much of it there was."""
+        taken = min(amount, self._now())
+        self._left -= taken
+        return taken
+
+    def takes(self, amount: float) -> bool:
+        """Take `amount` if there is as much, else nothing; return whether it was taken."""
+        if self._now() < amount:
+            return False
+        self._left -= amount
+        return True
+
+    def _now(self) -> float:
         now = monotonic()
         self._left = min(self._left + (now - self._since) * self._per_second, self._burst)
         self._since = now
-        taken = min(amount, self._left)
-        self._left -= taken
-        return taken
+        return self._left

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from wizard_server.config import ServerConfig
 from wizard_server.domain.callers import Caller
@@ -32,7 +31,6 @@ RULES = web.AppKey("rules", Rules)
 INTERVALS = web.AppKey("intervals", Intervals)
 SERVICE = web.AppKey("service", WizardService)
 UNDER_WAY = web.AppKey("under_way", UnderWay)
-REGISTRY = web.AppKey("registry", CollectorRegistry)
 REQUESTS: "web.AppKey[Requests]" = web.AppKey("requests")
 TEMPLATES = web.AppKey("templates", TemplateService)
 AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")

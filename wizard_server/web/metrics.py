@@ -5,7 +5,7 @@ request nothing. No label holds what clients can invent: no user, no investigati
 """
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -22,9 +22,13 @@ from wizard_server.metrics import Histogram
 from wizard_server.storage import schema
 from wizard_server.storage.counts import StoreCounts
 from wizard_server.web.connections import CONNECTIONS, Connections
-from wizard_server.web.keys import HUB, REGISTRY, REQUESTS, STORE, UNDER_WAY
+from wizard_server.web.flood import Allowance
+from wizard_server.web.keys import HUB, REQUESTS, STORE, UNDER_WAY
 from wizard_server.web.problems import STATUS
 from wizard_server.web.tally import Requests
+
+SCRAPES_PER_SECOND = 10.0
+SCRAPES_BURST = 100.0
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -33,7 +37,28 @@ async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     except (TypeError, ValueError):  # the library reads versions and escapings out of it, and raises for what is none
         encode, content_type = choose_encoder("")
-    return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
+    return web.Response(body=request.app[SCRAPES].text(encode, content_type), headers={"Content-Type": content_type})
+
+
+class Scrapes:
+    """The metrics of one application as text; who asks more often than that is worth gets what was made last.
+
+    A scrape costs a millisecond, and no token is asked for.
+    """
+
+    def __init__(self, collected: CollectorRegistry) -> None:
+        self._collected = collected
+        self._fresh = Allowance(SCRAPES_PER_SECOND, SCRAPES_BURST)
+        self._made: dict[str, bytes] = {}  # by media type, of which the library has a few
+
+    def text(self, encode: Callable[[CollectorRegistry], bytes], media: str) -> bytes:
+        """Return the metrics as `encode` writes them, `media`."""
+        if self._fresh.takes(1) or media not in self._made:
+            self._made[media] = encode(self._collected)
+        return self._made[media]
+
+
+SCRAPES = web.AppKey("scrapes", Scrapes)
 
 
 def registry(app: web.Application) -> CollectorRegistry:

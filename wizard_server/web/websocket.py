@@ -168,8 +168,7 @@ class _Session:
         """Answer the client's messages; whatever has arrived already, others run between one and the next."""
         async for message in self._socket:
             kind = _kind(message)
-            weight = WEIGHTS.get(kind or "", 1.0)
-            if self._messages.take(weight) < weight:
+            if not self._messages.takes(WEIGHTS.get(kind or "", 1.0)):
                 await self._refuse_the_rest()
                 return
             if kind == "heartbeat":
