@@ -167,7 +167,9 @@ def _fields(request: web.Request, etag: str | None, caller: Caller | None) -> di
 def _log(level: int, event: str, fields: dict[str, Any], tally: RouteTally, begun: float, **more: object) -> None:
     told = {key: value for key, value in more.items() if value is not None}
     where = {"method": tally.method, "route": tally.route}
-    logger.log(level, event, extra={**fields, **where, **told, "duration_ms": _milliseconds(begun)})
+    extra = {**fields, **where, **told, "duration_ms": _milliseconds(begun)}
+    # `logger.log` would look through the stack for a file and a line that nobody sees: a quarter of the time.
+    logger.handle(logger.makeRecord(logger.name, level, "", 0, event, (), None, extra=extra))
 
 
 def _milliseconds(begun: float) -> float:
