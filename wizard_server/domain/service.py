@@ -222,10 +222,12 @@ class WizardService:
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
         successor = _draft({**document, "version": version, "updated_at": now}, caller, versions, origin)
-        shorter = self._shortened(record, document, successor.record.opened, room) if room else None
-        if shorter is not None:
-            return self._commit(transaction, caller, record, *shorter, origin)
-        self._check_size(successor)
+        text = successor.record.opened
+        if room is None or exceeds(text, self._limits, room):
+            shorter = self._shortened(record, document, text, room) if room else None
+            if shorter is not None:
+                return self._commit(transaction, caller, record, *shorter, origin)
+            self._check_size(successor)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
         transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
         return successor.record
@@ -311,17 +313,21 @@ class WizardService:
     def _shortened(
         self, record: StateRecord, document: Document, text: bytes, room: Room
     ) -> tuple[Document, Parts] | None:
-        """Return `document` with shorter logs, and what it changes; None where it has room, or nothing can leave."""
-        limits = (self._rules.max_size_kb * 1024, self._rules.max_nodes)
-        progress = as_progress(document["progress"]) if exceeds(text, limits, room) else None
+        """Return `document` with shorter logs, and what it changes; None where nothing can leave."""
+        progress = as_progress(document["progress"])
         if progress is None:
             return None
         before = record.document()
-        shorter = shortened(as_progress(before["progress"]), progress, text, limits, room)
+        shorter = shortened(as_progress(before["progress"]), progress, text, self._limits, room)
         if shorter is None:
             return None
         document = {**document, "progress": shorter}
         return document, diff(before, document) or Parts({}, {})
+
+    @property
+    def _limits(self) -> tuple[int, int]:
+        """The most bytes and JSON nodes of a state."""
+        return self._rules.max_size_kb * 1024, self._rules.max_nodes
 
     def _check_size(self, made: Draft) -> None:
         validate_state_size(made.record.opened, self._rules.max_size_kb, self._rules.max_nodes)

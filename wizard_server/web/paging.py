@@ -15,7 +15,7 @@ Where = TypeVar("Where", StatesEnd, EntriesEnd, TemplatesEnd)
 
 _BY_PAGE = ("page", "page_size")
 _BY_OFFSET = ("limit", "offset")
-_MOST = 4096
+_MOST = 7000
 _ENDS: dict[type[Any], TypeAdapter[Any]] = {each: TypeAdapter(each) for each in (StatesEnd, EntriesEnd, TemplatesEnd)}
 
 

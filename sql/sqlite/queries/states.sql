@@ -121,7 +121,7 @@ ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-
 -- first asked for in the order of an index, and the few that have.
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       CAST(p.place AS TEXT) AS place
+       s.heard_at, CAST(p.place AS TEXT) AS place
 FROM (
     SELECT row, place
     FROM (
