@@ -16,7 +16,7 @@ from wizard_server.commands import purge as purge_command
 from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
-from wizard_server.commands.console import READER_GONE, say_no_more
+from wizard_server.commands.console import READER_GONE, say_no_more, tell
 from wizard_server.config import ServerConfig, load_wizard_config
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import ConfigError, WizardError
@@ -50,10 +50,10 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         return command(arguments)
     except ConfigError as error:
-        print(error.message, file=sys.stderr)
+        tell(error.message)
         return EXIT_CONFIG
     except WizardError as error:
-        print(f"wizard-server: {error.message}", file=sys.stderr)
+        tell(f"wizard-server: {error.message}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -176,6 +176,9 @@ def _purge(arguments: argparse.Namespace) -> int:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
+    if arguments.file == "-":
+        print("wizard-server: backup writes a file, because it verifies it: - cannot be one", file=sys.stderr)
+        return 2
     return asyncio.run(backup_command.backup(*_database(arguments), arguments.file))
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -48,6 +49,15 @@ class Frozen(BaseModel):
     """What all configuration models share: unknown keys are refused, and errors never repeat what was written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _holds_no_control_characters(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what moves a terminal's cursor: values are shown in logs and messages. Secrets never are."""
+        is_secret = "SecretStr" in str(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, str) and not is_secret and any(category(each) == "Cc" for each in value):
+            raise ValueError("must not hold control characters")
+        return value
 
 
 class DatabaseConfig(Frozen):

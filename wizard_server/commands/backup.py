@@ -1,7 +1,7 @@
 """``wizard-server backup FILE``: an online backup (contract 10)."""
 
-from wizard_server.commands.console import interruptible, tell
-from wizard_server.commands.databases import opened, reported
+from wizard_server.commands.console import interruptible, say, tell
+from wizard_server.commands.databases import opened, refuse_own_files, reported
 from wizard_server.errors import SchemaError
 from wizard_server.storage import backup as backups
 from wizard_server.storage import schema
@@ -16,12 +16,13 @@ async def backup(path: str, config: str, target: str) -> int:
     A difference from the manifest that the database itself has is told and no error. Returns 1, with nothing left
     behind, when the copy cannot be made or is damaged.
     """
+    refuse_own_files(path, target)
     async with opened(path, config) as connection:
         await _refuse_foreign(connection, path, config)
         made = await backups.backup(connection, target)
     for difference in made.differences:
         tell(f"note: {difference.message}, in {path} as in its copy")
-    print(f"backed up {path} to {target}: {made.size_bytes:,} bytes, verified")
+    say(f"backed up {path} to {target}: {made.size_bytes:,} bytes, verified")
     return 0
 
 

@@ -1,16 +1,17 @@
 """What the commands that work on the database share: opening it, and saying clearly why they cannot."""
 
+import os
 import shlex
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec
 
 from wizard_server.commands.console import tell
 from wizard_server.errors import SchemaError, StorageUnavailableError, WizardError
 from wizard_server.storage import schema
+from wizard_server.storage.outfile import COMPANIONS, OutputFileError
 from wizard_server.storage.sqlite import Connection, connect
 
 P = ParamSpec("P")
@@ -61,8 +62,15 @@ async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIter
 
 
 def exists(path: str) -> bool:
-    """Return whether there is a file at `path`."""
-    return Path(path).exists()
+    """Return whether there is anything at `path`."""
+    return os.path.lexists(path)
+
+
+def refuse_own_files(path: str, target: str) -> None:
+    """Raise `OutputFileError` when `target` is the database at `path`, or would be taken for its log or its index."""
+    own = os.path.realpath(path)
+    if os.path.realpath(target) in {own + companion for companion in COMPANIONS}:
+        raise OutputFileError(f"{target} belongs to the database {path}; name another file")
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, BinaryIO
 
 from wizard_server.commands.console import READER_GONE, interruptible, progress, say_no_more, tell
-from wizard_server.commands.databases import CONTENT, opened, reported, require_schema
+from wizard_server.commands.databases import CONTENT, opened, refuse_own_files, reported, require_schema
 from wizard_server.storage.archive_export import export_lines, snapshot
 from wizard_server.storage.outfile import OutputFileError, new_file
 from wizard_server.storage.sqlite import Connection
@@ -30,6 +30,7 @@ async def export(path: str, config: str, target: str) -> int:
     before the first byte is offered. Returns 1 when it cannot be written, leaving no file, and `READER_GONE`
     quietly when whoever reads standard output goes away.
     """
+    refuse_own_files(path, target)
     async with opened(path, config) as connection:
         await require_schema(connection, path, config, kinds=CONTENT)
         try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from wizard_server.commands.console import interruptible, progress, tell
+from wizard_server.commands.console import interruptible, progress, say, tell
 from wizard_server.commands.databases import opened, reported, require_schema
 from wizard_server.storage.archive import ArchiveError
 from wizard_server.storage.archive_import import Imported, import_lines
@@ -28,7 +28,7 @@ async def import_file(path: str, config: str, source: str, *, keep_going: bool =
         with _readable(source) as (file, size), progress("importing", size, in_bytes=True) as advance:
             imported = await import_lines(connection, _lines(file, advance), keep_going=keep_going, report=_report)
     counts = ", ".join(f"{count:,} {kind} lines" for kind, count in imported.lines.items()) or "nothing"
-    print(f"imported {counts} into {path}")
+    say(f"imported {counts} into {path}")
     return _errors(imported)
 
 
@@ -49,6 +49,8 @@ def _readable(source: str) -> Iterator[tuple[BinaryIO, int | None]]:
         yield sys.stdin.buffer, None
         return
     try:
+        if Path(source).is_fifo():
+            raise ArchiveError(f"{source} is a FIFO, which may never end: read it with - from standard input")
         with Path(source).open("rb") as file:
             yield file, Path(source).stat().st_size
     except OSError as error:

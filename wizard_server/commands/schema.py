@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from wizard_server.commands.console import print_json, print_source, shown, tell
+from wizard_server.commands.console import print_json, print_source, say, tell
 from wizard_server.commands.databases import CONTENT, closing, exists, opened, reported
 from wizard_server.errors import SchemaError
 from wizard_server.storage import schema
@@ -40,19 +40,29 @@ async def status(path: str, config: str, *, as_json: bool = False) -> int:
         return 0
     width = max(len(script.name) for script, _ in rows)
     for script, applied_at in rows:
-        print(f"{script.name:<{width}}  {applied_at or 'not applied'}")
+        say(f"{script.name:<{width}}  {applied_at or 'not applied'}")
     return 0
 
 
 @reported
 async def apply(path: str, config: str) -> int:
-    """Run the missing scripts, making the file when there is none."""
+    """Run the missing scripts, making the file when there is none.
+
+    Returns 1 when the database is not what the scripts make, though all of them are in: one was run by hand and only
+    part of it went in (`sqlite3` without `-bail`), or something was changed since.
+    """
     async with closing(await connect(path, create=True)) as connection:
         ran = await schema.apply(connection)
+        differences = await schema.check(connection)
     for script in ran:
         print(f"applied {script.name}")
+    if differences:
+        tell(f"wizard-server: every script is in {path}, but not all that they make:")
+        for difference in differences:
+            tell(f"{difference.message}\n    mend: {difference.mend_with(config=config, file=path)}")
+        return 1
     if not ran:
-        print(f"nothing to apply: every script is in {path}")
+        say(f"nothing to apply: every script is in {path}")
     return 0
 
 
@@ -79,16 +89,16 @@ async def check(path: str, config: str, *, as_json: bool = False, data: bool = F
     if as_json:
         print_json(found)
     elif data and not total:
-        print(f"{path} has no row that cannot be read")
+        say(f"{path} has no row that cannot be read")
     return 1 if differences or total else 0
 
 
 def _print_differences(differences: Sequence[Difference], path: str, config: str) -> None:
     width = max((len(difference.message) for difference in differences), default=0)
     for difference in differences:
-        print(f"{difference.message:<{width}}  mend: {difference.mend_with(config=config, file=path)}")
+        say(f"{difference.message:<{width}}  mend: {difference.mend_with(config=config, file=path)}")
     if not differences:
-        print(f"{path} is what the manifest says")
+        say(f"{path} is what the manifest says")
 
 
 async def _check_data(connection: Connection, *, quiet: bool) -> tuple[list[dict[str, str]], int]:
@@ -98,7 +108,7 @@ async def _check_data(connection: Connection, *, quiet: bool) -> tuple[list[dict
     async for fault in unreadable_rows(connection):
         total += 1
         if not quiet:
-            print(f"{fault.table} {shown(fault.key)}: {fault.column} {fault.reason}")
+            say(f"{fault.table} {fault.key}: {fault.column} {fault.reason}")
         elif len(listed) < MOST_LISTED:
             members = ("table", "key", "column", "reason")
             listed.append({member: getattr(fault, member) for member in members})

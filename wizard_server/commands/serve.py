@@ -7,11 +7,11 @@ import os
 import resource
 import shlex
 import signal
-import sys
 from pathlib import Path
 
 from wizard_server import collector, logs
 from wizard_server.app import create_app
+from wizard_server.commands.console import tell
 from wizard_server.config import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.storage.sqlite import must_not_be_closed
@@ -134,5 +134,5 @@ def _raise_file_limit() -> None:
 
 
 def _refuse(reason: str) -> int:
-    print(f"wizard-server: {reason}", file=sys.stderr)
+    tell(f"wizard-server: {reason}")
     return 1

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wizard_server.errors import WizardError
 
-_COMPANIONS = ("", "-journal", "-wal", "-shm")
+# What SQLite puts beside a database, by what follows its name.
+COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
 class OutputFileError(WizardError):
@@ -41,7 +42,7 @@ def new_file(target: str) -> Iterator[Path]:
     except OSError as error:
         raise OutputFileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        for companion in _COMPANIONS:
+        for companion in COMPANIONS:
             with suppress(OSError):
                 partial.with_name(partial.name + companion).unlink(missing_ok=True)
 

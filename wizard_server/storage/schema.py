@@ -303,5 +303,7 @@ async def _run(connection: Connection, script: Script) -> bool:
     except sqlite3.Error as error:
         if script.version in await _ledger(connection):
             return False
-        raise SchemaError(f"script {script.name} failed and nothing of it remains: {error}") from error
+        half = "already exists" in str(error) or "duplicate column" in str(error)
+        hint = f"; part of it was in before this, and no record of it: {_REBUILD}" if half else ""
+        raise SchemaError(f"script {script.name} failed and nothing of it remains: {error}{hint}") from error
     return True

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import sqlite3
+import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 Parameters = Mapping[str, Any]
 Result = TypeVar("Result")
 BUSY_TIMEOUT_SECONDS = 5.0
+_NO_FILES = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
 _NO_UTF_8 = "decode to UTF-8"
 _MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
@@ -223,10 +226,11 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:
     """Open the file at `path`; unless `create`, a file that does not exist is an error and is not made.
 
-    Raises `StorageUnavailableError` when the file cannot be opened.
+    Only its owner may read a file that is made here, nor its companions, to which SQLite gives its permissions.
+    Raises `StorageUnavailableError` when the file cannot be opened, or is none: a FIFO would be waited for.
     """
-    if not create and not _is_there(path):
-        raise StorageUnavailableError(f"cannot open database {path}: no such file")
+    if not is_in_memory(path):
+        _require_file(path, create=create)
     mode = "ro" if read_only else "rwc" if create else "rw"
     uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
     try:
@@ -256,8 +260,29 @@ def is_in_memory(path: str) -> bool:
     return path.startswith(_MEMORY)
 
 
-def _is_there(path: str) -> bool:
-    return is_in_memory(path) or Path(path).is_file()
+def _require_file(path: str, *, create: bool) -> None:
+    try:
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((name for test, name in _NO_FILES if test(mode)), "no regular file")
+            raise StorageUnavailableError(f"cannot open database {path}: it is {kind}")
+    except FileNotFoundError:
+        if not create:
+            raise StorageUnavailableError(f"cannot open database {path}: no such file") from None
+        _make_file(path)
+    except (OSError, ValueError) as error:  # ValueError: a path with U+0000
+        raise StorageUnavailableError(f"cannot open database {path}: {_reason(error)}") from error
+
+
+def _make_file(path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageUnavailableError(f"cannot make database {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _casefold(text: object) -> object:
