@@ -61,6 +61,11 @@ class StateCache:
         if record is not None:
             self.size_bytes -= _weight(record)
 
+    def owner(self, investigation_id: str) -> str | None:
+        """Return whose a state is, if it is in here; it is no use of the state."""
+        record = self._records.get(investigation_id)
+        return None if record is None else record.user_id
+
     def versions(self) -> dict[str, tuple[int, str | None]]:
         """Return the version that is known of each state, and when its agents were heard."""
         return {key: (record.version, record.heard_at) for key, record in self._records.items()}

@@ -16,6 +16,7 @@ import aiosqlite
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.queries import Query, load_queries
+from wizard_server.storage.shares import Shares
 
 logger = logging.getLogger(__name__)
 
@@ -325,7 +326,7 @@ class ReaderPool:
         self._size = size
         self._timeout = timeout
         self._echo = echo
-        self._slots = asyncio.Semaphore(size + overflow)
+        self._shares = Shares(size + overflow)
         self._idle: list[Connection] = []
         self._closed = False
         self._lent = 0
@@ -347,11 +348,14 @@ class ReaderPool:
             self._may_lend.set()
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        """Lend a reader; raise `StorageUnavailableError` when none becomes free in time."""
+    async def acquire(self, user_id: str | None = None) -> AsyncIterator[Connection]:
+        """Lend a reader for what may take a user a while (None: single rows), each user in turn; see `Shares`.
+
+        Raises `StorageUnavailableError` when none becomes free in time.
+        """
         try:
             async with asyncio.timeout(self._timeout):
-                await self._slots.acquire()
+                await self._shares.take(user_id)
         except TimeoutError:
             raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
         try:
@@ -370,7 +374,7 @@ class ReaderPool:
                 else:
                     await reader.close()
         finally:
-            self._slots.release()
+            self._shares.give_back(user_id)
 
     def _count(self, more: int) -> None:
         self._lent += more

@@ -50,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 _CHUNK = 500
+# Whose share of the readers it costs to read what belongs to everybody; no user is called so.
+_EVERYBODY = "every body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +200,14 @@ class StateStore:
                 self._cache.put(record)
                 self._read_since_notice.add(investigation_id)
 
-    async def _read(self, ask: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _read(self, ask: Callable[[Connection], Awaitable[Result]], owner: str | None = None) -> Result:
+        """Lend a reader for what `ask` reads of `owner`'s: a list, a trail; None for single rows, which are soon read.
+
+        Were a row read at its owner's cost, a stranger could tell by the time it takes that the owner is at work, and
+        what a commit reads would wait for the owner's lists.
+        """
         asked = perf_counter()
-        async with self._readers.acquire() as reader:
+        async with self._readers.acquire(owner) as reader:
             self.counts.reader_waits.observe(perf_counter() - asked)
             self.counts.readers_in_use += 1
             try:
@@ -215,7 +222,7 @@ class StateStore:
     async def states(self, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """See `Store`."""
         pending = self._heard.pending
-        page = await self._read(lambda reader: self._repository.states(reader, wanted))
+        page = await self._read(lambda reader: self._repository.states(reader, wanted), wanted.user_id)
         self._overlay(page.items, pending)
         return page
 
@@ -232,17 +239,23 @@ class StateStore:
 
     async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """See `Store`."""
-        return await self._read(lambda reader: self._repository.history(reader, wanted))
+        return await self._read(
+            lambda reader: self._repository.history(reader, wanted), self._cache.owner(wanted.investigation_id)
+        )
 
     async def trail(self, investigation_id: str, *, down_to: int, limit: int, below: int) -> Sequence[AuditEntry]:
         """See `Store`."""
         return await self._read(
-            lambda reader: self._repository.trail(reader, investigation_id, down_to=down_to, below=below, limit=limit)
+            lambda reader: self._repository.trail(reader, investigation_id, down_to=down_to, below=below, limit=limit),
+            self._cache.owner(investigation_id),
         )
 
     async def entries_after(self, investigation_id: str, version: int, limit: int) -> Sequence[AuditEntry]:
         """See `Store`."""
-        return await self._read(lambda reader: self._repository.entries_after(reader, investigation_id, version, limit))
+        return await self._read(
+            lambda reader: self._repository.entries_after(reader, investigation_id, version, limit),
+            self._cache.owner(investigation_id),
+        )
 
     async def template(self, template_id: str) -> Template | None:
         """See `Store`."""
@@ -254,19 +267,21 @@ class StateStore:
 
     async def templates(self, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
         """See `Store`."""
-        return await self._read(lambda reader: self._repository.templates(reader, wanted))
+        return await self._read(lambda reader: self._repository.templates(reader, wanted), wanted.user_id)
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:
         """See `Store`."""
-        return await self._page(lambda reader: self._active.page(reader, wanted))
+        return await self._page(lambda reader: self._active.page(reader, wanted), wanted)
 
     async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """See `Store`."""
-        return await self._page(lambda reader: self._active.since(reader, wanted, cursor))
+        return await self._page(lambda reader: self._active.since(reader, wanted, cursor), wanted)
 
-    async def _page(self, ask: Callable[[Connection], Awaitable[ActivePage]]) -> ActivePage:
+    async def _page(
+        self, ask: Callable[[Connection], Awaitable[ActivePage]], wanted: ActiveFilter
+    ) -> ActivePage:
         pending = self._heard.pending
-        page = await self._read(ask)
+        page = await self._read(ask, wanted.user_id or _EVERYBODY)
         self._overlay(page.rows, pending)
         return page
 
@@ -274,7 +289,8 @@ class StateStore:
         """See `Store`."""
         pending = self._heard.pending
         rows = await self._read(
-            lambda reader: self._active.quiet(reader, wanted, after=after, until=until, limit=limit)
+            lambda reader: self._active.quiet(reader, wanted, after=after, until=until, limit=limit),
+            wanted.user_id or _EVERYBODY,
         )
         self._overlay(rows, pending)
         return [row for row in rows if last_heard(row["updated_at"], row["heard_at"]) <= until]
@@ -284,7 +300,9 @@ class StateStore:
         limit = 1
         while True:
             pending = self._heard.pending
-            rows = await self._read(partial(self._active.silent, wanted=wanted, after=after, limit=limit))
+            rows = await self._read(
+                partial(self._active.silent, wanted=wanted, after=after, limit=limit), wanted.user_id or _EVERYBODY
+            )
             first = min((last_heard(heard, self._last_sign(None, key, pending)) for key, heard in rows), default=None)
             if first is None or len(rows) < limit or first <= rows[-1][1]:
                 return first
