@@ -277,9 +277,7 @@ class StateStore:
         """See `Store`."""
         return await self._page(lambda reader: self._active.since(reader, wanted, cursor), wanted)
 
-    async def _page(
-        self, ask: Callable[[Connection], Awaitable[ActivePage]], wanted: ActiveFilter
-    ) -> ActivePage:
+    async def _page(self, ask: Callable[[Connection], Awaitable[ActivePage]], wanted: ActiveFilter) -> ActivePage:
         pending = self._heard.pending
         page = await self._read(ask, wanted.user_id or _EVERYBODY)
         self._overlay(page.rows, pending)
