@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +16,7 @@ import pytest
 from tests import factories
 from tests.acceptance.client import GONE, STATES, Connection, connect, eventually
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import ServerProcess, processor_seconds, write_config
+from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, processor_seconds, write_config
 
 FILES = 120
 SILENT = 300
@@ -172,3 +173,31 @@ async def test_an_idle_connection_is_closed_after_keepalive_seconds(config: Path
         begun = time.monotonic()
         assert await idle.ended()
         assert 0.9 < time.monotonic() - begun < SLACK * 2
+
+
+async def test_who_sends_thousands_of_requests_ahead_leaves_everybody_else_a_turn(config: Path, serve: Serve) -> None:
+    server = serve(config)
+    ahead = 5000
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+    async def answered() -> int:
+        for _ in range(ahead):
+            await reader.readuntil(b'{"status":"alive"}')
+        return ahead
+
+    try:
+        async with connect(server.port) as [control]:
+            assert (await control.ask("GET", "/healthz")).status == 200
+            flood, waits = asyncio.create_task(answered()), []
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * ahead)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not flood.done():
+                    asked = time.perf_counter()
+                    assert (await control.ask("GET", "/healthz")).status == 200
+                    waits.append(time.perf_counter() - asked)
+            assert await flood == ahead
+    finally:
+        writer.transport.abort()
+    print(f"\nmedian {statistics.median(waits) * 1000:.1f} ms of {len(waits)}")
+    assert len(waits) > ahead / 500  # without a turn in between, one or two
+    assert statistics.median(waits) < SLACK * MOST_WAIT

@@ -25,6 +25,7 @@ _INHERITED = {
         "_close",
         "_current_request",
         "_force_close",
+        "_handle_request",
         "_lingering_time",
         "_make_error_handler",
         "_messages",
