@@ -1,4 +1,4 @@
-"""Three calls with a client made by openapi-python-client, the package ``made``: see ``test_generated.py``."""
+"""Calls with a client made by openapi-python-client, the package ``made``: see ``test_generated.py``."""
 
 import importlib
 import sys
@@ -26,6 +26,11 @@ update = operation("patch_v1_wizard_state_investigation_id")
 change = models.WizardStateUpdate(status=models.InvestigationStatus.ERROR, version=1)
 changed = update.sync("inv-attrs", client=client, body=change)
 assert (type(changed), changed.version) == (models.WizardStateResponse, 2), changed
+
+state = operation("get_v1_wizard_state_investigation_id").sync("inv-attrs", client=client)
+same = models.WizardStateUpdate.from_dict(state.to_dict())
+kept = operation("put_v1_wizard_state_investigation_id").sync("inv-attrs", client=client, body=same)
+assert (type(kept), kept.version) == (models.WizardStateResponse, 2), kept
 
 conflict = update.sync("inv-attrs", client=client, body=change)
 assert type(conflict) is models.VersionConflictProblem, conflict

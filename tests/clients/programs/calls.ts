@@ -1,4 +1,4 @@
-// Three calls with types made by openapi-typescript; whatever is not as expected ends it with a message.
+// Calls with types made by openapi-typescript; whatever is not as expected ends it with a message.
 import createClient from "openapi-fetch";
 import type { paths, components } from "./api.js";
 
@@ -38,6 +38,10 @@ const changed = await client.PATCH("/api/v1/wizard-state/{investigation_id}", {
   body: { status: "ERROR" },
 });
 expect("it is changed", changed.data?.version === 2);
+
+const { data: state } = await client.GET("/api/v1/wizard-state/{investigation_id}", { params: { path } });
+const kept = await client.PUT("/api/v1/wizard-state/{investigation_id}", { params: { path }, body: state ?? {} });
+expect("what was read can be sent back", kept.data?.version === 2);
 
 const conflict = await client.PATCH("/api/v1/wizard-state/{investigation_id}", {
   params: { path },

@@ -1,4 +1,4 @@
-"""Three calls with models made by datamodel-code-generator, the module ``made``: see ``test_generated.py``."""
+"""Calls with models made by datamodel-code-generator, the module ``made``: see ``test_generated.py``."""
 
 import importlib
 import json
@@ -30,6 +30,10 @@ assert (status, created.version, created.settings) == (201, 1, None)
 change = made.WizardStateUpdate(status="ERROR", version=1)
 status, body = call("PATCH", f"{states}/inv-models", change)
 assert made.WizardStateResponse.model_validate(body).version == 2
+
+_, body = call("GET", f"{states}/inv-models")
+status, body = call("PUT", f"{states}/inv-models", made.WizardStateUpdate.model_validate(body))
+assert (status, body["version"]) == (200, 2), body
 
 status, body = call("PATCH", f"{states}/inv-models", change)
 conflict = made.VersionConflictProblem.model_validate(body)
