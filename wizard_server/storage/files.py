@@ -14,6 +14,7 @@ from wizard_server.errors import StorageUnavailableError
 _DATABASE = "the database file"
 _LOG = "the write-ahead log (-wal)"
 _INDEX = "the log's shared index (-shm)"
+OTHERS_HAVE_WRITTEN = "another process has written to the database while its files were away: restart the server"
 _Identity = tuple[int, int]
 
 
@@ -68,7 +69,7 @@ class DatabaseFiles:
         elif self._lost is not None and not self._was_written():
             self._lost = None
         elif self._lost is not None:
-            self._lost = "another process has written to the database while its files were away: restart the server"
+            self._lost = OTHERS_HAVE_WRITTEN
         return self._lost
 
     def _was_written(self) -> bool:

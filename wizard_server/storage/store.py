@@ -91,7 +91,7 @@ class StateStore:
             check=files.check,
         )
         self._files = files
-        self._file_watch = FileWatch(files, writer, self._forget)
+        self._file_watch = FileWatch(files, writer, self._forget, self._readers.pause)
         self._log_keeper = LogKeeper(files, writer, self._readers.pause)
         self._publish = hub.publish
         self._watched = hub.watched
