@@ -40,6 +40,7 @@ WRONG = {
     "a schema that is a list": b'{"device_graph": []}',
     "a remote reference": b'{"device_graph": {"$ref": "https://schemas.example/graph.json"}}',
     "a reference to nowhere": b'{"device_graph": {"properties": {"depth": {"$ref": "#/$defs/depth"}}}}',
+    "a pattern that some text makes try for ever": b'{"device_graph": {"properties": {"a": {"pattern": "^(a+)+$"}}}}',
     "nested without end": b'{"device_graph": ' + b"[" * 100_000,
     "a number that JSON has not": b'{"device_graph": {"minimum": NaN}}',
     "half a character": b'{"device_graph": {"title": "\\ud800"}}',

@@ -1,6 +1,7 @@
 """The tool catalogue: which tools exist, and what their parameters must be (a JSON Schema each)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -9,8 +10,12 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from wizard_server.domain.patterns import objection
+from wizard_server.domain.tool_budget import Budget, TooCostlyError, bounded
 from wizard_server.domain.validation import tools_of
-from wizard_server.errors import FieldError
+from wizard_server.errors import MAX_LISTED, FieldError
+
+_LONGEST_MESSAGE = 300
 
 
 class ToolCatalogue:
@@ -18,7 +23,9 @@ class ToolCatalogue:
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self.schemas = schemas
-        self._validators = {name: _validator(name, schema) for name, schema in schemas.items()}
+        self._budget = Budget()
+        kind = bounded(self._budget)
+        self._validators = {name: _validator(name, schema, kind) for name, schema in schemas.items()}
 
     @classmethod
     def of(cls, value: Any) -> "ToolCatalogue":
@@ -28,19 +35,29 @@ class ToolCatalogue:
         return cls(value)
 
     def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
-        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of enabled ones."""
+        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of enabled ones.
+
+        What takes more than `MAX_STEPS` steps is not checked to its end, and refused.
+        """
         found: list[FieldError] = []
+        self._budget.begin()
         for index, tool in enumerate(tools_of(settings)):
             place = f"{path}.tools.{index}"
             validator = self._validators.get(tool.tool_name)
             if validator is None:
                 found.append(FieldError(f"{place}.tool_name", f"unknown tool {tool.tool_name}", "catalog"))
             elif tool.enabled:
-                found += _violations(validator, tool.parameters or {}, f"{place}.parameters")
+                parameters = f"{place}.parameters"
+                try:
+                    found += _violations(validator, tool.parameters or {}, parameters)
+                except TooCostlyError as error:
+                    return [*found, FieldError(parameters, str(error), "too_costly")]
+            if len(found) > MAX_LISTED:
+                break
         return found
 
 
-def _validator(name: str, schema: Any) -> Draft202012Validator:
+def _validator(name: str, schema: Any, kind: Any) -> Any:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -49,8 +66,20 @@ def _validator(name: str, schema: Any) -> Draft202012Validator:
     # An empty registry: a reference to another document is an error, never a request to somewhere.
     registry: Registry[Any] = Registry()
     for node in _nodes(schema):
+        _refuse_costly_patterns(name, node)
         _follow(name, registry.resolver_with_root(DRAFT202012.create_resource(schema)).lookup, node)
-    return Draft202012Validator(schema, registry=registry)
+    return kind(schema, registry=registry)
+
+
+def _refuse_costly_patterns(name: str, node: dict[str, Any]) -> None:
+    """Raise `ValueError` for a pattern that some text would make try for ever."""
+    named = node.get("patternProperties")
+    given = [("pattern", node.get("pattern"))]
+    given += [("patternProperties", each) for each in (named if isinstance(named, dict) else ())]
+    for keyword, pattern in given:
+        reason = objection(pattern) if isinstance(pattern, str) else None
+        if reason is not None:
+            raise ValueError(f"tool {name}: {keyword} {pattern}: {reason}")
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
@@ -74,12 +103,14 @@ def _follow(name: str, lookup: Callable[[str], Any], node: dict[str, Any]) -> No
             raise ValueError(f"tool {name}: the reference {reference} leads nowhere") from None
 
 
-def _violations(validator: Draft202012Validator, parameters: Any, path: str) -> list[FieldError]:
+def _violations(validator: Any, parameters: Any, path: str) -> list[FieldError]:
+    """Return the first errors, by their paths."""
+    errors = islice(validator.iter_errors(parameters), MAX_LISTED + 1)
     return [
         FieldError(
             ".".join([path, *(str(step) for step in error.absolute_path)]),
-            error.message,
+            error.message if len(error.message) <= _LONGEST_MESSAGE else f"{error.message[:_LONGEST_MESSAGE]}...",
             str(error.validator or "false"),
         )
-        for error in sorted(validator.iter_errors(parameters), key=lambda error: list(map(str, error.absolute_path)))
+        for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
     ]
