@@ -44,12 +44,6 @@ RETRY_AFTER = r"[1-9]\d*"
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the writer give up at once where it would wait for another process."""
-    monkeypatch.setattr("wizard_server.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.0)
-
-
-@pytest.fixture
 def other_process(database: str) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         yield connection
@@ -147,9 +141,8 @@ async def test_what_nobody_foresaw_is_a_500_without_its_details(
     assert "unforeseen error" in caplog.text
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_database_that_another_process_holds_is_a_503_and_nothing_changes(
-    start_server: StartServer, database: str, other_process: sqlite3.Connection
+    start_server: StartServer, database: str, other_process: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await start_server()
     await start(client)
@@ -157,14 +150,16 @@ async def test_a_database_that_another_process_holds_is_a_503_and_nothing_change
     await parked(client)
     before = stored(database)
     other_process.execute("BEGIN IMMEDIATE")
-    for method, path, body in (
-        ("PATCH", url(), {"status": "ERROR"}),
-        ("POST", STATES, factories.creation("inv-2")),
-        ("DELETE", url(), None),
-    ):
-        answer = await send(client, method, path, **({"json": body} if body else {}))
-        assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
-        assert re.fullmatch(RETRY_AFTER, answer.headers["Retry-After"])
+    with monkeypatch.context() as impatient:  # nothing waits for the other process
+        impatient.setattr("wizard_server.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.0)
+        for method, path, body in (
+            ("PATCH", url(), {"status": "ERROR"}),
+            ("POST", STATES, factories.creation("inv-2")),
+            ("DELETE", url(), None),
+        ):
+            answer = await send(client, method, path, **({"json": body} if body else {}))
+            assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
+            assert re.fullmatch(RETRY_AFTER, answer.headers["Retry-After"])
     assert (await send(client, "GET", url())).body["version"] == 2
     assert not waiting.done()
     other_process.execute("ROLLBACK")
