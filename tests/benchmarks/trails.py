@@ -37,6 +37,17 @@ def tiny_nodes(versions: int, nodes: int = _TINY_NODES) -> Iterator[Values]:
         yield _document(version, settings=with_chips(kinds[version % 2]))
 
 
+def long_names(versions: int, depth: int = 50, members: int = 300) -> Iterator[Values]:
+    """Yield a state with `members` numbers below a path of names as long as they may be; all change, far apart."""
+    name = "n" * 1000
+    for version in range(1, versions + 1):
+        inner: Any = {f"{number:03}": [version + number, "x" * 100] for number in range(members)}
+        for _ in range(depth):
+            inner = {name: inner}
+        tool = {"tool_name": "t", "enabled": True, "parameters": inner}
+        yield _document(version, settings=factories.settings(tools=[tool]))
+
+
 def sliding_log(versions: int, lines: int = _LINES, step: int = 40_000) -> Iterator[Values]:
     """Yield a log of short lines that loses `step` of them at its front and gets as many at its end."""
     for version in range(1, versions + 1):

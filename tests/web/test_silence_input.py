@@ -22,10 +22,10 @@ async def client(database: str) -> AsyncIterator[Client]:
         yield client
 
 
-def chips(count: int) -> dict[str, object]:
+def chips(count: int, each: object = ()) -> dict[str, object]:
     """Settings of about `count` tiny nodes."""
     return factories.settings(
-        tools=[{"tool_name": "t", "enabled": True, "parameters": {"chips": [[] for _ in range(count)]}}]
+        tools=[{"tool_name": "t", "enabled": True, "parameters": {"chips": [each for _ in range(count)]}}]
     )
 
 
@@ -121,6 +121,7 @@ async def test_a_state_that_grows_over_its_nodes_is_refused_and_names_the_limit(
     assert silence.longest < LOUD
 
 
+CHIPS = "/settings/tools/0/parameters/chips"
 RENAME = [{"op": "move", "from": "/settings/tools/0/parameters/chips", "path": "/settings/tools/0/parameters/tokens"}]
 COPIES = [
     {"op": "copy", "from": "/settings/tools/0/parameters/chips", "path": f"/settings/tools/0/parameters/{index}"}
@@ -129,6 +130,9 @@ COPIES = [
 CHANGES = {
     "a JSON patch renames it": (orjson.dumps(RENAME), JSON_PATCH, 200),
     "a JSON patch copies it 30 times": (orjson.dumps(COPIES), JSON_PATCH, 422),
+    "each node becomes another": (settings_patch(chips(18_000, {})), {}, 200),
+    "a merge patch makes each node another": (settings_patch(chips(18_000, {})), MERGE, 200),
+    "1,000 removals at its front": (orjson.dumps([{"op": "remove", "path": f"{CHIPS}/0"}] * 1000), JSON_PATCH, 200),
     "a merge patch empties it": (settings_patch({"tools": [{"tool_name": "t"}]}), MERGE, 200),
     "1,000 operations on it": (
         orjson.dumps([{"op": "add", "path": "/settings/tools/0/parameters/chips/0", "value": 1}] * 999 + RENAME),
