@@ -39,6 +39,7 @@ from wizard_server.storage.counts import StoreCounts
 from wizard_server.storage.file_watch import FileWatch
 from wizard_server.storage.files import DatabaseFiles, FilesLostError
 from wizard_server.storage.groupcommit import GroupCommit
+from wizard_server.storage.kept_answers import KeptAnswers
 from wizard_server.storage.repository import Repository, chunks
 from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
 from wizard_server.storage.touches import Touches, newest
@@ -99,6 +100,7 @@ class StateStore:
         self._clock = clock
         self._cache = StateCache(options.cache_max_bytes)
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
+        self._kept = KeptAnswers(self.kept_answers)
         self._touched = Touches()
         self._heard = Touches()
         self._data_version: int | None = None
@@ -143,6 +145,7 @@ class StateStore:
             await self._commits.close()
             await self.flush_touched()
             await asyncio.gather(*self._loads.values(), return_exceptions=True)
+            await self._kept.close()
         finally:
             try:
                 await self._readers.close()
@@ -313,9 +316,8 @@ class StateStore:
     async def kept_answer(self, asked: Keyed) -> KeptAnswer | Keyed:
         """See `Store`."""
         known = self._data_version
-        for kept in await self.kept_answers([asked]):
-            return same_request(asked, kept)
-        return replace(asked, absent_at=known)
+        kept = await self._kept.of(asked)
+        return replace(asked, absent_at=known) if kept is None else same_request(asked, kept)
 
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""
