@@ -51,8 +51,8 @@ def request_of(
 class NothingKept:
     """A store that has never carried out a request with a key: what is tested here is what stays in memory."""
 
-    async def kept_answer(self, asked: Keyed) -> Keyed:
-        return asked
+    async def kept_answer(self, asked: Keyed) -> None:
+        return None
 
 
 class Writer:

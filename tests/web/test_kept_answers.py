@@ -1,6 +1,5 @@
 """Answers under an Idempotency-Key that outlive the server: kept in the database with their changes (contract 8)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from tests.web.helpers import (
     fields_named,
     hold_commits,
     patch,
+    queued,
     rows,
     send,
     sending,
@@ -295,14 +295,19 @@ async def test_two_servers_on_one_database_carry_a_request_out_once(
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("based", [{}, {"If-Match": '"version-2"'}], ids=["anything", "a version"])
 async def test_two_servers_that_are_asked_at_once_carry_a_request_out_once(
-    start_server: StartServer, clock: StoppedClock, database: str, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer,
+    clock: StoppedClock,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    based: dict[str, str],
 ) -> None:
-    """Both have looked and found nothing, and both have run the use case, when the first one writes."""
+    """Both have run the use case when the first one writes."""
     one, two = [await start_server(clock=clock) for _ in range(2)]
     await start(one)
     door = hold_commits(monkeypatch)
-    asked = [sending(each, "POST", PROGRESS, json=REPORT, headers=KEY) for each in (one, two)]
+    asked = [sending(each, "POST", PROGRESS, json=REPORT, headers={**KEY, **based}) for each in (one, two)]
     await until(lambda: door.waiting == 2)
     door.open()
     first, second = [await soon(task) for task in asked]
@@ -311,31 +316,36 @@ async def test_two_servers_that_are_asked_at_once_carry_a_request_out_once(
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 
 
-async def test_a_refusal_that_rests_on_what_another_server_did_with_the_key_is_its_answer(
-    start_server: StartServer, clock: StoppedClock, database: str, monkeypatch: pytest.MonkeyPatch
+async def test_what_another_server_did_with_the_key_is_no_refusal(
+    start_server: StartServer, clock: StoppedClock, database: str
 ) -> None:
-    """The second has looked before the first wrote, and would be refused for what the first wrote."""
+    """The second server would refuse the request for what the first made of it."""
     one, two = [await start_server(clock=clock) for _ in range(2)]
     await start(one)
     based = {**KEY, "If-Match": '"version-2"'}
-    looked = asyncio.Event()
-    write = asyncio.Event()
-    kept_answer = two.app[STORE].kept_answer
-
-    async def held(asked: Any) -> Any:
-        known = await kept_answer(asked)
-        looked.set()
-        await write.wait()
-        return known
-
-    monkeypatch.setattr(two.app[STORE], "kept_answer", held)
-    late = sending(two, "PATCH", url(), json={"status": "ERROR"}, headers=based)
-    await looked.wait()
     first = await send(one, "PATCH", url(), json={"status": "ERROR"}, headers=based)
     await two.app[STORE].notice_external_commits()
-    write.set()
-    assert same(first, await soon(late))
+    assert same(first, await send(two, "PATCH", url(), json={"status": "ERROR"}, headers=based))
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
+
+
+async def test_one_that_comes_again_does_not_part_the_others_of_its_batch(
+    restart: Restart, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await restart()
+    await start(client)
+    first = await send(client, "POST", PROGRESS, json=REPORT, headers=KEY)
+    client = await restart()
+    door = hold_commits(monkeypatch)
+    leading = sending(client, "POST", STATES, json=factories.creation("leading"))
+    await door.reached.wait()
+    tasks = [sending(client, "POST", STATES, json=factories.creation(f"inv-{number}")) for number in range(2, 6)]
+    again = sending(client, "POST", PROGRESS, json=REPORT, headers=KEY)
+    await until(lambda: queued(client) == 5)
+    door.open()
+    assert [(await soon(task)).status for task in (leading, *tasks)] == [201] * 5
+    assert same(first, await soon(again))
+    assert "batch refused, running its use cases alone" not in caplog.text
 
 
 async def test_a_refusal_in_memory_gives_way_to_what_another_server_has_done_since(

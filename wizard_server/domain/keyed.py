@@ -43,16 +43,12 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request with a key: whose it is, what tells it from others (SHA-256, hexadecimal), when it came.
-
-    `absent_at` is the data version of the database at which nothing was kept under the key (see `Store.kept_answer`).
-    """
+    """A request with a key: whose it is, what tells it from others (SHA-256, hexadecimal), when it came."""
 
     user_id: str
     key: str
     fingerprint: str
     now: datetime
-    absent_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,8 +270,8 @@ class Store(Protocol):
         for another one under its key.
         """
 
-    async def kept_answer(self, asked: Keyed) -> KeptAnswer | Keyed:
-        """Return what is kept of the answer to a request; when there is nothing, `asked` that knows so.
+    async def kept_answer(self, asked: Keyed) -> KeptAnswer | None:
+        """Return what is kept of the answer to a request, None when it was not carried out.
 
         Raises `IdempotencyMismatchError` when another request came under its key.
         """

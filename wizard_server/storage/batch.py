@@ -1,8 +1,9 @@
 """What the use cases of one group commit read and write, before any of it reaches the database."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed, same_request
@@ -25,19 +26,23 @@ class Committed(Protocol):
     async def template_names(self, user_id: str) -> dict[str, str]:
         """Return the names of a user's templates by their ids."""
 
-    async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
-        """Return what is kept under the keys of some requests."""
-
 
 class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
 
     However often a state changes within the batch, its row is written once; every version has its entry. It rests on
-    the database as it was at `data_version`, whatever is noticed of other processes while the use cases run.
+    the database as it was at `data_version`, whatever is noticed of other processes while the use cases run. Requests
+    that are known to have been `answered_before` (by user and key) are not carried out again.
     """
 
-    def __init__(self, committed: Committed, data_version: int | None = None) -> None:
+    def __init__(
+        self,
+        committed: Committed,
+        data_version: int | None = None,
+        answered_before: Mapping[tuple[str, str], KeptAnswer] = MappingProxyType({}),
+    ) -> None:
         self._committed = committed
+        self._answered_before = answered_before
         self.data_version = data_version
         self._base: dict[str, StateRecord | None] = {}
         self._head: dict[str, Draft | None] = {}
@@ -49,7 +54,6 @@ class Batch:
         self.heard: dict[str, StateRecord] = {}
         self.revived: set[str] = set()
         self.answers: dict[tuple[str, str], KeptAnswer] = {}
-        self._answered_before: dict[tuple[str, str], KeptAnswer] = {}
         self.sequence_before = 0
         self.sequence = 0
 
@@ -137,12 +141,6 @@ class Batch:
     def count_use(self, template: Template) -> None:
         """See `Transaction`."""
         self.uses[template.template_id] += 1
-
-    async def look_up(self, asked: Sequence[Keyed]) -> None:
-        """Read what is kept under the keys of some requests; not where that was done at this state of the database."""
-        unknown = [each for each in asked if each.absent_at is None or each.absent_at != self.data_version]
-        kept = await self._committed.kept_answers(unknown) if unknown else ()
-        self._answered_before = {(each.user_id, each.key): each for each in kept}
 
     def require_new(self, asked: Keyed) -> None:
         """Raise `AnsweredBeforeError` when the request was carried out, `IdempotencyMismatchError` when another was."""

@@ -6,13 +6,13 @@ While a commit is under way the next use cases queue, so the batches grow with t
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
-from wizard_server.domain.keyed import AnsweredBeforeError, Claim
+from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.metrics import Histogram
@@ -37,6 +37,14 @@ class OvertakenError(StaleBaseError):
     """Another process has written since the batch was begun: none of its use cases is to blame."""
 
 
+class AnsweredError(Exception):
+    """Requests of the batch have been carried out before; `answers` is what is kept of them, by user and key."""
+
+    def __init__(self, answers: Mapping[tuple[str, str], KeptAnswer]) -> None:
+        super().__init__(f"{len(answers)} requests were carried out before")
+        self.answers = answers
+
+
 class _TooLateError(Exception):
     """Somebody of the batch was refused before anything of it was written: it is to be made again without them."""
 
@@ -59,9 +67,10 @@ class GroupCommit:
 
     `refresh` drops what is remembered of the database if another process has written to it; `overtaken` does the same
     and says whether one has since a batch was begun, so that one that writes nothing rests on the newest state too;
-    `begin` makes an empty batch; `flush` writes one to disk, waiting for a lock while its second argument returns True,
-    and raises `StaleBaseError`, `LockedError` or `StorageUnavailableError` with nothing written; `committed` is called
-    after the commit and before anybody is told; `forget` drops what is remembered of the database.
+    `begin` makes an empty batch that knows what was answered before; `flush` writes one to disk, waiting for a lock
+    while its second argument returns True, and raises `StaleBaseError`, `LockedError` or `StorageUnavailableError`
+    with nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
+    remembered of the database.
 
     A use case is answered within `BUSY_TIMEOUT_SECONDS`, unless it is being written just then: one whose time is up is
     refused, and not tried.
@@ -75,7 +84,7 @@ class GroupCommit:
         *,
         refresh: Callable[[], Awaitable[object]],
         overtaken: Callable[[Batch], Awaitable[bool]],
-        begin: Callable[[], Batch],
+        begin: Callable[[Mapping[tuple[str, str], KeptAnswer]], Batch],
         flush: Callable[[Batch, Callable[[], bool]], Awaitable[None]],
         committed: Callable[[Batch], None],
         forget: Callable[[], None],
@@ -128,11 +137,14 @@ class GroupCommit:
     async def _commit(self, jobs: list[Job], *, alone: bool = False) -> None:
         """Answer each of `jobs`: together as long as that goes, one by one when one of them may be what fails."""
         overtaken = 0
+        answered: dict[tuple[str, str], KeptAnswer] = {}
         while jobs := [job for job in jobs if job.is_waiting]:
             try:
-                await self._attempt(jobs)
+                await self._attempt(jobs, answered)
             except _TooLateError:
                 continue
+            except AnsweredError as error:
+                answered.update(error.answers)
             except OvertakenError as error:
                 overtaken += 1
                 if overtaken == _MOST_OVERTAKEN:
@@ -164,11 +176,10 @@ class GroupCommit:
             for job in jobs:
                 job.fail(copy(_logged(error)))
 
-    async def _attempt(self, jobs: list[Job]) -> None:
+    async def _attempt(self, jobs: list[Job], answered: Mapping[tuple[str, str], KeptAnswer]) -> None:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
-        batch, begun = self._begin(), perf_counter()
+        batch, begun = self._begin(answered), perf_counter()
         try:
-            await batch.look_up([job.claim.request for job in jobs if job.claim is not None])
             outcomes = [await self._outcome(job, batch) for job in jobs]
             if any(job.is_refused for job in jobs):
                 raise _TooLateError

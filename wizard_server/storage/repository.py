@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, fields
+from datetime import datetime
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from wizard_server.domain.state import StateRecord
 from wizard_server.errors import StorageUnavailableError, UnreadableRowError
 from wizard_server.storage import paging, sqlite
 from wizard_server.storage.batch import Batch
-from wizard_server.storage.groupcommit import OvertakenError, StaleBaseError
+from wizard_server.storage.groupcommit import AnsweredError, OvertakenError, StaleBaseError
 from wizard_server.storage.queries import Query, bound, load_queries
 from wizard_server.storage.rows import (
     entry_from_row,
@@ -260,6 +261,7 @@ class Repository:
         seen = session.fetch_all(self._queries["connection.data_version"])[0]["data_version"]
         if batch.data_version not in (None, seen):
             raise OvertakenError("another process has written to the database")
+        self._require_new(session, batch)
         # Entries come before states: the triggers stay silent where a version has its entry already.
         claims = [_claim(record) for record in batch.claims.values()]
         self._run(session, "investigations.claim", claims)
@@ -268,6 +270,20 @@ class Repository:
         self._write_states(session, batch)
         self._write_templates(session, batch)
         self._run(session, "idempotency.insert", [kept_to_row(kept) for kept in batch.answers.values()])
+
+    def _require_new(self, session: Session, batch: Batch) -> None:
+        """Raise `AnsweredError` when requests of `batch` have been carried out before, by this server or another."""
+        if not batch.answers:
+            return
+        newest = max(kept.created_at for kept in batch.answers.values())
+        parameters = {
+            "keys": orjson.dumps(list(batch.answers)).decode(),
+            "expired": expired_before(datetime.fromisoformat(newest)),
+        }
+        rows = session.fetch_all(self._queries["idempotency.get"], parameters)
+        kept = [self._unreadable.one(kept_from_row, row) for row in rows]
+        if kept:
+            raise AnsweredError({(each.user_id, each.key): each for each in kept})
 
     def _write_states(self, session: Session, batch: Batch) -> None:
         """Write the states; deletions first, which take places of their own in the order of changes."""

@@ -100,7 +100,7 @@ class StateStore:
         self._clock = clock
         self._cache = StateCache(options.cache_max_bytes)
         self._loads: dict[str, asyncio.Task[StateRecord | None]] = {}
-        self._kept = KeptAnswers(self.kept_answers)
+        self._kept = KeptAnswers(self._kept_answers)
         self._touched = Touches()
         self._heard = Touches()
         self._data_version: int | None = None
@@ -110,7 +110,7 @@ class StateStore:
         self._commits = GroupCommit(
             refresh=self.notice_external_commits,
             overtaken=self._overtaken,
-            begin=lambda: Batch(self, self._data_version),
+            begin=lambda answered: Batch(self, self._data_version, answered),
             flush=self._flush,
             committed=self._committed,
             forget=self._forget,
@@ -309,15 +309,13 @@ class StateStore:
                 return first
             limit *= 8
 
-    async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
-        """Return what is kept under the keys of some requests."""
-        return await self._read(lambda reader: self._repository.kept_answers(reader, asked))
-
-    async def kept_answer(self, asked: Keyed) -> KeptAnswer | Keyed:
+    async def kept_answer(self, asked: Keyed) -> KeptAnswer | None:
         """See `Store`."""
-        known = self._data_version
         kept = await self._kept.of(asked)
-        return replace(asked, absent_at=known) if kept is None else same_request(asked, kept)
+        return None if kept is None else same_request(asked, kept)
+
+    async def _kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
+        return await self._read(lambda reader: self._repository.kept_answers(reader, asked))
 
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.keyed import AnsweredBeforeError, KeptAnswer, Keyed, mismatch
-from wizard_server.errors import IdempotencyMismatchError, RequestError
+from wizard_server.domain.keyed import AnsweredBeforeError, Keyed, mismatch
+from wizard_server.errors import IdempotencyMismatchError, RequestError, bare
 from wizard_server.web import problems
 from wizard_server.web.compression import accepts_gzip
 from wizard_server.web.kept_answers import made_again
@@ -82,7 +82,7 @@ class IdempotencyStore:
         asked = Keyed(caller.user_id, key, fingerprint.hex(), instant(request))
         self._expire()
         entry = self._entries.get((caller.user_id, key))
-        if entry is not None and entry.refuses and isinstance(await request.app[STORE].kept_answer(asked), KeptAnswer):
+        if entry is not None and entry.refuses and await request.app[STORE].kept_answer(asked):
             if self._entries.get((caller.user_id, key)) is entry:  # another server has carried it out since
                 self._remove(caller.user_id, key)
             entry = self._entries.get((caller.user_id, key))
@@ -193,14 +193,22 @@ async def _run(request: web.Request, caller: Caller, handler: Handler, asked: Ke
 
 
 async def _carried_out(request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> web.StreamResponse:
-    known = await request.app[STORE].kept_answer(asked)
-    if isinstance(known, KeptAnswer):
-        return await made_again(request, known)
-    request[KEYED] = known
+    """Return what `handler` answers; where it refuses, what is kept of the request counts, should there be anything.
+
+    A change needs no look before it: where something is kept under its key, its transaction meets that.
+    """
+    request[KEYED] = asked
     try:
         return await handler(request, caller)
     except AnsweredBeforeError as before:
         kept = before.kept
+    except IdempotencyMismatchError:
+        raise
+    except RequestError as refusal:
+        known = await request.app[STORE].kept_answer(asked)
+        if known is None:
+            raise bare(refusal) from None
+        kept = known
     return await made_again(request, kept)
 
 
