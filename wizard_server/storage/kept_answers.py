@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 
 from wizard_server.domain.keyed import KeptAnswer, Keyed
-from wizard_server.errors import bare
+from wizard_server.errors import UnreadableRowError, bare
 
 MOST = 256
 
@@ -51,11 +51,12 @@ class KeptAnswers:
         try:
             kept = await self._read([request for request, _ in asked])
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
-            if len(asked) > 1:  # a row that cannot be read is in the way of one of them
+            if len(asked) > 1 and isinstance(error, UnreadableRowError):  # it is the row of one of them
                 for each in asked:
                     await self._answer([each])
-            elif not asked[0][1].done():
-                asked[0][1].set_exception(bare(copy(error)))
+            for _, future in asked:
+                if not future.done():
+                    future.set_exception(bare(error if len(asked) == 1 else copy(error)))
             return
         found = {(each.user_id, each.key): each for each in kept}
         for request, future in asked:
