@@ -189,6 +189,8 @@ def _reads() -> dict[str, Question]:
         "list of 100": "/api/v1/wizard-state?page_size=100",
         "dashboard": _ACTIVE,
         "templates": "/api/v1/templates?page_size=100",
+        "config": "/api/v1/config",
+        "polling/health": "/api/v1/polling/health",
         "openapi.json": "/openapi.json",
         "metrics": "/metrics",
     }
@@ -203,6 +205,7 @@ def _writes() -> dict[str, Question]:
     bodies = {
         "create, 18,000 nodes": ("POST", "/api/v1/wizard-state", orjson.dumps(new), 201),
         "create, 18,000 unknown names": ("POST", "/api/v1/wizard-state", orjson.dumps(unknown), 422),
+        "PUT of tiny nodes": ("PUT", STATE.format(_TINY), orjson.dumps({"settings": settings}), 200),
         "replace tiny nodes": ("PATCH", STATE.format(_TINY), orjson.dumps({"settings": settings}), 200),
         "patch of 544,000 numbers": ("PATCH", STATE.format(_TINY), b'{"settings":[' + b"1," * 543_999 + b"1]}", 413),
         "report of 18,000 lines": ("POST", f"{STATE.format(topic(0))}/progress", orjson.dumps(lines), 200),
