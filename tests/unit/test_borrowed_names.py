@@ -47,6 +47,8 @@ _INHERITED = {
 INHERITED = {(module, name, owner) for (module, owner), names in _INHERITED.items() for name in names}
 # What is used of objects of other packages, or imported: the module of ours, the name, the class or module that has it.
 REACHED = {
+    ("domain.patterns", "_constants", "re"),
+    ("domain.patterns", "_parser", "re"),
     ("web.protocol", "_ErrInfo", "aiohttp.web_protocol"),
     ("web.rendered", "_prepare_hook", "aiohttp.web_request.BaseRequest"),
     ("storage.sqlite", "_conn", "aiosqlite.core.Connection"),
