@@ -13,9 +13,9 @@ from aiohttp.web import Application, AppRunner, Request
 from tests import factories
 from tests.observer import Observer
 from wizard_server.app import create_app
-from wizard_server.storage import schema
-from wizard_server.storage.sqlite import connect
-from wizard_server.web.protocol import Runner
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import connect
+from wizard_server.web.http.connections import Runner
 
 Client = TestClient[Request, Application]
 StartServer = Callable[..., Awaitable[Client]]

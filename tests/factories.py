@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from wizard_server.config import ServerConfig
+from wizard_server.config.loading import ServerConfig
 from wizard_server.domain.rules import Rules
 
 USER = "dev"

@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema_rs
 from aiohttp import web
 
-from wizard_server.web.keys import CONFIG
+from wizard_server.web.http.context import CONFIG
+from wizard_server.web.http.prepared import Rendered
+from wizard_server.web.http.unmatched import ANYTHING
 from wizard_server.web.openapi.document import describe
-from wizard_server.web.rendered import Rendered
 from wizard_server.web.routes import ROUTES
-from wizard_server.web.unmatched import ANYTHING
 
 MAX_BODY_BYTES = 64 * 1024
 _JSON = ("application/json", "application/problem+json")

@@ -10,8 +10,8 @@ from datetime import timedelta
 from aiohttp import web
 
 from wizard_server import __version__
-from wizard_server.catalogue import load_catalogue
-from wizard_server.config import ServerConfig
+from wizard_server.config.catalogue import load_catalogue
+from wizard_server.config.loading import ServerConfig
 from wizard_server.domain.clock import utc_now
 from wizard_server.domain.polling import Intervals
 from wizard_server.domain.ports import Clock
@@ -19,45 +19,48 @@ from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
-from wizard_server.events import Hub
-from wizard_server.storage import schema
-from wizard_server.storage.sqlite import Connection, connect, memory_path
+from wizard_server.hub.hub import Hub
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
-from wizard_server.web.auth import Authenticator, TokenAuthenticator, TrustingAuthenticator, require_loopback
-from wizard_server.web.connections import CONNECTIONS, Connections, limit_of
-from wizard_server.web.cors import Origins
-from wizard_server.web.headers import CommonHeaders
-from wizard_server.web.idempotency import IdempotencyStore
-from wizard_server.web.keys import (
-    AUTHENTICATOR,
+from wizard_server.web.api.kept_answers import made_again
+from wizard_server.web.auth.authenticator import AUTHENTICATOR, Authenticator
+from wizard_server.web.auth.development import TrustingAuthenticator, require_loopback
+from wizard_server.web.auth.remote_keys import RemoteKeys
+from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
+from wizard_server.web.auth.tokens import TokenAuthenticator
+from wizard_server.web.http.accounting import REQUESTS, Requests
+from wizard_server.web.http.admission import CONNECTIONS, Connections, limit_of
+from wizard_server.web.http.bodies import TURNS
+from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
+from wizard_server.web.http.context import (
     CLOCK,
     CONFIG,
     CONFIG_PATH,
-    HEADERS,
     HUB,
     INTERVALS,
     LIMITER,
-    REQUESTS,
     RULES,
     SERVICE,
     STORE,
     TEMPLATES,
-    UNDER_WAY,
 )
-from wizard_server.web.limits import RateLimiter
-from wizard_server.web.metrics import SCRAPES, Scrapes, registry
-from wizard_server.web.pipeline import Pipeline
-from wizard_server.web.preflights import answer_preflights
-from wizard_server.web.receiving import RECEIVING, Receiving
-from wizard_server.web.remote_keys import RemoteKeys
-from wizard_server.web.requests import TURNS
+from wizard_server.web.http.cors import Origins
+from wizard_server.web.http.idempotency import IdempotencyStore
+from wizard_server.web.http.in_flight import UNDER_WAY, UnderWay
+from wizard_server.web.http.pipeline import Pipeline
+from wizard_server.web.http.preflights import answer_preflights
+from wizard_server.web.http.quotas import RateLimiter
+from wizard_server.web.http.receiving import RECEIVING, Receiving
+from wizard_server.web.http.unmatched import refuse_the_rest
+from wizard_server.web.ops.metrics import SCRAPES, Scrapes, registry
 from wizard_server.web.routes import add_routes
-from wizard_server.web.signing_keys import LOOK_SECONDS, load_keys
-from wizard_server.web.tally import Requests
-from wizard_server.web.underway import UnderWay
-from wizard_server.web.unmatched import refuse_the_rest
 
 logger = logging.getLogger(__name__)
+
+# The same object as `STORE`, with what only the composition root knows of it.
+DATABASE = web.AppKey("database", StateStore)
 
 NOTICE_SECONDS = 0.5
 TOUCH_SECONDS = 30.0
@@ -89,7 +92,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(app, config)
     app[REQUESTS] = Requests()
-    app[SCRAPES] = Scrapes(registry(app))
+    app[SCRAPES] = Scrapes(registry(app, len(schema.scripts("sqlite"))))
     _route(app, config)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)
@@ -104,7 +107,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
     pipeline = Pipeline(
         authenticator=app[AUTHENTICATOR],
         limiter=app[LIMITER],
-        idempotency=IdempotencyStore(),
+        idempotency=IdempotencyStore(made_again),
         headers=app[HEADERS],
         hub=app[HUB],
         under_way=app[UNDER_WAY],
@@ -158,7 +161,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     )
     hub = app[HUB]
     store = await StateStore.open(options, hub=hub, clock=app[CLOCK])
-    app[STORE] = store
+    app[STORE] = app[DATABASE] = store
     app[SERVICE] = WizardService(store, app[RULES])
     app[TEMPLATES] = TemplateService(store, app[SERVICE], app[RULES])
     yield
@@ -181,7 +184,7 @@ async def _compare_schema(path: str, config_path: str) -> None:
     """Compare the database with the manifest; raise `SchemaError` that names each difference and what mends it."""
     connection = await connect(path, read_only=True)
     try:
-        differences = await schema.check(connection)
+        differences = await comparing.check(connection)
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot read database {path}: {error}") from error
     finally:
@@ -194,10 +197,10 @@ async def _compare_schema(path: str, config_path: str) -> None:
 async def _background(app: web.Application) -> AsyncIterator[None]:
     stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(_every(NOTICE_SECONDS, app[STORE].look_around, stop)),
+        asyncio.create_task(_every(NOTICE_SECONDS, app[DATABASE].look_around, stop)),
         asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
-        asyncio.create_task(_every(_touch_seconds(app[CONFIG]), app[STORE].flush_touched, stop)),
-        asyncio.create_task(_every(FORGET_SECONDS, app[STORE].forget_answers, stop)),
+        asyncio.create_task(_every(_touch_seconds(app[CONFIG]), app[DATABASE].flush_touched, stop)),
+        asyncio.create_task(_every(FORGET_SECONDS, app[DATABASE].forget_answers, stop)),
     ]
     logger.info("database opened")
     yield

@@ -17,7 +17,7 @@ from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
 from wizard_server.commands.console import READER_GONE, say_no_more, tell
-from wizard_server.config import ServerConfig, load_wizard_config
+from wizard_server.config.loading import ServerConfig, load_wizard_config
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import ConfigError, WizardError
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 
-from wizard_server.config import LoggingConfig
+from wizard_server.config.loading import LoggingConfig
 from wizard_server.domain.clock import to_wire
 
 # A codec is loaded when it is first used, from a file: it is here before all files may be in use.

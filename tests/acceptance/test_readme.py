@@ -8,7 +8,7 @@ import pytest
 from tests import factories
 from tests.acceptance.process import CHECKOUT
 from wizard_server import cli
-from wizard_server.config import describe
+from wizard_server.config.loading import describe
 from wizard_server.web.routes import ROUTES
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from tests import factories
 from tests.acceptance.client import STATES, Connection, connect
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, until
-from wizard_server.storage import wal
+from wizard_server.storage.sqlite import wal
 
 BOUND = 32 << 20
 CLIENTS = 8

@@ -15,7 +15,7 @@ import orjson
 from tests import factories
 from wizard_server.domain.changes import Parts, diff
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.state import FIELDS, PARTS
+from wizard_server.domain.record import FIELDS, PARTS
 from wizard_server.storage.queries import load_queries
 
 Values = dict[str, Any]

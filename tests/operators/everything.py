@@ -10,7 +10,7 @@ from tests.conftest import Client
 from tests.operators.rows import AGE, NOW, OLD, YOUNG, Rows
 from tests.schema.databases import add_investigation, add_state, connect, make
 from wizard_server.commands.purge import purge
-from wizard_server.storage import schema
+from wizard_server.storage.schema import scripts as schema
 
 URL = "/api/v1/wizard-state"
 

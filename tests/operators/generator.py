@@ -18,10 +18,10 @@ import orjson
 from tests import factories
 from wizard_server.domain.changes import diff
 from wizard_server.domain.clock import to_wire
-from wizard_server.storage import schema
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.quiet import quiet_transaction
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.unaudited import quiet_transaction
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _RUN = 500

@@ -15,9 +15,9 @@ from tests.operators.rows import OLD, Rows, left
 from tests.schema.databases import make
 from wizard_server.commands.export import export
 from wizard_server.commands.import_ import import_file
-from wizard_server.storage.archive_export import export_lines, snapshot
+from wizard_server.storage.archive.exporting import export_lines, snapshot
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite import connect
+from wizard_server.storage.sqlite.connection import connect
 
 CONFIG = "config.toml"
 

@@ -16,17 +16,17 @@ from tests.operators.generator import Shape, generate
 from tests.operators.rows import OLD, Rows, left
 from tests.schema.databases import make
 from wizard_server.commands.backup import backup
-from wizard_server.storage import schema
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.sqlite.connection import Connection, connect
 
 URL = "/api/v1/wizard-state"
 CONFIG = "config.toml"
 
 
-async def differences(path: Path) -> list[schema.Difference]:
+async def differences(path: Path) -> list[comparing.Difference]:
     connection = await connect(str(path), read_only=True)
     try:
-        return await schema.check(connection)
+        return await comparing.check(connection)
     finally:
         await connection.close()
 

@@ -11,7 +11,7 @@ import pytest
 from tests.operators.conftest import CONFIG, RunCommand
 from tests.schema.databases import make
 from wizard_server.commands.schema import apply
-from wizard_server.storage import schema
+from wizard_server.storage.schema import scripts as schema
 
 COMMANDS: list[tuple[str, ...]] = [
     ("serve", "--port", "0"),

@@ -11,7 +11,7 @@ from tests.operators.generator import Shape, generate
 from tests.operators.rows import OLD, Rows
 from wizard_server.commands.export import export
 from wizard_server.commands.import_ import import_file
-from wizard_server.storage import archive_lines
+from wizard_server.storage.archive import reading as archive_lines
 
 CONFIG = "config.toml"
 Line = dict[str, Any]

@@ -12,7 +12,7 @@ from tests.operators.rows import OLD, Rows
 from tests.schema.databases import make
 from wizard_server.commands import schema as commands
 from wizard_server.commands.config import check as check_config
-from wizard_server.storage.schema import scripts
+from wizard_server.storage.schema.scripts import scripts
 
 ROOT = Path(__file__).parents[2]
 

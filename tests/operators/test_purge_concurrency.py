@@ -11,10 +11,10 @@ from tests.conftest import StartServer
 from tests.operators.rows import AGE, CUTOFF, NOW, OLD, YOUNG, Rows
 from wizard_server.commands import purge as command
 from wizard_server.domain.clock import to_wire
-from wizard_server.storage import retention
 from wizard_server.storage.queries import Query
-from wizard_server.storage.retention import Removed
-from wizard_server.storage.sqlite import Connection, Parameters, connect
+from wizard_server.storage.sqlite.connection import Connection, Parameters, connect
+from wizard_server.storage.statements import retention
+from wizard_server.storage.statements.retention import Removed
 
 URL = "/api/v1/wizard-state"
 STARTED = to_wire(NOW)

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.schema import scripts
+from wizard_server.storage.schema.scripts import scripts
 
 
 def fresh() -> sqlite3.Connection:

@@ -6,9 +6,9 @@ import pytest
 from tests.schema.databases import connect, make, objects
 from wizard_server.commands import schema as commands
 from wizard_server.errors import SchemaError
-from wizard_server.storage import schema
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.sqlite import connect as open_database
+from wizard_server.storage.schema import comparing, manifest, scripts
+from wizard_server.storage.sqlite.connection import connect as open_database
 
 REBUILD = 'sql/README.md, "Mend a drifted table"'
 KEY = "(investigation_id) -> investigations(id)"
@@ -98,10 +98,10 @@ REWRITTEN = [
 ]
 
 
-async def differences(path: Path) -> list[schema.Difference]:
+async def differences(path: Path) -> list[comparing.Difference]:
     connection = await open_database(str(path))
     try:
-        return await schema.check(connection)
+        return await comparing.check(connection)
     finally:
         await connection.close()
 
@@ -178,7 +178,7 @@ async def test_foreign_keys_that_are_off_on_the_connection_are_a_difference(path
     connection = await open_database(str(path))
     try:
         await connection.run_script("PRAGMA foreign_keys = OFF;")
-        (found,) = await schema.check(connection)
+        (found,) = await comparing.check(connection)
     finally:
         await connection.close()
     assert (found.kind, found.message) == ("connection", "foreign keys are off on this connection")
@@ -209,7 +209,7 @@ def test_the_definition_of_a_name_that_no_script_has_is_refused() -> None:
         commands.definition("nonsense")
 
 
-@pytest.mark.parametrize("name", sorted(schema.load_manifest().tables))
+@pytest.mark.parametrize("name", sorted(manifest.load_manifest().tables))
 def test_every_table_of_the_manifest_has_a_definition_that_makes_it(name: str, tmp_path: Path) -> None:
     with closing(connect(tmp_path / "one.db")) as connection:
         connection.executescript("\n".join(commands.definition(name)))
@@ -218,6 +218,6 @@ def test_every_table_of_the_manifest_has_a_definition_that_makes_it(name: str, t
 
 
 def test_no_section_is_named_that_the_runbook_lacks() -> None:
-    titles = {difference.split('"')[1] for difference in (schema._REBUILD, schema._CONNECT, schema._NEWER)}
+    titles = {difference.split('"')[1] for difference in (scripts.REBUILD, comparing._CONNECT, comparing._NEWER)}
     runbook = (Path(str(sql_root())) / "README.md").read_text(encoding="utf-8")
     assert all(f"\n## {title}\n" in runbook for title in titles)

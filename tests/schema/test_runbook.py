@@ -11,7 +11,7 @@ import pytest
 
 from tests.schema.databases import add_investigation, add_state, connect, make, state, trail
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.schema import load_manifest
+from wizard_server.storage.schema.manifest import load_manifest
 
 SQL = Path(str(sql_root()))
 RUNBOOK = (SQL / "README.md").read_text(encoding="utf-8")

@@ -13,10 +13,10 @@ import pytest
 from tests.schema.databases import MILLISECONDS, add_investigation, add_state, connect, make, objects, state, trail
 from wizard_server.commands import schema as commands
 from wizard_server.errors import SchemaError
-from wizard_server.storage import schema
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.sqlite import Connection
-from wizard_server.storage.sqlite import connect as open_database
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.connection import connect as open_database
 
 
 @asynccontextmanager

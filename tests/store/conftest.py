@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.store.steps import NOW
-from wizard_server.domain.ports import StateEvent
+from wizard_server.domain.events import StateEvent
 from wizard_server.storage.store import StateStore, StoreOptions
 
 ENGINES = {"sqlite": StateStore.open}

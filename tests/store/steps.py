@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests import factories
+from wizard_server.domain.authorship import new_entry_id
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.models import InvestigationSettings
-from wizard_server.domain.origin import new_entry_id
-from wizard_server.domain.ports import AuditEntry, Transaction
-from wizard_server.domain.state import FIELDS, StateRecord, draft
+from wizard_server.domain.ports import Transaction
+from wizard_server.domain.record import FIELDS, StateRecord, draft
+from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import NotFoundError, StateExistsError
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.store.conftest import Kit
 from tests.store.steps import by_hand, change, creation, deletion
-from wizard_server.domain.ports import ActiveFilter
-from wizard_server.storage import active
+from wizard_server.domain.filters import ActiveFilter
+from wizard_server.storage.statements import dashboards as active
 
 EVERYBODY = ActiveFilter(user_id=None, status=(), wizard_step=(), limit=100, offset=0)
 FOREVER = "9999-12-31T23:59:59.999Z"

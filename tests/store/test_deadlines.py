@@ -13,7 +13,7 @@ from tests.store.conftest import Kit
 from tests.store.steps import Gate, UseCase, by_hand, change, creation, entry, written
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage import sqlite
+from wizard_server.storage.sqlite import connection as sqlite
 
 PATIENCE = 0.5
 SLACK = 3

@@ -13,11 +13,11 @@ import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, audited, change, creation, rows, written
-from wizard_server.domain.ports import HistoryFilter
+from wizard_server.domain.filters import HistoryFilter
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage import sqlite
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import Connection, Session, connect
+from wizard_server.storage.sqlite import connection as sqlite
+from wizard_server.storage.sqlite.connection import Connection, Session, connect
 
 LARGE = {"logs": ["x" * 200_000]}
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.conftest import Kit
 from tests.store.steps import creation, written
-from wizard_server.storage.files import OTHERS_HAVE_WRITTEN, DatabaseFiles, FilesLostError
+from wizard_server.storage.sqlite.files import OTHERS_HAVE_WRITTEN, DatabaseFiles, FilesLostError
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, audited, change, creation, deletion, entry, written
-from wizard_server.domain.ports import StateEvent, Transaction
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.events import StateEvent
+from wizard_server.domain.ports import Transaction
+from wizard_server.domain.record import StateRecord
 from wizard_server.errors import NotFoundError, StateExistsError, StorageUnavailableError
 from wizard_server.storage.groupcommit import MAX_BATCH
 

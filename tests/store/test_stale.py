@@ -8,7 +8,7 @@ import pytest
 from tests.store.conftest import Kit
 from tests.store.steps import Gate, UseCase, appended, audited, by_hand, change, creation, deletion, written
 from wizard_server.domain.ports import Transaction
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.record import StateRecord
 from wizard_server.errors import NotFoundError, StateExistsError, StorageUnavailableError
 
 EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"

@@ -10,9 +10,9 @@ import wizard_server
 from tests.store.conftest import OpenStore
 from tests.store.steps import by_hand, change, creation, deletion
 from tests.store.test_lists import EVERYTHING, HISTORY
-from wizard_server.domain.ports import StatesEnd
+from wizard_server.domain.filters import StatesEnd
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.sqlite import Connection, Session
+from wizard_server.storage.sqlite.connection import Connection, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,8 +6,9 @@ import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import INSTANT, NOW, appended, audited, by_hand, change, creation, deletion, entry, rows, written
-from wizard_server.domain.ports import Investigation, Transaction
-from wizard_server.domain.state import FIELDS, StateRecord
+from wizard_server.domain.ports import Transaction
+from wizard_server.domain.record import FIELDS, StateRecord
+from wizard_server.domain.trail import Investigation
 from wizard_server.errors import NotFoundError, StateExistsError
 
 

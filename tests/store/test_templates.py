@@ -9,7 +9,9 @@ import pytest
 from tests import factories
 from tests.store.conftest import Listener
 from wizard_server.domain.clock import utc_now
-from wizard_server.domain.ports import Template, TemplateFilter, Transaction
+from wizard_server.domain.filters import TemplateFilter
+from wizard_server.domain.ports import Transaction
+from wizard_server.domain.trail import Template
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.store import StateStore, StoreOptions
 

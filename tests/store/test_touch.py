@@ -10,7 +10,7 @@ from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, audited, change, creation, deletion, rows
 from tests.store.test_lists import EVERYTHING
 from wizard_server.domain.ports import Transaction
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.record import StateRecord
 from wizard_server.errors import StorageUnavailableError
 
 EARLY, LATE = "2026-01-02T00:00:00.000Z", "2026-01-02T00:00:01.000Z"

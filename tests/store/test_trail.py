@@ -9,13 +9,14 @@ import pytest
 from tests import factories
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import NOW, by_hand, rows
+from wizard_server.domain.authorship import Origin, Precondition
 from wizard_server.domain.callers import READ, WRITE, Caller
 from wizard_server.domain.changes import apply
-from wizard_server.domain.documents import FieldUpdate, JsonPatch, MergePatch, Update
 from wizard_server.domain.history import rebuild
+from wizard_server.domain.json_patch import JsonPatch
 from wizard_server.domain.models import WizardStateCreate
-from wizard_server.domain.origin import Origin, Precondition
 from wizard_server.domain.service import WizardService
+from wizard_server.domain.updates import FieldUpdate, MergePatch, Update
 from wizard_server.errors import NotFoundError, RequestError
 
 DEV = Caller(factories.USER, frozenset({READ, WRITE}))

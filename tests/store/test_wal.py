@@ -11,8 +11,8 @@ import pytest
 from tests import factories
 from tests.store.conftest import Kit
 from tests.store.steps import change, creation
-from wizard_server.domain.ports import HistoryFilter, StateFilter
-from wizard_server.storage import wal
+from wizard_server.domain.filters import HistoryFilter, StateFilter
+from wizard_server.storage.sqlite import wal
 
 LARGE = 1 << 20
 LINES = {"logs": ["x" * 50_000]}
@@ -70,7 +70,7 @@ async def test_a_shorter_one_is_emptied_when_nothing_was_written_between_two_loo
 async def test_a_log_that_another_process_keeps_long_is_told_once_and_when_it_is_over(
     kit: Kit, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "wizard_server.storage.wal")
+    caplog.set_level(logging.INFO, "wizard_server.storage.sqlite.wal")
     await kit.store.transact(creation())
     with closing(sqlite3.connect(kit.path, isolation_level=None)) as other:
         other.execute("BEGIN")

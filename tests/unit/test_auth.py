@@ -13,14 +13,14 @@ from jwt import api_jws
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import SecretStr
 
-from wizard_server.config import AuthConfig
+from wizard_server.config.loading import AuthConfig
 from wizard_server.domain.callers import AGENT, READ, Caller
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import InvalidTokenError
-from wizard_server.web import auth
-from wizard_server.web.auth import MAX_TOKEN_LENGTH, TokenAuthenticator
-from wizard_server.web.keys import CLOCK
-from wizard_server.web.signing_keys import load_keys
+from wizard_server.web.auth import tokens as auth
+from wizard_server.web.auth.signing_keys import load_keys
+from wizard_server.web.auth.tokens import MAX_TOKEN_LENGTH, TokenAuthenticator
+from wizard_server.web.http.context import CLOCK
 
 KEY = "0123456789abcdef" * 4
 OTHER_KEY = "fedcba9876543210" * 4

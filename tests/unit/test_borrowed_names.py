@@ -20,8 +20,8 @@ import wizard_server
 
 # What our classes share with those they are made from: the module of ours, the names, the class that has them.
 _INHERITED = {
-    ("web.protocol", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
-    ("web.protocol", "aiohttp.web_protocol.RequestHandler"): (
+    ("web.http.connections", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
+    ("web.http.connections", "aiohttp.web_protocol.RequestHandler"): (
         "_close",
         "_current_request",
         "_force_close",
@@ -35,8 +35,8 @@ _INHERITED = {
         "_upgraded",
         "_waiter",
     ),
-    ("web.protocol", "aiohttp.web_runner.AppRunner"): ("_make_server",),
-    ("web.rendered", "aiohttp.web_response.StreamResponse"): (
+    ("web.http.connections", "aiohttp.web_runner.AppRunner"): ("_make_server",),
+    ("web.http.prepared", "aiohttp.web_response.StreamResponse"): (
         "_eof_sent",
         "_headers",
         "_keep_alive",
@@ -49,15 +49,15 @@ INHERITED = {(module, name, owner) for (module, owner), names in _INHERITED.item
 REACHED = {
     ("domain.patterns", "_constants", "re"),
     ("domain.patterns", "_parser", "re"),
-    ("web.protocol", "_ErrInfo", "aiohttp.web_protocol"),
-    ("web.rendered", "_prepare_hook", "aiohttp.web_request.BaseRequest"),
-    ("storage.sqlite", "_conn", "aiosqlite.core.Connection"),
-    ("storage.sqlite", "_execute", "aiosqlite.core.Connection"),
+    ("web.http.connections", "_ErrInfo", "aiohttp.web_protocol"),
+    ("web.http.prepared", "_prepare_hook", "aiohttp.web_request.BaseRequest"),
+    ("storage.sqlite.connection", "_conn", "aiosqlite.core.Connection"),
+    ("storage.sqlite.connection", "_execute", "aiosqlite.core.Connection"),
 }
 # What is imported from modules of these packages that their documentation does not name.
 UNDOCUMENTED = {
-    ("web.targets", "RawRequestMessage", "aiohttp.http"),
-    ("web.protocol", "LineTooLong", "aiohttp.http_exceptions"),
+    ("web.http.targets", "RawRequestMessage", "aiohttp.http"),
+    ("web.http.connections", "LineTooLong", "aiohttp.http_exceptions"),
     ("logs", "HttpProcessingError", "aiohttp.http_exceptions"),
 }
 _DOCUMENTED = {"aiohttp.abc", "aiohttp.web", "aiohttp.hdrs"}

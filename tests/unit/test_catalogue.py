@@ -10,7 +10,7 @@ import pytest
 from tests import factories
 from wizard_server import cli
 from wizard_server.app import create_app
-from wizard_server.catalogue import load_catalogue
+from wizard_server.config.catalogue import load_catalogue
 from wizard_server.errors import ConfigError
 
 PREFIX = "Invalid wizard configuration - refusing to start: [tools] catalog: "

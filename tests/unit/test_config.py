@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from wizard_server.commands.config import check
-from wizard_server.config import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
+from wizard_server.config.loading import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
 from wizard_server.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from wizard_server.domain.documents import MAX_COPIES, MAX_OPERATIONS, FieldUpdate, JsonPatch, MergePatch
+from wizard_server.domain.json_patch import MAX_COPIES, MAX_OPERATIONS, JsonPatch
 from wizard_server.domain.json_text import count_nodes, parse_json
 from wizard_server.domain.models import InvestigationProgress, InvestigationSettings
+from wizard_server.domain.updates import FieldUpdate, MergePatch
 from wizard_server.errors import (
     BodyTooLargeError,
     MalformedJsonError,

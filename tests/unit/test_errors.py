@@ -16,7 +16,7 @@ from wizard_server.errors import (
     UnsupportedMediaTypeError,
     WizardError,
 )
-from wizard_server.web.problems import STATUS, from_error
+from wizard_server.web.http.problems import STATUS, from_error
 
 # Contract 4: the statuses of errors, with the codes under each.
 CONTRACT = {

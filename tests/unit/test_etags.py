@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wizard_server.errors import MalformedHeaderError
-from wizard_server.web.etags import Tags, etag, parse_tags
+from wizard_server.web.http.etags import Tags, etag, parse_tags
 
 
 def tags(*versions: int) -> Tags:

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import CollectorRegistry
 
-from wizard_server.web import flood
-from wizard_server.web.docs import Description
-from wizard_server.web.flood import Allowance
-from wizard_server.web.metrics import SCRAPES_BURST, SCRAPES_PER_SECOND, Scrapes
+from wizard_server.web.http import flood
+from wizard_server.web.http.flood import Allowance
+from wizard_server.web.openapi.docs_page import Description
+from wizard_server.web.ops.metrics import SCRAPES_BURST, SCRAPES_PER_SECOND, Scrapes
 
 
 class Time:

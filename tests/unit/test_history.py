@@ -6,7 +6,7 @@ import pytest
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.history import change, linked
-from wizard_server.domain.ports import AuditEntry
+from wizard_server.domain.trail import AuditEntry
 
 INSTANT = "2026-01-01T12:00:00.000Z"
 

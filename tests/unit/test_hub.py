@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.test_polling import NOW, record
-from wizard_server.domain.ports import StateEvent
-from wizard_server.domain.state import StateRecord
-from wizard_server.events import Hub, WaitEnd
-from wizard_server.waiters import Waiter
+from wizard_server.domain.events import StateEvent
+from wizard_server.domain.record import StateRecord
+from wizard_server.hub.hub import Hub, WaitEnd
+from wizard_server.hub.waiters import Waiter
 
 LONG = 3600.0
 

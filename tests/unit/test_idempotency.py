@@ -13,6 +13,7 @@ from aiohttp import StreamReader, web
 
 from tests import factories
 from tests.unit.test_auth import NOT_UTF_8, request_with
+from wizard_server.app import DATABASE
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.domain.keyed import Keyed
 from wizard_server.errors import (
@@ -24,9 +25,10 @@ from wizard_server.errors import (
     TooManyConnectionsError,
     ValidationFailedError,
 )
-from wizard_server.web import idempotency
-from wizard_server.web.idempotency import TTL_SECONDS, IdempotencyStore
-from wizard_server.web.keys import CONFIG, STORE
+from wizard_server.web.api.kept_answers import made_again
+from wizard_server.web.http import idempotency
+from wizard_server.web.http.context import CONFIG
+from wizard_server.web.http.idempotency import TTL_SECONDS, IdempotencyStore
 
 if TYPE_CHECKING:
     from wizard_server.storage.store import StateStore
@@ -44,7 +46,7 @@ def request_of(
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     request = request_with(named, method=method, path=path, payload=payload)
     request.app[CONFIG] = factories.config()
-    request.app[STORE] = cast("StateStore", NothingKept())
+    request.app[DATABASE] = cast("StateStore", NothingKept())
     return request
 
 
@@ -78,7 +80,7 @@ class Writer:
 
 @pytest.fixture
 def store() -> IdempotencyStore:
-    return IdempotencyStore()
+    return IdempotencyStore(made_again)
 
 
 def whole(response: web.StreamResponse) -> tuple[int, bytes, dict[str, str]]:

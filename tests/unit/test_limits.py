@@ -2,11 +2,11 @@
 
 import pytest
 
-from wizard_server.config_models import RateLimitConfig
+from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
-from wizard_server.web import limits
-from wizard_server.web.limits import RateLimiter
+from wizard_server.web.http import quotas as limits
+from wizard_server.web.http.quotas import RateLimiter
 
 
 def admit(limiter: RateLimiter, user: str) -> str:

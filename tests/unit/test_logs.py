@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage
 
-from wizard_server.config import LoggingConfig
+from wizard_server.config.loading import LoggingConfig
 from wizard_server.logs import HumanFormatter, JsonFormatter, configure
 
 FORGED = "1970-01-01T00:00:00.500Z INFO forged"

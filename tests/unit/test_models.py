@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tests import factories
-from wizard_server import config
+from wizard_server.config import loading as config
 from wizard_server.domain import models
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import (

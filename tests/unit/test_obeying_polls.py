@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wizard_server.config_models import RateLimitConfig
+from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.errors import RateLimitedError
-from wizard_server.web import limits
-from wizard_server.web.limits import RateLimiter
+from wizard_server.web.http import quotas as limits
+from wizard_server.web.http.quotas import RateLimiter
 
 BEGIN = 1000.0
 DEFAULT = RateLimitConfig()

@@ -7,7 +7,7 @@ import pytest
 
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.polling import Intervals, Until, Wait
-from wizard_server.domain.state import FIELDS, StateRecord
+from wizard_server.domain.record import FIELDS, StateRecord
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 INTERVALS = Intervals(500, 2000, 5000)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wizard_server.web.quotas import SLACK_SECONDS, Account, Quota
+from wizard_server.web.http.gcra import SLACK_SECONDS, Account, Quota
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(10.0, 20), (2.0, 2), (0.5, 3), (0.001, 1), (1e6, 1000), (3.0, 7)])

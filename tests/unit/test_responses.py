@@ -15,10 +15,11 @@ from multidict import CIMultiDict
 
 from tests import factories
 from tests.unit.test_polling import record
-from wizard_server.domain.state import StateRecord, opened
-from wizard_server.web.compression import COMPRESS_OVER, accepts_gzip
-from wizard_server.web.keys import RULES
-from wizard_server.web.responses import around_state, json_response, seen, state_response
+from wizard_server.domain.record import StateRecord, opened
+from wizard_server.web.api.state_body import around_state, seen, state_response
+from wizard_server.web.http.answers import json_response
+from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip
+from wizard_server.web.http.context import RULES
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 SIZES = [10, 1023, 1024, 1025, 1026, 4096, 32767, 32768, 65534, 65535, 65536, 65537, 200_000, 3_000_000]

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.utils import base64url_encode
 
 from tests.unit.test_auth import FOREVER, sending
-from wizard_server.config import AuthConfig
-from wizard_server.config_sources import REFUSAL
+from wizard_server.config.loading import AuthConfig
+from wizard_server.config.sources import REFUSAL
 from wizard_server.errors import ConfigError, InvalidTokenError
-from wizard_server.web import auth, signing_keys
-from wizard_server.web.auth import TokenAuthenticator
-from wizard_server.web.signing_keys import LOOK_SECONDS, load_keys
+from wizard_server.web.auth import signing_keys
+from wizard_server.web.auth import tokens as auth
+from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
+from wizard_server.web.auth.tokens import TokenAuthenticator
 
 # One of each kind for all tests: making an RSA key takes a while.
 KEYS: dict[str, Any] = {

@@ -18,7 +18,7 @@ from wizard_server.domain.models import (
     InvestigationStatus,
     WizardStep,
 )
-from wizard_server.domain.states import FINISHED, STATUS_TRANSITIONS, STEP_TRANSITIONS, TERMINAL, advance
+from wizard_server.domain.transitions import FINISHED, STATUS_TRANSITIONS, STEP_TRANSITIONS, TERMINAL, advance
 from wizard_server.errors import InvalidTransitionError
 
 Fields = dict[str, Any]

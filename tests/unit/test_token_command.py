@@ -10,8 +10,8 @@ from tests.unit.test_auth import KEY, sending
 from wizard_server import cli
 from wizard_server.commands.token import MAX_TTL_SECONDS, TokenRequestError, mint
 from wizard_server.domain.callers import READ, WRITE, Caller
-from wizard_server.web.auth import TokenAuthenticator
-from wizard_server.web.signing_keys import load_keys
+from wizard_server.web.auth.signing_keys import load_keys
+from wizard_server.web.auth.tokens import TokenAuthenticator
 
 BOTH = f"{READ} {WRITE}"
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.test_auth import NOT_UTF_8, request_with
 from wizard_server.domain.callers import READ, WRITE, Caller
 from wizard_server.errors import ConfigError, ForeignOriginError, ValidationFailedError
-from wizard_server.web.auth import TrustingAuthenticator, require_loopback
+from wizard_server.web.auth.development import TrustingAuthenticator, require_loopback
 
 DEV = Caller("dev", frozenset({READ, WRITE}))
 

@@ -5,9 +5,9 @@ import time
 
 from tests.silence import Silence
 from tests.unit.test_hub import LONG, above, event
-from wizard_server.events import Hub
-from wizard_server.waiters import Sleeper
-from wizard_server.waking import SLICE_SECONDS, Waker
+from wizard_server.hub.hub import Hub
+from wizard_server.hub.waiters import Sleeper
+from wizard_server.hub.waking import SLICE_SECONDS, Waker
 
 CROWD = 400
 EACH_SECONDS = 0.001

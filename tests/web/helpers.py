@@ -12,8 +12,9 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements.batches import Repository
+from wizard_server.web.http.context import HUB
 
 STATES = "/api/v1/wizard-state"
 INV = "inv-1"
@@ -156,7 +157,7 @@ def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
 
 def queued(client: Client) -> int:
     """Return how many changes wait for the commit that is under way."""
-    return len(client.app[STORE]._commits._queue)
+    return len(client.app[DATABASE]._commits._queue)
 
 
 class StoppedClock:

@@ -10,7 +10,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite.connection import Connection
 
 STATE = "/api/v1/wizard-state/{investigation_id}"
 TEMPLATE = "/api/v1/templates/{template_id}"

@@ -10,10 +10,10 @@ import jwt
 from aiohttp import ClientResponse
 
 from tests.conftest import Client, StartServer
+from wizard_server.web.http.problems import STATUS
+from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.openapi import examples
-from wizard_server.web.openapi.declare import AnyRoute
 from wizard_server.web.openapi.problems import codes
-from wizard_server.web.problems import STATUS
 from wizard_server.web.routes import ROUTES
 
 SECRET = "0123456789abcdef0123456789abcdef"

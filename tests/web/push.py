@@ -25,8 +25,8 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import HUB, SERVICE
+from wizard_server.storage.statements.batches import Repository
+from wizard_server.web.http.context import HUB, SERVICE
 
 WebSocket = ClientWebSocketResponse
 Act = Callable[[], Awaitable[Any]]

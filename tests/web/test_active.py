@@ -26,7 +26,8 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.test_jwt import SECRET, bearer
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.web.http.context import HUB
 
 ACTIVE = "/api/v1/polling/active-investigations"
 
@@ -267,7 +268,7 @@ async def test_an_edit_by_hand_is_told(
     await start(client, "b")
     place = await cursor(client)
     as_operator(database, statement)
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     answer = await ask(client, cursor=place)
     if not answer.body.get("reset"):
         assert (ids(answer), answer.body["removed"]) == (changed, removed)

@@ -9,8 +9,8 @@ from tests.conftest import Client
 from tests.web.helpers import as_operator, parked, patch, sending, soon, start
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import told, waiting
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements.batches import Repository
 
 
 async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: str) -> None:
@@ -19,7 +19,7 @@ async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: 
     task = waiting(client, await cursor(client))
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'a'")
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     answer = await soon(task)
     assert told(answer) == (["a"], [])
     assert told(await ask(client, cursor=answer.body["cursor"])) == ([], [])
@@ -37,7 +37,7 @@ async def test_edits_by_hand_of_what_is_polled_too_are_told_once(
         for name in ("a", "b")
     ]
     await parked(client, 3)
-    store = client.app[STORE]
+    store = client.app[DATABASE]
     state = store.state
 
     async def slow(key: str) -> Any:
@@ -75,6 +75,6 @@ async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(
     monkeypatch.setattr(Repository, "write", shadowed)
     await patch(client, {"status": "ERROR"}, "a")
     answer = await soon(task)
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     again = await ask(client, cursor=answer.body["cursor"])
     assert sorted([*ids(answer), *ids(again)]) == ["a", "b"]

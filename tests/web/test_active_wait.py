@@ -24,8 +24,9 @@ from tests.web.helpers import (
 )
 from tests.web.test_active import ACTIVE, ask, cursor, ids
 from tests.web.test_changes_wait import Told
-from wizard_server.waiters import ListWaiter
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.hub.waiters import ListWaiter
+from wizard_server.web.http.context import HUB
 
 
 def waiting(
@@ -109,7 +110,7 @@ async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: 
         raise AssertionError("the database was read")
 
     for name in ("active", "active_since", "quiet", "next_quiet", "states"):
-        monkeypatch.setattr(client.app[STORE], name, forbidden)
+        monkeypatch.setattr(client.app[DATABASE], name, forbidden)
     await patch(client, {"status": "ERROR"})
     assert [told(await soon(task)) for task in tasks] == [(["inv-1"], [])] * 3
 
@@ -122,7 +123,7 @@ async def test_commits_around_the_read_and_the_park_are_all_told_once(
     await create(client, "b")
     place = await cursor(client)
     name = moment.removeprefix("after ")
-    target: Any = client.app[HUB] if name == "park_list" else client.app[STORE]
+    target: Any = client.app[HUB] if name == "park_list" else client.app[DATABASE]
     original = getattr(target, name)
 
     async def write() -> None:
@@ -231,8 +232,8 @@ async def test_the_touch_of_a_reader_is_no_change(client: Client) -> None:
     task = waiting(client, await cursor(client))
     await parked(client)
     await send(client, "GET", url())
-    await client.app[STORE].flush_touched()
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].flush_touched()
+    await client.app[DATABASE].notice_external_commits()
     assert not task.done()
     await patch(client, {"wizard_step": "PROGRESS"})
     assert told(await soon(task)) == (["inv-1"], [])

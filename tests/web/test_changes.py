@@ -21,7 +21,8 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
 PROGRESS = url(suffix="/progress")
@@ -243,7 +244,7 @@ async def test_a_page_before_a_hole_ends_there(client: Client, database: str, li
 
 async def set_back(client: Client, database: str, version: int) -> None:
     as_operator(database, "UPDATE investigation_states SET version = ?", version)
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
 
 
 @pytest.mark.parametrize("since", [1, 2, 4, 5])

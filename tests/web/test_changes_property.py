@@ -13,8 +13,8 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import INV, STATES, as_operator, create, poll_url, read, send, url
 from tests.web.test_active import ACTIVE, ask
 from tests.web.test_changes import content
-from wizard_server.storage import active
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements import dashboards as active
 
 FAIL_BY_HAND = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?"
 CHANGES = f"{poll_url()}/changes"
@@ -155,7 +155,7 @@ async def test_a_dashboard_ends_as_the_list_whatever_happens(
 
     async def run() -> None:
         await asyncio.gather(*(live(random.Random(seed * 100 + number)) for number in range(4)))
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         ended.set()
 
     async def dashboard(dice: random.Random) -> dict[str, Any]:

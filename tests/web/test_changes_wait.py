@@ -22,8 +22,9 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.test_changes import applied, content
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements.batches import Repository
+from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
 PROGRESS = url(suffix="/progress")
@@ -83,8 +84,8 @@ async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: 
     async def forbidden(*_: Any, **__: Any) -> Any:
         raise AssertionError("the database was read")
 
-    monkeypatch.setattr(client.app[STORE], "entries_after", forbidden)
-    monkeypatch.setattr(client.app[STORE], "trail", forbidden)
+    monkeypatch.setattr(client.app[DATABASE], "entries_after", forbidden)
+    monkeypatch.setattr(client.app[DATABASE], "trail", forbidden)
     await report(client, "a")
     answers = [await soon(task) for task in tasks]
     assert {answer.text for answer in answers} == {answers[0].text}
@@ -97,7 +98,7 @@ async def test_commits_around_the_read_and_the_park_are_all_told_in_order(
     client: Client, monkeypatch: pytest.MonkeyPatch, commits: int, moment: str
 ) -> None:
     state = content(await start(client))
-    store, hub = client.app[STORE], client.app[HUB]
+    store, hub = client.app[DATABASE], client.app[HUB]
     target: Any = hub if moment == "before the park" else store
     name = "park" if moment == "before the park" else "entries_after"
     # Nothing may be asked of the trail when the client has the newest version, so the state's read counts too.
@@ -255,7 +256,7 @@ async def test_an_edit_by_hand_is_told_with_its_patch(client: Client, database: 
     task = waiting(client, 2)
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     answer = await soon(task)
     [change] = answer.body["changes"]
     assert (change["version"], change["source"], change["fields_changed"]) == (3, "SYSTEM", ["status"])
@@ -268,7 +269,7 @@ async def test_a_row_set_back_by_hand_ends_the_wait_with_a_410(client: Client, d
     task = waiting(client, 3)
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET version = 2")
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     assert (await soon(task)).status == 410
 
 

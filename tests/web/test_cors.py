@@ -5,8 +5,8 @@ from aiohttp import ClientResponse
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from wizard_server.web.cors import EXPOSED
-from wizard_server.web.openapi.declare import ANSWER_HEADERS
+from wizard_server.web.http.cors import EXPOSED
+from wizard_server.web.openapi.headers import ANSWER_HEADERS
 from wizard_server.web.routes import ROUTES
 
 PAGE = "https://app.example.com"

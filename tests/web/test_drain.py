@@ -20,9 +20,9 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.web import parked as parked_module
-from wizard_server.web import polling as web_polling
-from wizard_server.web.keys import HUB, SERVICE
+from wizard_server.web.http.context import HUB, SERVICE
+from wizard_server.web.live import parking as parked_module
+from wizard_server.web.live import poll as web_polling
 
 RETRY_AFTER = r"[1-9]\d*"
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.conftest import StartServer
 from tests.web.helpers import STATES, create, read, send, sending, soon, until, url
-from wizard_server.storage.active import ActiveRepository
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements.dashboards import ActiveRepository
 
 ACTIVE = "/api/v1/polling/active-investigations"
 BOB = {"X-User-Id": "bob"}
@@ -20,7 +20,7 @@ async def test_another_users_cold_read_passes_twenty_dashboards(
     client = await start_server(database={"pool_size": 1, "max_overflow": 1})
     await create(client)
     await create(client, "inv-bob", user_id="bob")
-    store, door, page, begun = client.app[STORE], asyncio.Event(), ActiveRepository.page, 0
+    store, door, page, begun = client.app[DATABASE], asyncio.Event(), ActiveRepository.page, 0
 
     async def held(self: ActiveRepository, *asked: Any) -> Any:
         nonlocal begun

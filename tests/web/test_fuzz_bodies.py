@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.conftest import StartServer
 from tests.web.fuzzing import FIXED, TRIED, Reply, ask_raw, check, contents, report
 from tests.web.openapi_world import INV, World
+from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.openapi import examples
-from wizard_server.web.openapi.declare import AnyRoute
 from wizard_server.web.routes import ROUTES
 
 TARGETS = [(route, media) for route in ROUTES for media in route.bodies]

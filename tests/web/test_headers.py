@@ -8,7 +8,7 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, Answer, create, poll_url, send, url
 from tests.web.push import events, socket
-from wizard_server.web.headers import CONTENT_SECURITY_POLICY, FIXED
+from wizard_server.web.http.common_headers import CONTENT_SECURITY_POLICY, FIXED
 
 
 def assert_common(headers: Mapping[str, str]) -> None:

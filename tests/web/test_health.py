@@ -19,10 +19,11 @@ from tests.web.helpers import (
     start,
     url,
 )
+from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import Session
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.storage.sqlite.connection import Session
+from wizard_server.web.http.context import HUB
 
 HEALTH = "/api/v1/polling/health"
 
@@ -31,7 +32,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     async def ping() -> None:
         raise StorageUnavailableError("the disk is gone")
 
-    monkeypatch.setattr(client.app[STORE], "ping", ping)
+    monkeypatch.setattr(client.app[DATABASE], "ping", ping)
 
 
 async def test_a_server_at_rest_is_healthy(start_server: StartServer) -> None:
@@ -165,7 +166,7 @@ async def test_a_last_look_that_cannot_be_written_is_a_failed_write(
 ) -> None:
     await start(client)
     failing_commits(monkeypatch, "disk I/O error")
-    await client.app[STORE].flush_touched()
+    await client.app[DATABASE].flush_touched()
     assert (await readiness(client))[0] == 503
 
 

@@ -24,8 +24,8 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import REQUESTS
+from wizard_server.storage.statements.batches import Repository
+from wizard_server.web.http.accounting import REQUESTS
 
 KEY = {"Idempotency-Key": "mutation-1"}
 ENTRY = {"investigation_id": INV, "user_id": "dev", "action_type": "NOTE", "source": "USER"}

@@ -20,7 +20,7 @@ from tests.schema import databases
 from tests.web.helpers import STATES, StoppedClock, rows, send, stored, url
 from tests.web.isolation import EXAMPLES, NAMED_IN_BODY, NOBODYS, Comparable, Example, ask
 from wizard_server import app as application
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
 from wizard_server.web.routes import ROUTES, Route
 
 ANN, EVE = {"X-User-Id": "ann"}, {"X-User-Id": "eve"}
@@ -50,7 +50,7 @@ class World:
 
     def forget(self) -> None:
         """Have nothing in memory, as after a restart."""
-        self.client.app[STORE]._forget()
+        self.client.app[DATABASE]._forget()
 
     def everything(self) -> Any:
         templates = rows(self.database, "SELECT * FROM investigation_templates ORDER BY template_id")
@@ -85,7 +85,7 @@ async def world(start_server: StartServer, database: str, monkeypatch: pytest.Mo
     own = await made(client, TEMPLATES, {"name": "Of eve", "settings": factories.settings()}, EVE)
     assert (await send(client, "DELETE", url(ERASED), headers=ANN)).status == 204
     purge(database, PURGED)
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     assert (await send(client, "GET", url(MINE), headers=EVE)).status == 200  # a reader is open from here on
     return World(client, database, theirs["template_id"], own["template_id"])
 

@@ -11,9 +11,9 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, send, sending, until
 from tests.web.issuer import Issuer, key_set, signed
-from wizard_server.web import remote_keys
-from wizard_server.web.keys import AUTHENTICATOR
-from wizard_server.web.remote_keys import MAX_SET_BYTES, RemoteKeys
+from wizard_server.web.auth import remote_keys
+from wizard_server.web.auth.authenticator import AUTHENTICATOR
+from wizard_server.web.auth.remote_keys import MAX_SET_BYTES, RemoteKeys
 
 ES256 = {"mode": "jwt", "algorithm": "ES256"}
 NEVER = 1e6
@@ -198,7 +198,7 @@ async def test_a_name_that_there_is_not_is_said(start_server: StartServer, monke
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr("wizard_server.web.name_lookup.socket.getaddrinfo", unknown)
+    monkeypatch.setattr("wizard_server.web.auth.name_lookup.socket.getaddrinfo", unknown)
     client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"})
     assert "Name or service not known" in (await send(client, "GET", "/readyz")).body["parts"]["keys"]
 
@@ -207,7 +207,7 @@ async def test_a_look_up_that_hangs_holds_nobody_up_and_keeps_no_process_from_en
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = threading.Event()
-    monkeypatch.setattr("wizard_server.web.name_lookup.socket.getaddrinfo", lambda *_, **__: door.wait(20) and [])
+    monkeypatch.setattr("wizard_server.web.auth.name_lookup.socket.getaddrinfo", lambda *_, **__: door.wait(20) and [])
     monkeypatch.setattr(remote_keys, "TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(remote_keys, "REST_SECONDS", NEVER)
     try:

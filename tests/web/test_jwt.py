@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, Answer, parked, poll_url, raw, send, sending, soon, url
-from wizard_server.web.keys import AUTHENTICATOR
+from wizard_server.web.auth.authenticator import AUTHENTICATOR
 
 SECRET = "0123456789abcdef0123456789abcdef"
 USER = "wizard:read wizard:write"
@@ -184,7 +184,7 @@ async def test_a_remembered_token_is_remembered_until_it_expires_only(
     headers = bearer(exp=int(time.time()) + 60)
     assert (await send(guarded, "GET", url(), headers=headers)).status == 200
     later = time.time() + 100
-    monkeypatch.setattr("wizard_server.web.auth.time", lambda: later)
+    monkeypatch.setattr("wizard_server.web.auth.tokens.time", lambda: later)
     calls: list[str] = []
     verify = guarded.app[AUTHENTICATOR]._verify  # type: ignore[attr-defined]  # the one of mode jwt
 

@@ -9,7 +9,7 @@ from tests.conftest import StartServer
 from tests.observer import Observer
 from tests.web.helpers import raw
 from tests.web.openapi_world import UNKNOWN, World
-from wizard_server.web.openapi.declare import AnyRoute
+from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.routes import ROUTES
 
 NOWHERE = "no-store"

@@ -28,7 +28,7 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
 
 KEY = {"Idempotency-Key": "mutation-1"}
 MINIMAL = {**KEY, "Prefer": "return=minimal"}
@@ -264,7 +264,7 @@ async def test_what_counts_no_more_is_removed_while_the_server_runs(
         " SELECT 'dev', 'old-' || value, 'f', 200, '2026-01-08T08:00:00.000Z' FROM n",
     )
     await patch(client, {"status": "ERROR"}, **KEY)
-    await client.app[STORE].forget_answers()
+    await client.app[DATABASE].forget_answers()
     assert [row["key"] for row in rows(database, "SELECT key FROM idempotency_keys")] == ["mutation-1"]
 
 
@@ -324,7 +324,7 @@ async def test_what_another_server_did_with_the_key_is_no_refusal(
     await start(one)
     based = {**KEY, "If-Match": '"version-2"'}
     first = await send(one, "PATCH", url(), json={"status": "ERROR"}, headers=based)
-    await two.app[STORE].notice_external_commits()
+    await two.app[DATABASE].notice_external_commits()
     assert same(first, await send(two, "PATCH", url(), json={"status": "ERROR"}, headers=based))
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 

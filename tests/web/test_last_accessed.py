@@ -22,8 +22,8 @@ from tests.web.helpers import (
     trail,
     url,
 )
-from wizard_server.storage.repository import Repository
-from wizard_server.web.keys import STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.statements.batches import Repository
 
 ACCESSED = "2026-01-09T08:07:00.000Z"
 QUERY = "SELECT version, last_accessed FROM investigation_states"
@@ -86,8 +86,8 @@ async def test_an_access_wakes_nobody_also_when_it_is_written(timed: Client, dat
     waiting = polling(timed, since_version=2)
     await parked(timed)
     await read(timed)
-    await timed.app[STORE].flush_touched()
-    await timed.app[STORE].notice_external_commits()
+    await timed.app[DATABASE].flush_touched()
+    await timed.app[DATABASE].notice_external_commits()
     assert rows(database, QUERY) == [{"version": 2, "last_accessed": ACCESSED}]
     assert not waiting.done()
     await patch(timed, {"status": "ERROR"})
@@ -96,16 +96,16 @@ async def test_an_access_wakes_nobody_also_when_it_is_written(timed: Client, dat
 
 async def test_an_access_does_not_spoil_a_precondition(timed: Client) -> None:
     await read(timed)
-    await timed.app[STORE].flush_touched()
+    await timed.app[DATABASE].flush_touched()
     answer = await send(timed, "PATCH", url(), json={"status": "ERROR"}, headers={"If-Match": '"version-2"'})
     assert answer.status == 200
 
 
 async def test_a_change_does_not_forget_the_last_access(timed: Client, database: str) -> None:
     await read(timed)
-    await timed.app[STORE].flush_touched()
+    await timed.app[DATABASE].flush_touched()
     await patch(timed, {"status": "ERROR"}, Prefer="wait=0")
-    await timed.app[STORE].flush_touched()
+    await timed.app[DATABASE].flush_touched()
     assert rows(database, QUERY) == [{"version": 3, "last_accessed": ACCESSED}]
 
 
@@ -138,7 +138,7 @@ async def test_a_change_while_accesses_are_written_waits_its_turn(
     await read(timed)
     monkeypatch.setattr(Repository, "touch", held)
     monkeypatch.setattr(Repository, "write", noted)
-    flushing = asyncio.create_task(timed.app[STORE].flush_touched())
+    flushing = asyncio.create_task(timed.app[DATABASE].flush_touched())
     await door.reached.wait()
     change = sending(timed, "PATCH", url(), json={"status": "ERROR"}, headers={"Prefer": "return=minimal"})
     waiting = asyncio.create_task(writing.wait())

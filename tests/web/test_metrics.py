@@ -36,9 +36,10 @@ from tests.web.helpers import (
 )
 from tests.web.push import events, events_url, everybody_has_gone, socket, socket_url, waiting
 from wizard_server import __version__
-from wizard_server.storage import schema
-from wizard_server.web import streams
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.web.http import open_streams as streams
+from wizard_server.web.http.context import HUB
 
 ACTIVE = "/api/v1/polling/active-investigations"
 STATE_ROUTE = "/api/v1/wizard-state/{investigation_id}"
@@ -260,7 +261,7 @@ async def test_the_cache_tells_its_hits_misses_and_what_it_holds(client: Client,
     await create(client, "inv-2")
     found = await scrape(client)
     assert found("cache_states") == 2
-    assert found("cache_bytes") == client.app[STORE].counts.cache.size_bytes > 0
+    assert found("cache_bytes") == client.app[DATABASE].counts.cache.size_bytes > 0
     await read(client)
     after = await scrape(client)
     assert after("cache_hits_total") == found("cache_hits_total") + 1
@@ -289,14 +290,14 @@ async def test_what_another_process_commits_is_noticed_once(client: Client, data
     await create(client)
     before = (await scrape(client))("external_commits_total")
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-    await client.app[STORE].notice_external_commits()
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     assert (await scrape(client))("external_commits_total") == before + 1
 
 
 async def test_a_lent_reader_is_in_use_until_it_comes_back(client: Client) -> None:
     await create(client)
-    store = client.app[STORE]
+    store = client.app[DATABASE]
     before = (await scrape(client))("database_reader_wait_seconds_count")
     lent, back = asyncio.Event(), asyncio.Event()
 
@@ -315,7 +316,7 @@ async def test_a_lent_reader_is_in_use_until_it_comes_back(client: Client) -> No
 
 async def test_the_write_ahead_log_has_its_size(client: Client, database: str) -> None:
     await create(client)
-    await client.app[STORE].look_around()
+    await client.app[DATABASE].look_around()
     size = Path(f"{database}-wal").stat().st_size  # noqa: ASYNC240 - a local file, nobody else waits
     assert (await scrape(client))("database_wal_bytes") == size > 0
 

@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.observer import Observer
 from tests.web.openapi_world import INV, MODES, World
-from wizard_server.web.keys import HUB
+from wizard_server.web.http.context import HUB
 from wizard_server.web.routes import ROUTES
 
 STATES, STATE = "/api/v1/wizard-state", "/api/v1/wizard-state/{investigation_id}"

@@ -10,8 +10,8 @@ from tests.observer import Observer
 from tests.web.helpers import create, read, send, url
 from wizard_server.domain.rules import Rules
 from wizard_server.errors import StateExistsError
-from wizard_server.web import responses
-from wizard_server.web.keys import SERVICE
+from wizard_server.web.api import state_body as responses
+from wizard_server.web.http.context import SERVICE
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Client, StartServer
 from tests.web.helpers import send
-from wizard_server.web.docs import FILES
+from wizard_server.web.openapi.docs_page import FILES
 
 PREFIXES = ("", "/api/v1")
 _NAMED = re.compile(r'(?:src|href)="([^"]+)"')

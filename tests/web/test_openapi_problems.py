@@ -11,11 +11,13 @@ from tests.conftest import StartServer
 from tests.observer import Observer
 from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
-from wizard_server.web.keys import AUTHENTICATOR, STORE
+from wizard_server.app import DATABASE
+from wizard_server.web.auth.authenticator import AUTHENTICATOR
+from wizard_server.web.auth.remote_keys import RemoteKeys
+from wizard_server.web.http.media import JSON, JSON_PATCH
+from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.openapi import examples
-from wizard_server.web.openapi.declare import JSON, JSON_PATCH, AnyRoute
 from wizard_server.web.openapi.problems import codes
-from wizard_server.web.remote_keys import RemoteKeys
 from wizard_server.web.routes import ROUTES
 
 STATES, STATE = "/api/v1/wizard-state", "/api/v1/wizard-state/{investigation_id}"
@@ -114,7 +116,7 @@ async def history_gone(start: Start, mode: str, case: Case) -> None:
     as_operator(case.database, "DELETE FROM investigation_states")
     as_operator(case.database, "DELETE FROM investigation_audit_log")
     as_operator(case.database, "UPDATE investigations SET purged_at = '2026-05-01T00:00:00.000Z'")
-    await world.client.app[STORE].notice_external_commits()
+    await world.client.app[DATABASE].notice_external_commits()
     for each in [each for each in documented("history-gone", mode) if each not in [makes for makes, _ in made]]:
         body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
         await world.ask(each, json=body, **about(each))
@@ -192,7 +194,7 @@ async def patch_conflict(start: Start, mode: str, case: Case) -> None:
 
 async def storage_unavailable(start: Start, mode: str, case: Case) -> None:
     world = await start(database={"pool_size": 1, "max_overflow": 0})
-    store = world.client.app[STORE]
+    store = world.client.app[DATABASE]
     await store._commits.close()
     readers = store._readers
     readers._timeout = 0.0
@@ -211,7 +213,7 @@ async def unreadable_row(start: Start, mode: str, case: Case) -> None:
         ("change_sequence", "floor"),
     ):
         as_operator(case.database, f"UPDATE {table} SET {column} = 'by hand'")
-    await world.client.app[STORE].notice_external_commits()
+    await world.client.app[DATABASE].notice_external_commits()
     for each in documented("unreadable-row", mode):
         body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
         await world.ask(each, json=body, **about(each))

@@ -23,7 +23,7 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.web import poll_query
+from wizard_server.web.live import poll_query
 
 
 async def test_who_has_nothing_gets_the_state_at_once(client: Client) -> None:

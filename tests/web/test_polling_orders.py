@@ -27,10 +27,11 @@ from tests.web.helpers import (
     until,
     url,
 )
+from wizard_server.app import DATABASE
 from wizard_server.domain.callers import Caller
-from wizard_server.web import parked as parked_module
-from wizard_server.web import polling as web_polling
-from wizard_server.web.keys import HUB, SERVICE, STORE
+from wizard_server.web.http.context import HUB, SERVICE
+from wizard_server.web.live import parking as parked_module
+from wizard_server.web.live import poll as web_polling
 
 Act = Callable[[], Awaitable[Any]]
 
@@ -157,7 +158,7 @@ async def test_an_operators_write_between_the_read_and_the_park_is_answered(
 ) -> None:
     async def edit() -> None:
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
 
     await start(client)
     before_the_next_park(monkeypatch, edit)

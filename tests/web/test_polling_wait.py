@@ -24,7 +24,7 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.web.keys import HUB
+from wizard_server.web.http.context import HUB
 
 ACTIVE = "/api/v1/polling/active-investigations"
 BRIEF = 0.01

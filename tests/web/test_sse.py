@@ -31,7 +31,8 @@ from tests.web.push import (
     report,
     waiting,
 )
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.web.http.context import HUB
 
 
 async def changes(client: Client, since: int) -> list[Any]:
@@ -243,7 +244,7 @@ async def test_a_state_handed_over_to_another_user_ends_the_stream(client: Clien
         await stream.event(of="state")
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         await stream.event(of="closed")
         assert await stream.block() is None
 
@@ -254,7 +255,7 @@ async def test_an_operators_edit_is_told_as_what_the_trail_says(client: Client, 
         state = (await stream.event(of="state")).data
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         [change] = await stream.changes(1)
         assert rebuilt(state, [change])["status"] == "ERROR"
 

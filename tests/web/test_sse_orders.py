@@ -20,9 +20,9 @@ from tests.web.push import (
     waiting,
 )
 from tests.web.test_purged import bury
+from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.web import sse
-from wizard_server.web.keys import STORE
+from wizard_server.web.live import sse
 
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch) -> Door:
@@ -152,7 +152,7 @@ async def test_what_retention_removes_ends_the_stream(
         await stream.event(of="state")
         await waiting(client)
         bury(database)
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         await stream.event(of="closed")
         assert await stream.block() is None
     await everybody_has_gone(client)
@@ -170,7 +170,7 @@ async def test_what_retention_removes_while_a_change_is_being_sent_ends_the_stre
         await patch(client, report(1))
         await door.reached.wait()
         bury(database)
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         door.open()
         await stream.changes(1)
         await stream.event(of="closed")
@@ -190,7 +190,7 @@ async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
         await waiting(client)
         await patch(client, report(1))
         await door.reached.wait()
-        monkeypatch.setattr(client.app[STORE], "entries_after", unavailable)
+        monkeypatch.setattr(client.app[DATABASE], "entries_after", unavailable)
         await patch(client, report(2))
         await patch(client, report(3))
         door.open()

@@ -28,9 +28,9 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.test_active import ask
+from wizard_server.app import DATABASE
 from wizard_server.commands.purge import purge
 from wizard_server.domain.clock import to_wire
-from wizard_server.web.keys import STORE
 
 PROGRESS = url(suffix="/progress")
 SAME = {"overall_progress": 10.0}
@@ -142,33 +142,33 @@ async def restarted(client: Client, start_server: StartServer, clock: StoppedClo
 
 
 async def evicted(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
-    client.app[STORE]._cache.drop("inv-1")
+    client.app[DATABASE]._cache.drop("inv-1")
     return client
 
 
 async def evicted_once_written(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
-    await client.app[STORE].flush_touched()
-    client.app[STORE]._cache.drop("inv-1")
+    await client.app[DATABASE].flush_touched()
+    client.app[DATABASE]._cache.drop("inv-1")
     return client
 
 
 async def purged(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     await purge(database, max_age_days=1, dry_run=False, now=NOW)
-    assert await client.app[STORE].notice_external_commits()
+    assert await client.app[DATABASE].notice_external_commits()
     return client
 
 
 async def edited(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     as_operator(database, "INSERT INTO investigations (id) VALUES ('unrelated')")
-    assert await client.app[STORE].notice_external_commits()
+    assert await client.app[DATABASE].notice_external_commits()
     return client
 
 
 async def on_another_server(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     other = await start_server(clock=clock, polling=STALL_AFTER)
     await read(other)
-    await client.app[STORE].flush_touched()
-    assert await other.app[STORE].notice_external_commits()
+    await client.app[DATABASE].flush_touched()
+    assert await other.app[DATABASE].notice_external_commits()
     return other
 
 
@@ -194,7 +194,7 @@ async def test_what_is_heard_while_it_is_written_is_known(
     living: Client, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is read before the write is on disk, and looked at after it."""
-    store = living.app[STORE]
+    store = living.app[DATABASE]
     store._cache.drop("inv-1")
     original = store._repository.state
     flushed = asyncio.Event()
@@ -215,7 +215,7 @@ async def test_a_report_that_says_nothing_new_is_written_later_and_makes_no_vers
 ) -> None:
     [row] = rows(database, "SELECT version, heard_at FROM investigation_states")
     assert row == {"version": 3, "heard_at": None}
-    await living.app[STORE].flush_touched()
+    await living.app[DATABASE].flush_touched()
     [row] = rows(database, "SELECT version, heard_at FROM investigation_states")
     assert row == {"version": 3, "heard_at": to_wire(clock.now)}
 
@@ -299,6 +299,6 @@ async def test_those_who_wait_elsewhere_learn_of_a_revival_once_it_is_written(
     task = polling(two, since_version=3, stalled="true")
     await parked(two)
     await report(one)
-    await two.app[STORE].notice_external_commits()
+    await two.app[DATABASE].notice_external_commits()
     answer = await soon(task)
     assert (answer.body["version"], stalled(answer.body["state"])) == (3, False)

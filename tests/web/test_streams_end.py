@@ -17,10 +17,10 @@ from tests.web.issuer import Issuer, key_set, signed
 from tests.web.push import closing, events, everybody_has_gone, socket, told
 from tests.web.test_jwt import SECRET, bearer
 from wizard_server import app
-from wizard_server.web import leases, remote_keys, signing_keys
-from wizard_server.web.keys import AUTHENTICATOR
-from wizard_server.web.leases import Leases
-from wizard_server.web.remote_keys import RemoteKeys
+from wizard_server.web.auth import leases, remote_keys, signing_keys
+from wizard_server.web.auth.authenticator import AUTHENTICATOR
+from wizard_server.web.auth.leases import Leases
+from wizard_server.web.auth.remote_keys import RemoteKeys
 
 Changes = Callable[[], Awaitable[None]]
 Ends = Callable[[str], Awaitable[None]]

@@ -9,7 +9,7 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, create, fields_named, patch, raw, send, start, stored, url
 from tests.web.openapi_world import World
-from wizard_server.web.openapi.declare import AnyRoute
+from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.routes import ROUTES
 
 TEMPLATES = "/api/v1/templates"

@@ -12,10 +12,10 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import HANGS_AFTER_SECONDS
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
+from wizard_server.app import DATABASE
 from wizard_server.domain.ports import Transaction
 from wizard_server.storage.batch import Batch
-from wizard_server.storage.sqlite import Connection
-from wizard_server.web.keys import STORE
+from wizard_server.storage.sqlite.connection import Connection
 
 Result = TypeVar("Result")
 UseCase = Callable[[Transaction], Awaitable[Result]]
@@ -24,7 +24,7 @@ UseCase = Callable[[Transaction], Awaitable[Result]]
 def store_of(client: Client) -> Any:
     """Return the store of the server behind `client`, open to be looked into."""
     assert client.app is not None
-    return client.app[STORE]
+    return client.app[DATABASE]
 
 
 class Commits:

@@ -13,8 +13,9 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import create, parked, patch, poll_url, send, sending, url
 from tests.web.push import events, socket, told, waiting
 from tests.web.test_active import ACTIVE
-from wizard_server.domain import history, state
-from wizard_server.web import listing
+from wizard_server.domain import history
+from wizard_server.domain import record as state
+from wizard_server.web.live import listing
 
 EACH = 12
 LINES = [f"a line of the log: {number}" for number in range(200)]

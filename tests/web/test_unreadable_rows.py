@@ -29,11 +29,11 @@ from tests.web.helpers import (
 )
 from tests.web.openapi_world import USER, World
 from tests.web.push import events_url, socket_url
+from wizard_server.app import DATABASE
 from wizard_server.errors import UnreadableRowError
-from wizard_server.storage.schema import load_manifest
-from wizard_server.storage.shape import SHAPES
+from wizard_server.storage.row_shapes import SHAPES
+from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.unreadable import MAX_NAMED, UnreadableRows
-from wizard_server.web.keys import STORE
 
 GOOD = "inv-good"
 TEMPLATES = "/api/v1/templates"
@@ -203,7 +203,7 @@ async def test_no_value_of_any_column_breaks_more_than_its_row(
         if not hand.write(table, column, value, where):
             continue
         tried += 1
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         for path, answer in await everything(client, INV, template_id):
             assert is_as_described(answer), (path, value, answer.status, answer.text[:500])
             if path in LISTS:
@@ -217,13 +217,13 @@ async def test_no_value_of_any_column_breaks_more_than_its_row(
                 assert (await send(client, "GET", path)).status == 200, (path, value)
         hand.put_back(table, kept)
     assert tried >= 2
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
     for path, answer in await everything(client, INV, template_id):
         assert answer.status < 500, (path, "after the row was mended")
 
 
 async def notice(client: Client) -> None:
-    await client.app[STORE].notice_external_commits()
+    await client.app[DATABASE].notice_external_commits()
 
 
 async def test_a_template_that_is_no_json_is_left_out_with_a_mark_and_answered_for_itself(

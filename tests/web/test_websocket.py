@@ -24,7 +24,8 @@ from tests.web.push import (
     updates,
     waiting,
 )
-from wizard_server.web.keys import HUB, STORE
+from wizard_server.app import DATABASE
+from wizard_server.web.http.context import HUB
 
 
 async def refused(client: Client, path: str, **kwargs: Any) -> WSServerHandshakeError:
@@ -290,7 +291,7 @@ async def test_a_state_handed_over_to_another_user_ends_the_connection(client: C
         await told(opened, of="connection_established")
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         await told(opened, of="connection_closed")
         assert (await closing(opened))[0] == 4004
     await everybody_has_gone(client)
@@ -301,7 +302,7 @@ async def test_no_state_is_shown_to_whom_it_was_taken_from(client: Client, datab
     async with socket(client) as opened:
         await told(opened, of="connection_established")
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         await opened.send_json({"type": "sync"})
         assert (await closing(opened))[0] == 4004
         assert (await opened.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSING)

@@ -22,9 +22,9 @@ from tests.web.push import (
     waiting,
 )
 from tests.web.test_purged import bury
+from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.web import websocket
-from wizard_server.web.keys import STORE
+from wizard_server.web.live import websocket
 
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
@@ -149,7 +149,7 @@ async def test_what_retention_removes_while_a_change_is_being_sent_closes_with_a
         await patch(client, report(1))
         await door.reached.wait()
         bury(database)
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         door.open()
         await updates(opened, 1)
         assert (await closing(opened))[0] == 4004
@@ -163,7 +163,7 @@ async def test_what_retention_removes_closes_with_a_code(
         await told(opened, of="connection_established")
         await waiting(client)
         bury(database)
-        await client.app[STORE].notice_external_commits()
+        await client.app[DATABASE].notice_external_commits()
         assert (await closing(opened))[0] == 4004
     await everybody_has_gone(client)
     assert "unforeseen" not in caplog.text
@@ -182,7 +182,7 @@ async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
         await waiting(client)
         await patch(client, report(1))
         await door.reached.wait()
-        monkeypatch.setattr(client.app[STORE], "entries_after", unavailable)
+        monkeypatch.setattr(client.app[DATABASE], "entries_after", unavailable)
         await patch(client, report(2))
         await patch(client, report(3))
         door.open()

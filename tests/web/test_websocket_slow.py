@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.web.helpers import HANGS_AFTER_SECONDS, patch, start
 from tests.web.push import everybody_has_gone, nobody_is_left, report, socket_url
-from wizard_server.web import websocket
+from wizard_server.web.live import websocket
 
 CUT_OFF = "slow reader cut off"
 CLOSE_FRAME = b"\x88\x0d" + (4008).to_bytes(2, "big") + b"slow reader"

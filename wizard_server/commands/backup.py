@@ -1,11 +1,12 @@
 """``wizard-server backup FILE``: an online backup (contract 10)."""
 
-from wizard_server.commands.console import interruptible, say, tell
+from wizard_server.commands.console import say, tell
 from wizard_server.commands.databases import opened, refuse_own_files, reported
+from wizard_server.commands.signals import interruptible
 from wizard_server.errors import SchemaError
 from wizard_server.storage import backup as backups
-from wizard_server.storage import schema
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import Connection
 
 
 @reported

@@ -4,11 +4,11 @@ import json
 from itertools import groupby
 from typing import Any
 
-from wizard_server.catalogue import load_catalogue
 from wizard_server.commands.console import print_json, print_source, tell
-from wizard_server.config import MASK, Setting, describe, load_wizard_config
+from wizard_server.config.catalogue import load_catalogue
+from wizard_server.config.loading import MASK, Setting, describe, load_wizard_config
 from wizard_server.errors import ConfigError
-from wizard_server.web.signing_keys import load_keys
+from wizard_server.web.auth.signing_keys import load_keys
 
 EX_CONFIG = 78  # sysexits.h; the os module has it on Unix only
 

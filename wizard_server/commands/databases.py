@@ -10,9 +10,9 @@ from typing import Any, ParamSpec
 
 from wizard_server.commands.console import tell
 from wizard_server.errors import SchemaError, StorageUnavailableError, WizardError
-from wizard_server.storage import schema
-from wizard_server.storage.outfile import COMPANIONS, OutputFileError
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.new_file import COMPANIONS, OutputFileError
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.sqlite.connection import Connection, connect
 
 P = ParamSpec("P")
 CONTENT = ("script", "table", "column")
@@ -86,7 +86,7 @@ async def require_schema(
     connection: Connection, path: str, config: str, *, kinds: Collection[str] = EVERYTHING
 ) -> None:
     """Raise `SchemaError` naming each difference from the manifest that is of `kinds`, and what mends it."""
-    differences = [each for each in await schema.check(connection) if each.kind in kinds]
+    differences = [each for each in await comparing.check(connection) if each.kind in kinds]
     if differences:
         lines = [f"{each.message}\n    mend: {each.mend_with(config=config, file=path)}" for each in differences]
         raise SchemaError(f"database {path} differs from sql/manifest.json:\n" + "\n".join(lines))

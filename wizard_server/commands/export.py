@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, BinaryIO
 
-from wizard_server.commands.console import READER_GONE, interruptible, progress, say_no_more, tell
+from wizard_server.commands.console import READER_GONE, progress, say_no_more, tell
 from wizard_server.commands.databases import CONTENT, opened, refuse_own_files, reported, require_schema
-from wizard_server.storage.archive_export import export_lines, snapshot
-from wizard_server.storage.outfile import OutputFileError, new_file
-from wizard_server.storage.sqlite import Connection
+from wizard_server.commands.signals import interruptible
+from wizard_server.storage.archive.exporting import export_lines, snapshot
+from wizard_server.storage.new_file import OutputFileError, new_file
+from wizard_server.storage.sqlite.connection import Connection
 
 STANDARD_OUTPUT = "-"
 _MOST_IN_MEMORY = 8 << 20

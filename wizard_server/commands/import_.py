@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from wizard_server.commands.console import interruptible, progress, say, tell
+from wizard_server.commands.console import progress, say, tell
 from wizard_server.commands.databases import opened, reported, require_schema
-from wizard_server.storage.archive import ArchiveError
-from wizard_server.storage.archive_import import Imported, import_lines
-from wizard_server.storage.archive_lines import MAX_LINE_BYTES
+from wizard_server.commands.signals import interruptible
+from wizard_server.storage.archive.format import ArchiveError
+from wizard_server.storage.archive.importing import Imported, import_lines
+from wizard_server.storage.archive.reading import MAX_LINE_BYTES
 
 STANDARD_INPUT = "-"
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from wizard_server.config import ServerConfig
+from wizard_server.config.loading import ServerConfig
 from wizard_server.web.routes import describe_api
 
 

@@ -5,12 +5,13 @@ import time
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
-from wizard_server.commands.console import INTERRUPTED, asked_to_stop, progress, tell
+from wizard_server.commands.console import progress, tell
 from wizard_server.commands.databases import opened, reported, require_schema
+from wizard_server.commands.signals import INTERRUPTED, asked_to_stop
 from wizard_server.domain.clock import to_wire
-from wizard_server.storage import retention
-from wizard_server.storage.retention import Removed
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.statements import retention
+from wizard_server.storage.statements.retention import Removed
 
 _SHORTEST_PAUSE = 0.01
 

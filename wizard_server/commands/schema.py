@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from wizard_server.commands.console import print_json, print_source, say, tell
 from wizard_server.commands.databases import CONTENT, closing, exists, opened, reported
 from wizard_server.errors import SchemaError
-from wizard_server.storage import schema
 from wizard_server.storage.data_check import unreadable_rows
-from wizard_server.storage.schema import Difference, Script
-from wizard_server.storage.sqlite import Connection, connect
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema.comparing import Difference
+from wizard_server.storage.schema.scripts import Script
+from wizard_server.storage.sqlite.connection import Connection, connect
 
 MOST_LISTED = 10_000
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
@@ -53,7 +55,7 @@ async def apply(path: str, config: str) -> int:
     """
     async with closing(await connect(path, create=True)) as connection:
         ran = await schema.apply(connection)
-        differences = await schema.check(connection)
+        differences = await comparing.check(connection)
     for script in ran:
         print(f"applied {script.name}")
     if differences:
@@ -75,7 +77,7 @@ async def check(path: str, config: str, *, as_json: bool = False, data: bool = F
     ``{unreadable: [{table, key, column, reason}], unreadable_total}``, the first `MOST_LISTED` of them.
     """
     async with opened(path, config) as connection:
-        differences = await schema.check(connection)
+        differences = await comparing.check(connection)
         found: dict[str, object] = {"database": path, "matches": not differences}
         found["differences"] = [_difference(each, path, config) for each in differences]
         if not as_json:

@@ -2,11 +2,11 @@
 
 import jwt
 
-from wizard_server.config import ServerConfig
+from wizard_server.config.loading import ServerConfig
 from wizard_server.domain.callers import ADMIN, AGENT, READ, USER, USER_RULE, WRITE
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import WizardError
-from wizard_server.web.signing_keys import load_keys
+from wizard_server.web.auth.signing_keys import load_keys
 
 SCOPES = (READ, WRITE, AGENT, ADMIN)
 MAX_TTL_SECONDS = 10 * 365 * 86400

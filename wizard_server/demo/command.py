@@ -11,8 +11,7 @@ from typing import Any
 import aiohttp
 from rich.console import Console
 
-from wizard_server.commands.serve import Server
-from wizard_server.config import ServerConfig
+from wizard_server.config.loading import ServerConfig
 from wizard_server.demo.agents import STATE, Analyst, Lead
 from wizard_server.demo.client import Api, DemoError
 from wizard_server.demo.follower import Follower, Watch
@@ -20,8 +19,9 @@ from wizard_server.demo.interrupts import Interrupted, Interrupts, interrupts
 from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
 from wizard_server.demo.view import make_console, say, watching
-from wizard_server.storage import schema
-from wizard_server.storage.sqlite import connect
+from wizard_server.server import Server
+from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.sqlite.connection import connect
 
 ARRIVAL_SECONDS = 5.0
 PAGE_SIZE = 100

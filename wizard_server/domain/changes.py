@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from wizard_server.domain.state import FIELDS
+from wizard_server.domain.record import FIELDS
 
 Json = Any
 _SLIDE_CANDIDATES = 32

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from wizard_server.domain.changes import apply, fields_changed, to_patch
-from wizard_server.domain.ports import AuditEntry, Store
-from wizard_server.domain.state import Document, StateRecord
+from wizard_server.domain.ports import Store
+from wizard_server.domain.record import Document, StateRecord
+from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import HistoryGoneError, NotFoundError, UnreadableRowError
 
 MAX_ANSWER_BYTES = 4 << 20

@@ -1,13 +1,20 @@
 """The operations of a JSON patch (RFC 6902) on a document, in place; each takes the time of the path that it names."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import orjson
+from pydantic import ConfigDict, Field
 
-from wizard_server.domain.json_text import count_nodes
-from wizard_server.errors import ValidationFailedError
+from wizard_server.domain.json_text import MAX_DEPTH, check_depth, count_nodes
+from wizard_server.domain.models import Schema
+from wizard_server.domain.read_only import MARKS
+from wizard_server.domain.record import FIELDS, Document
+from wizard_server.domain.updates import canonical, differs
+from wizard_server.domain.validation import validate
+from wizard_server.errors import FieldError, MalformedJsonError, PatchConflictError, ValidationFailedError
 
 MAX_COPIED_NODES = 20_000
 MAX_COPIED_BYTES = 1 << 22
@@ -122,3 +129,107 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_equal, one, other))
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+
+
+MAX_OPERATIONS = 1000
+
+
+MAX_COPIES = 32
+
+
+MAX_POINTER = 8192
+
+
+class Operation(Schema):
+    """One operation of RFC 6902; further members are ignored (section 4)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    op: Literal["add", "remove", "replace", "move", "copy", "test"]
+    path: str = Field(pattern=r"^(/([^~]|~[01])*)?\z", max_length=MAX_POINTER)
+    source: str | None = Field(None, alias="from", pattern=r"^(/([^~]|~[01])*)?\z", max_length=MAX_POINTER)
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPatch:
+    """``application/json-patch+json``: operations on the state document; its keys and version are read-only.
+
+    When the state was last read is no part of it: it is null here, and what becomes of it is ignored, as are marks.
+    """
+
+    operations: Sequence[Mapping[str, Any]]
+    version: None = None
+
+    @classmethod
+    def of(cls, body: Any) -> "JsonPatch":
+        """Check that `body` is a list of well-formed operations."""
+        if not isinstance(body, list):
+            raise ValidationFailedError.of("body", "a JSON patch is an array of operations", "array")
+        copies = sum(1 for item in body if isinstance(item, dict) and item.get("op") == "copy")
+        if len(body) > MAX_OPERATIONS or copies > MAX_COPIES:
+            limits = f"at most {MAX_OPERATIONS} operations, {MAX_COPIES} of them copies"
+            raise ValidationFailedError.of("body", limits, "max_length")
+        for index, item in enumerate(body):
+            if errors := _operation_errors(index, item):
+                raise ValidationFailedError("the JSON patch is not valid", errors)
+        return cls(body)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """See `Update`."""
+        touched = [operation["path"] for operation in self.operations if operation["op"] != "test"]
+        touched += [operation["from"] for operation in self.operations if operation["op"] == "move"]
+        names = {path.split("/")[1] if path else "" for path in touched}
+        return frozenset(FIELDS if "" in names else names)
+
+    def requested(self, document: Document) -> dict[str, Any]:
+        """See `Update`; raises `PatchConflictError` when an operation does not apply."""
+        patched = self._apply(document)
+        if not isinstance(patched, dict):
+            raise ValidationFailedError.of("body", "the patched state must be an object", "object")
+        errors = [
+            FieldError(key, "read-only field" if key in document else "unknown field", "read_only")
+            for key in [*document, *(key for key in patched if key not in document)]
+            if key not in FIELDS and key not in MARKS and differs(document, patched, key)
+        ]
+        if errors:
+            raise ValidationFailedError("the patched state is not valid", errors)
+        values = {field: patched.get(field) for field in FIELDS}
+        named = self.fields & {"wizard_step"}  # naming step SETTINGS may ask for a reset, changed or not
+        return canonical(
+            {field: value for field, value in values.items() if field in named or differs(document, values, field)}
+        )
+
+    def _apply(self, document: Document) -> Any:
+        # Operations put their own values into the document, where later operations change them: of both a copy.
+        shown = {"last_accessed": None, **document}
+        copy, operations = orjson.loads(orjson.dumps((shown, self.operations)))
+        patching = Patching(copy)
+        for index, operation in enumerate(operations):
+            try:
+                patching.apply(operation)
+            except DoesNotApplyError as error:
+                raise _does_not_apply(index, operation, error) from None
+            except (RecursionError, orjson.JSONEncodeError):
+                raise MalformedJsonError(f"the JSON is nested more than {MAX_DEPTH} deep") from None
+        check_depth(patching.document)
+        return patching.document
+
+
+def _operation_errors(index: int, item: Any) -> list[FieldError]:
+    try:
+        operation = validate(Operation, dict(item) if isinstance(item, dict) else item, path=str(index))
+    except ValidationFailedError as error:
+        return [FieldError(**detail) for detail in error.extra["errors"]]
+    missing = []
+    if operation.op in ("add", "replace", "test") and "value" not in item:
+        missing.append(FieldError(f"{index}.value", "required by this operation", "missing"))
+    if operation.op in ("move", "copy") and operation.source is None:
+        missing.append(FieldError(f"{index}.from", "required by this operation", "missing"))
+    return missing
+
+
+def _does_not_apply(index: int, operation: Mapping[str, Any], error: Exception) -> PatchConflictError:
+    named = f"operation {index} ({operation['op']} {operation['path'][:200]!r})"
+    return PatchConflictError(f"{named} does not apply to the current state: {error}", operation=index)

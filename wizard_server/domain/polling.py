@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from wizard_server.domain.clock import wire_before
 from wizard_server.domain.models import InvestigationStatus, WizardStep
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.record import StateRecord
 
 IDLE_AFTER = timedelta(minutes=5)
 # Looked up once: in an enumeration it takes as long as five comparisons.

@@ -1,213 +1,27 @@
 """What the use cases ask of storage and clock."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from pydantic import Field
-
-from wizard_server.domain.changes import Parts
+from wizard_server.counts import StoreCounts
+from wizard_server.domain.filters import (
+    ActiveFilter,
+    ActivePage,
+    EntriesEnd,
+    HistoryFilter,
+    Listed,
+    StateFilter,
+    StatesEnd,
+    TemplateFilter,
+    TemplatesEnd,
+)
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
-from wizard_server.domain.state import Draft, StateRecord
+from wizard_server.domain.record import Draft, StateRecord
+from wizard_server.domain.trail import AuditEntry, Investigation, Template
 
 Result = TypeVar("Result")
-Item = TypeVar("Item")
-# A place in an order, as the database counts: 64 bits with a sign.
-Rank = Annotated[int, Field(ge=0, lt=2**63)]
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One row of the trail; `version` is None for an entry that is no version of the state.
-
-    The parts are None on the side where no state exists (before creation, after deletion). `renderings` holds what
-    clients get of it, each form made once for all who follow; `is_partial` says that the parts were left out, for an
-    answer has bounds.
-    """
-
-    entry_id: str
-    investigation_id: str
-    user_id: str
-    action_type: str
-    parts: Parts
-    source: str
-    timestamp: str
-    version: int | None
-    mutation_id: str | None
-    renderings: dict[str, bytes] = field(default_factory=dict, compare=False)
-    is_partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Investigation:
-    """The parent row: who owns it (None: nobody yet) and the newest version it ever had (0: none).
-
-    `purged_at` says when retention removed its state and trail, None when it did not.
-    """
-
-    investigation_id: str
-    user_id: str | None
-    newest_version: int
-    purged_at: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A user's settings under a name; `usage_count` says how often it was applied."""
-
-    template_id: str
-    user_id: str
-    name: str
-    description: str | None
-    settings: dict[str, Any]
-    usage_count: int
-    created_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class StatesEnd:
-    """Where a page of states ended: the sort value and id of its last row.
-
-    `sequence` is the place in the order of all changes, and `trail` the one in the order of all entries, at which the
-    list was first asked for: what changed since is placed where it stood then.
-    """
-
-    value: str
-    key: str
-    sequence: Rank
-    trail: Rank
-
-
-@dataclass(frozen=True, slots=True)
-class EntriesEnd:
-    """Where a page of a trail ended: the place of its last entry in the order of all."""
-
-    place: Rank
-
-
-@dataclass(frozen=True, slots=True)
-class TemplatesEnd:
-    """Which templates have been on a page: short digests of their ids, for a user has few."""
-
-    shown: tuple[str, ...]
-
-
-End = TypeVar("End", bound=StatesEnd | EntriesEnd | TemplatesEnd)
-
-
-class Listed(NamedTuple, Generic[Item, End]):
-    """One page of a list; `unreadable` of its rows were left out, `total` counts all that match.
-
-    `end` is where it ended, None where nothing follows.
-    """
-
-    items: list[Item]
-    unreadable: int
-    total: int
-    end: End | None
-
-
-@dataclass(frozen=True, slots=True)
-class StateFilter:
-    """Which of a user's states to list, in which order; None and empty mean no restriction."""
-
-    user_id: str
-    status: tuple[str, ...]
-    wizard_step: tuple[str, ...]
-    name_contains: str | None
-    updated_since: str | None
-    sort: str
-    limit: int
-    offset: int = 0
-    after: StatesEnd | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateFilter:
-    """Which of a user's templates to list, in which order."""
-
-    user_id: str
-    contains: str | None
-    sort: str
-    limit: int
-    offset: int = 0
-    after: TemplatesEnd | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveFilter:
-    """Which investigations a dashboard shows: of `user_id`, or of everybody (None); empty means no restriction."""
-
-    user_id: str | None
-    status: tuple[str, ...]
-    wizard_step: tuple[str, ...]
-    limit: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class ActivePage:
-    """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
-
-    `total` counts what matches the filter; in an answer about changes, what it holds. Who has a cursor below `floor`
-    needs the whole list: something was done by hand that no change tells. `unreadable` rows were left out. `has_more`
-    says that more changed than fits: ask again from `cursor`.
-    """
-
-    rows: Sequence[dict[str, Any]]
-    removed: Sequence[str]
-    total: int
-    cursor: int
-    floor: int = 0
-    unreadable: int = 0
-    has_more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryFilter:
-    """Which entries of one trail to list, newest first; instants are wire timestamps, both ends included."""
-
-    investigation_id: str
-    action_type: tuple[str, ...]
-    source: tuple[str, ...]
-    since: str | None
-    until: str | None
-    limit: int
-    offset: int = 0
-    after: EntriesEnd | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StateEvent:
-    """What a commit did to one state: its newest version (None: deleted) and the entries of this commit, in order.
-
-    `owner` is whose state it is (None: not known), `sequence` its place in the order of all changes, `instant` when it
-    was told; `renderings` lets everybody who is woken by it share one encoding of the answer.
-    """
-
-    investigation_id: str
-    record: StateRecord | None
-    entries: Sequence[AuditEntry]
-    owner: str | None
-    sequence: int
-    instant: datetime
-    renderings: dict[Hashable, Any] = field(default_factory=dict)
-
-
-class Audience(Protocol):
-    """Who hears of commits."""
-
-    def publish(self, event: StateEvent) -> None:
-        """Tell everybody whom a commit concerns; called after it."""
-
-    def watched(self) -> Iterable[str]:
-        """Return the investigations that somebody waits for."""
-
-    def refresh(self) -> None:
-        """Say that anything may have changed, so that whoever shows lists reads them again."""
 
 
 class Transaction(Protocol):
@@ -275,6 +89,17 @@ class Store(Protocol):
 
         Raises `IdempotencyMismatchError` when another request came under its key.
         """
+
+    counts: StoreCounts
+
+    async def ping(self) -> None:
+        """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""
+
+    async def try_writing(self) -> None:
+        """Raise `StorageUnavailableError` when the last write failed, and a small one does still."""
+
+    def last_accessed(self, investigation_id: str) -> str | None:
+        """Return when somebody looked at the state, as far as that is not written yet."""
 
     def cached(self, investigation_id: str) -> StateRecord | None:
         """Return the newest committed state if it is in memory."""

@@ -22,7 +22,7 @@ from wizard_server.domain.models import (
     Timestamp,
     WizardStep,
 )
-from wizard_server.domain.state import Document
+from wizard_server.domain.record import Document
 
 _RUNNING = "running"
 _REPORTED = ("overall_progress", "current_phase", "started_at", "phases", "agents", "logs")

@@ -8,7 +8,7 @@ from typing import Any
 
 from wizard_server.domain.clock import wire_before
 from wizard_server.domain.models import InvestigationStatus, WizardStep
-from wizard_server.domain.state import StateRecord, last_heard
+from wizard_server.domain.record import StateRecord, last_heard
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, StateExpiredError

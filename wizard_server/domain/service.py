@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from wizard_server.domain.authorship import Origin, Precondition
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.documents import Update
 from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, shortened
 from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
-from wizard_server.domain.origin import Origin, Precondition
-from wizard_server.domain.ports import AuditEntry, Investigation, Store, Transaction
+from wizard_server.domain.ports import Store, Transaction
 from wizard_server.domain.progress import ProgressUpdate, as_progress
+from wizard_server.domain.record import FIELDS, Document, Draft, StateRecord, draft
 from wizard_server.domain.rules import Rules, is_running
-from wizard_server.domain.state import FIELDS, Document, Draft, StateRecord, draft
-from wizard_server.domain.states import advance
+from wizard_server.domain.trail import AuditEntry, Investigation
+from wizard_server.domain.transitions import advance
+from wizard_server.domain.updates import Update
 from wizard_server.domain.validation import validate_state_size
 from wizard_server.errors import (
     HistoryGoneError,

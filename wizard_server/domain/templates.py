@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import orjson
 
+from wizard_server.domain.authorship import Origin
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.documents import merged
+from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
 from wizard_server.domain.models import (
     InvestigationSettings,
     TemplateApply,
@@ -18,12 +19,13 @@ from wizard_server.domain.models import (
     TemplateUpdate,
     WizardStateCreate,
 )
-from wizard_server.domain.origin import Origin
-from wizard_server.domain.ports import AuditEntry, Listed, Store, Template, TemplateFilter, TemplatesEnd, Transaction
+from wizard_server.domain.ports import Store, Transaction
 from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_back
+from wizard_server.domain.record import StateRecord
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.trail import AuditEntry, Template
+from wizard_server.domain.updates import merged
 from wizard_server.domain.validation import validate, validate_state_size
 from wizard_server.errors import (
     FieldError,

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from wizard_server.errors import WizardError
-from wizard_server.storage import schema
-from wizard_server.storage.outfile import new_file
+from wizard_server.storage.new_file import new_file
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.schema import Difference
-from wizard_server.storage.sqlite import Connection, connect
-
-_MOST_FINDINGS = 10
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.schema.comparing import Difference
+from wizard_server.storage.schema.orphans import MOST_FINDINGS, orphans
+from wizard_server.storage.sqlite.connection import Connection, connect
 
 
 class BackupError(WizardError):
@@ -32,13 +31,13 @@ async def backup(connection: Connection, target: str) -> Backup:
     The copy is kept when it is sound and looks like the database: one that still lacks a script can be backed up before
     it gets it. Raises `BackupError`, `OutputFileError` or `sqlite3.Error`, and then `target` does not exist.
     """
-    before = await schema.check(connection)
+    before = await comparing.check(connection)
     with new_file(target) as partial:
         await connection.backup_to(str(partial))
         copy = await connect(str(partial), read_only=True)
         try:
             await _refuse_damage(copy)
-            differences = await schema.check(copy)
+            differences = await comparing.check(copy)
         finally:
             await copy.close()
         if differences != before:
@@ -48,14 +47,8 @@ async def backup(connection: Connection, target: str) -> Backup:
     return Backup(size, differences)
 
 
-async def orphans(connection: Connection) -> list[str]:
-    """Return what refers to a row that is not there, as texts; at most a few."""
-    rows = await connection.fetch_all(load_queries("sqlite")["backup.orphans"], {"limit": _MOST_FINDINGS})
-    return [f"{row['child']} row {row['row']} has no parent in {row['parent']}" for row in rows]
-
-
 async def _refuse_damage(copy: Connection) -> None:
-    rows = await copy.fetch_all(load_queries("sqlite")["backup.integrity"], {"limit": _MOST_FINDINGS})
+    rows = await copy.fetch_all(load_queries("sqlite")["backup.integrity"], {"limit": MOST_FINDINGS})
     findings = [row["finding"] for row in rows if row["finding"] != "ok"] or await orphans(copy)
     if findings:
         raise BackupError(f"the copy is damaged, and most likely so is the database: {'; '.join(findings)}")

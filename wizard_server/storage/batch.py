@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed, same_request
-from wizard_server.domain.ports import AuditEntry, Investigation, Template
-from wizard_server.domain.state import Draft, StateRecord
+from wizard_server.domain.record import Draft, StateRecord
+from wizard_server.domain.trail import AuditEntry, Investigation, Template
 
 
 class Committed(Protocol):

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from wizard_server.domain.state import StateRecord
+from wizard_server.domain.record import StateRecord
 
 # What a record weighs beside its body: the objects, the keys and a compressed form of the body.
 _OVERHEAD_BYTES = 1536

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 from wizard_server.errors import UnreadableRowError
-from wizard_server.storage import shape
+from wizard_server.storage import row_shapes as shape
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite import Connection
+from wizard_server.storage.sqlite.connection import Connection
 
 # A row may have a megabyte or two.
 _PAGE = 50

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
+from wizard_server.counts import Histogram
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
-from wizard_server.metrics import Histogram
-from wizard_server.storage import sqlite
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.jobs import Job
+from wizard_server.storage.sqlite import connection as sqlite
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import orjson
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
-from wizard_server.domain.ports import AuditEntry, Investigation, Template
-from wizard_server.domain.state import FIELDS, PARTS, Draft, StateRecord, encode, risk_score
-from wizard_server.storage import shape
+from wizard_server.domain.record import FIELDS, PARTS, Draft, StateRecord, encode, risk_score
+from wizard_server.domain.trail import AuditEntry, Investigation, Template
+from wizard_server.storage import row_shapes as shape
 
 
 def state_from_row(row: Row) -> StateRecord:

@@ -11,41 +11,38 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed, expired_before, same_request
-from wizard_server.domain.ports import (
+from wizard_server.counts import StoreCounts
+from wizard_server.domain.events import Audience, StateEvent
+from wizard_server.domain.filters import (
     ActiveFilter,
     ActivePage,
-    Audience,
-    AuditEntry,
-    Clock,
     EntriesEnd,
     HistoryFilter,
-    Investigation,
     Listed,
-    StateEvent,
     StateFilter,
     StatesEnd,
-    Template,
     TemplateFilter,
     TemplatesEnd,
-    Transaction,
 )
-from wizard_server.domain.state import StateRecord, last_heard
+from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed, expired_before, same_request
+from wizard_server.domain.ports import Clock, Transaction
+from wizard_server.domain.record import StateRecord, last_heard
+from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.errors import StorageUnavailableError, UnreadableRowError
-from wizard_server.storage.active import ActiveRepository
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.cache import StateCache
-from wizard_server.storage.counts import StoreCounts
-from wizard_server.storage.file_watch import FileWatch
-from wizard_server.storage.files import DatabaseFiles, FilesLostError
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.kept_answers import KeptAnswers
-from wizard_server.storage.repository import Repository, chunks
-from wizard_server.storage.sqlite import Connection, ReaderPool, connect, is_in_memory
+from wizard_server.storage.sqlite.connection import Connection, connect, is_in_memory
+from wizard_server.storage.sqlite.file_watch import FileWatch
+from wizard_server.storage.sqlite.files import DatabaseFiles, FilesLostError
+from wizard_server.storage.sqlite.readers import ReaderPool
+from wizard_server.storage.sqlite.wal import LogKeeper
+from wizard_server.storage.sqlite.write_health import WriteHealth
+from wizard_server.storage.statements.batches import Repository, chunks
+from wizard_server.storage.statements.dashboards import ActiveRepository
 from wizard_server.storage.touches import Touches, newest
 from wizard_server.storage.unreadable import UnreadableRows
-from wizard_server.storage.wal import LogKeeper
-from wizard_server.storage.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +234,7 @@ class StateStore:
             row["heard_at"] = self._last_sign(row["heard_at"], key, pending)
 
     def last_accessed(self, investigation_id: str) -> str | None:
-        """Return when somebody looked at the state, as far as that is not written yet."""
+        """See `Store`."""
         return self._touched.pending.get(investigation_id)
 
     async def history(self, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
@@ -318,12 +315,12 @@ class StateStore:
         return await self._read(lambda reader: self._repository.kept_answers(reader, asked))
 
     async def ping(self) -> None:
-        """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""
+        """See `Store`."""
         await self._file_watch.look()
         await self._read(self._repository.ping)
 
     async def try_writing(self) -> None:
-        """Raise `StorageUnavailableError` when the last write failed, and a small one does still."""
+        """See `Store`."""
         await self._writes.check()
 
     # --- writing

@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from wizard_server.config import ServerConfig
-from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE
+from wizard_server.config.loading import ServerConfig
 from wizard_server.domain.models import (
     AuditLogCreate,
     AuditLogResponse,
@@ -44,21 +43,18 @@ from wizard_server.errors import (
     ValidationFailedError,
     VersionConflictError,
 )
-from wizard_server.web import (
-    active,
-    changes,
-    docs,
-    frontend,
-    health,
-    history,
-    metrics,
-    operations,
-    polling,
-    sse,
-    states,
-    templates,
-    websocket,
-)
+from wizard_server.web.api import client_config as frontend
+from wizard_server.web.api import history, states, templates
+from wizard_server.web.http.idempotency import KEYED_METHODS
+from wizard_server.web.http.media import JSON, JSON_PATCH, MERGE_PATCH
+from wizard_server.web.http.pipeline import Pipeline, expect
+from wizard_server.web.http.route import READERS, VERSIONED, WRITERS, Answer, AnyRoute, OpenHandler, OpenRoute, Route
+from wizard_server.web.http.taken import Taken
+from wizard_server.web.live import changes, sse, websocket
+from wizard_server.web.live import dashboard as active
+from wizard_server.web.live import poll as polling
+from wizard_server.web.live.poll_query import PollQuery
+from wizard_server.web.openapi import docs_page as docs
 from wizard_server.web.openapi.answers import (
     ActiveInvestigationsResponse,
     Alive,
@@ -69,27 +65,13 @@ from wizard_server.web.openapi.answers import (
     ToolList,
 )
 from wizard_server.web.openapi.bodies import StateJsonPatch, StateMergePatch
-from wizard_server.web.openapi.declare import (
-    JSON,
-    JSON_PATCH,
-    MERGE_PATCH,
-    Answer,
-    AnyRoute,
-    OpenHandler,
-    OpenRoute,
-    Route,
-)
 from wizard_server.web.openapi.document import describe
-from wizard_server.web.openapi.problems import KEYED_METHODS
-from wizard_server.web.pipeline import Pipeline
-from wizard_server.web.poll_query import PollQuery
-from wizard_server.web.requests import expect
-from wizard_server.web.taken import Taken
+from wizard_server.web.ops import metrics
+from wizard_server.web.ops import polling_health as health
+from wizard_server.web.ops import probes as operations
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
 
-READERS = (READ, AGENT, ADMIN)
-WRITERS = (WRITE, AGENT)
 
 _STATE = "/api/v1/wizard-state/{investigation_id}"
 _TEMPLATE = "/api/v1/templates/{template_id}"
@@ -99,18 +81,17 @@ _TRAIL = ("audit_logging",)
 _TEMPLATES = ("templates_enabled",)
 _POLLED = ("polling_enabled",)
 
-_VERSIONED = ("ETag",)
-_POLL = (*_VERSIONED, "X-Recommended-Interval", "Preference-Applied", "Retry-After")
-_STATE_ANSWER = Answer(200, "The state.", WizardStateResponse, _VERSIONED)
+_POLL = (*VERSIONED, "X-Recommended-Interval", "Preference-Applied", "Retry-After")
+_STATE_ANSWER = Answer(200, "The state.", WizardStateResponse, VERSIONED)
 _CREATED = Answer(
     201,
     "The new state; without a body when so preferred.",
     WizardStateResponse,
-    (*_VERSIONED, "Location", "Preference-Applied"),
+    (*VERSIONED, "Location", "Preference-Applied"),
     creates="investigation_id",
 )
-_MINIMAL = Answer(204, "Done, and no body was preferred.", headers=(*_VERSIONED, "Preference-Applied"))
-_UNCHANGED = Answer(304, "The client has it already.", headers=_VERSIONED)
+_MINIMAL = Answer(204, "Done, and no body was preferred.", headers=(*VERSIONED, "Preference-Applied"))
+_UNCHANGED = Answer(304, "The client has it already.", headers=VERSIONED)
 _NO_NEWS = Answer(304, "Nothing new, and the client named what it has in the header.", headers=_POLL)
 _DELETED = Answer(204, "Deleted.")
 _TEMPLATE_ANSWER = Answer(200, "The template.", TemplateResponse)

@@ -1,4 +1,4 @@
--- What `wizard-server purge` asks and removes; wizard_server/storage/retention.py says in which order.
+-- What `wizard-server purge` asks and removes; wizard_server/storage/statements/retention.py says in which order.
 --
 -- A timestamp is old when it is a date (what is none is never old) and lies before :cutoff. The comparison as text is
 -- for the index; strftime settles dates that were written by hand in another form.

@@ -1,4 +1,4 @@
--- Statements that read what the database looks like; wizard_server/storage/schema.py compares it with manifest.json.
+-- Statements that read what the database looks like; wizard_server/storage/schema/comparing.py compares it with manifest.json.
 -- SQLite's own tables (sqlite_%) are left out everywhere.
 
 -- name: schema.tables

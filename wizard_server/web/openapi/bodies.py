@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, RootModel
 
-from wizard_server.domain.documents import MAX_OPERATIONS, Operation
+from wizard_server.domain.json_patch import MAX_OPERATIONS, Operation
 from wizard_server.domain.models import InvestigationStatus, SentBack, WizardStep
 
 

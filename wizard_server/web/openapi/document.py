@@ -8,11 +8,14 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from wizard_server import __version__
-from wizard_server.web.docs import FILE_PATTERN
+from wizard_server.web.http import idempotency
+from wizard_server.web.http.media import JSON, PROBLEM
+from wizard_server.web.http.problems import STATUS
+from wizard_server.web.http.route import Answer, AnyRoute
 from wizard_server.web.openapi import examples, problems
-from wizard_server.web.openapi.declare import ANSWER_HEADERS, JSON, PROBLEM, REQUEST_HEADERS, Answer, AnyRoute
+from wizard_server.web.openapi.docs_page import FILE_PATTERN
+from wizard_server.web.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from wizard_server.web.openapi.schemas import Mode, Schema, components, reference, without_null
-from wizard_server.web.problems import STATUS
 
 _IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "Template identifier"}
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
@@ -126,7 +129,7 @@ class _Document:
 
     def _answer(self, route: AnyRoute, answer: Answer) -> Schema:
         names = [*answer.headers, *_common_headers(route, answer.status)]
-        if route.scopes and route.method in problems.KEYED_METHODS:
+        if route.scopes and route.method in idempotency.KEYED_METHODS:
             names.append("Idempotency-Key")
         response: Schema = {"description": answer.says, "headers": _header_references(names)}
         if answer.model is not None:
@@ -216,7 +219,7 @@ def _described(route: AnyRoute, text: str) -> str:
 
 
 def _headers(route: AnyRoute) -> list[str]:
-    keyed = ["Idempotency-Key"] if route.scopes and route.method in problems.KEYED_METHODS else []
+    keyed = ["Idempotency-Key"] if route.scopes and route.method in idempotency.KEYED_METHODS else []
     return [*dict.fromkeys([*route.headers, *keyed, "X-Request-Id"])]
 
 
@@ -254,7 +257,7 @@ def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list
         names.append("Accept-Patch")
     if any(problems.MODELS.get(code) is problems.ConflictProblem for code in codes):
         names.append("ETag")
-    if route.scopes and route.method in problems.KEYED_METHODS:
+    if route.scopes and route.method in idempotency.KEYED_METHODS:
         names.append("Idempotency-Key")
     return names
 

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from wizard_server import errors
 from wizard_server.domain.models import Schema, Timestamp, WizardStateResponse
-from wizard_server.web.openapi.declare import JSON_PATCH, AnyRoute
+from wizard_server.web.http.idempotency import KEYED_METHODS
+from wizard_server.web.http.media import JSON_PATCH
+from wizard_server.web.http.route import AnyRoute
 
-KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 NOT_A_HANDSHAKE = "bad-request"
 _REFERENCE = re.compile(r" \(contract [^)]*\)")  # to a text that clients do not have
 _TAGS = frozenset({"If-Match", "If-None-Match"})

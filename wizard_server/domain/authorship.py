@@ -1,0 +1,72 @@
+"""Where a change comes from and what it is based on: what every use case that writes is told of its request."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.changes import Parts
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.keyed import Claim
+from wizard_server.domain.trail import AuditEntry
+
+_LOW = (1 << 62) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What the caller says of the current version.
+
+    `if_match` are the versions named by the header (None: no header), `any_version` stands for ``If-Match: *``,
+    `version` comes from the body. `if_none_match` are the versions at which nothing may happen (``If-None-Match``),
+    `no_version` stands for its ``*``: nothing may happen to a state that exists.
+    """
+
+    if_match: frozenset[int] | None = None
+    any_version: bool = False
+    version: int | None = None
+    if_none_match: frozenset[int] = frozenset()
+    no_version: bool = False
+
+    @property
+    def given(self) -> bool:
+        """Whether the caller named what the change is based on; ``If-None-Match`` only says what it is not."""
+        return self.if_match is not None or self.any_version or self.version is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """When and over what a change comes, and the Idempotency-Key under which its author knows it.
+
+    `claim` goes with the key, where what is answered is to be kept.
+    """
+
+    now: datetime
+    source: str
+    mutation_id: str | None = None
+    claim: Claim | None = None
+
+    def entry(
+        self, caller: Caller, investigation_id: str, action: str, parts: Parts, version: int | None = None
+    ) -> AuditEntry:
+        """Return the audit entry of what `caller` did; `version` is None for an entry that is no version."""
+        return AuditEntry(
+            entry_id=new_entry_id(self.now),
+            investigation_id=investigation_id,
+            user_id=caller.user_id,
+            action_type=action,
+            parts=parts,
+            source=self.source,
+            timestamp=to_wire(self.now),
+            version=version,
+            mutation_id=self.mutation_id,
+        )
+
+
+def new_entry_id(now: datetime) -> str:
+    """Return a fresh UUID of version 7 (RFC 9562): ids that grow with time keep their index compact."""
+    milliseconds = int(now.timestamp() * 1000)
+    random = int.from_bytes(os.urandom(10))
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & _LOW
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,61 @@
+"""``sql/manifest.json``: what a database has to look like; checked itself with ``manifest.schema.json``."""
+
+import json
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from wizard_server.errors import SchemaError
+from wizard_server.storage.queries import sql_root
+from wizard_server.storage.schema.scripts import scripts
+from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
+
+
+def load_manifest(engine: str = "sqlite") -> DatabaseSchema:
+    """Return what a database of `engine` has to look like; raise `SchemaError` naming what is wrong in the manifest."""
+    names = tuple(script.name for script in scripts(engine))
+    return _described((sql_root() / "manifest.json").read_text(encoding="utf-8"), engine, names)
+
+
+@cache
+def _described(text: str, engine: str, ordered: tuple[str, ...]) -> DatabaseSchema:
+    """Return what `text` describes. Checking it takes 30 ms, so a process checks the same text once."""
+    manifest = parse_manifest(text)
+    names = dict(enumerate(ordered, start=1))
+    if manifest["schema_version"] != len(names):
+        raise SchemaError(
+            f"manifest.json is of version {manifest['schema_version']}, the newest script is {len(names)}"
+        )
+    return DatabaseSchema({name: _table(entry) for name, entry in manifest[engine]["tables"].items()}, names)
+
+
+def parse_manifest(text: str) -> dict[str, Any]:
+    """Return the manifest in `text`, checked with manifest.schema.json; raise `SchemaError` naming each fault."""
+    rules = json.loads((sql_root() / "manifest.schema.json").read_text(encoding="utf-8"))
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise SchemaError(f"manifest.json is not JSON: {error}") from error
+    faults = sorted(Draft202012Validator(rules).iter_errors(manifest), key=lambda fault: fault.json_path)
+    if faults:
+        raise SchemaError("manifest.json: " + "; ".join(f"{fault.json_path}: {fault.message}" for fault in faults))
+    return manifest
+
+
+def _table(entry: dict[str, Any]) -> Table:
+    columns = entry["columns"]
+    keys = {("unique key", listed(key)) for key in entry["unique_keys"]}
+    keys |= {
+        foreign_key(key["columns"], key["references"]["table"], key["references"]["columns"], key["on_delete"])
+        for key in entry["foreign_keys"]
+    }
+    return Table(
+        columns={c["name"]: Column(c["type"], c["nullable"], c["default"], c["generated"]) for c in columns},
+        keys=frozenset(keys | primary_key({c["name"]: c["primary_key"] for c in columns})),
+        indexes={
+            i["name"]: index_text(i["unique"], i["partial"], [f"{c['name']} {c['direction']}" for c in i["columns"]])
+            for i in entry["indexes"]
+        },
+        triggers=frozenset(entry["triggers"]),
+    )

@@ -1,0 +1,302 @@
+"""SQLite through aiosqlite: one connection, and a bounded pool of readers. The only importer of aiosqlite."""
+
+import asyncio
+import logging
+import os
+import secrets
+import sqlite3
+import stat
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.queries import Query, load_queries
+
+logger = logging.getLogger(__name__)
+
+Parameters = Mapping[str, Any]
+Result = TypeVar("Result")
+BUSY_TIMEOUT_SECONDS = 5.0
+_NO_FILES = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
+_NO_UTF_8 = "decode to UTF-8"
+_MEMORY = "file:/wizard-server-memory-"
+_PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
+
+
+class LockedError(StorageUnavailableError):
+    """Another process holds the write lock; nothing was written."""
+
+
+class Session:
+    """The statements of one transaction, run one after the other on the connection's own thread."""
+
+    def __init__(self, raw: sqlite3.Connection, log: Callable[[Query], None]) -> None:
+        self._raw = raw
+        self._log = log
+
+    def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
+        """Return every row of `query`."""
+        self._log(query)
+        return _rows(self._raw, query, parameters)
+
+    def execute(self, query: Query, parameters: Parameters | None = None) -> int:
+        """Run `query` once and return how many rows it changed."""
+        self._log(query)
+        return self._raw.execute(query.sql, parameters or {}).rowcount
+
+    def execute_many(self, query: Query, rows: Iterable[Parameters]) -> int:
+        """Run `query` for each of `rows`; return how many rows changed in all."""
+        self._log(query)
+        return self._raw.executemany(query.sql, rows).rowcount
+
+
+class Connection:
+    """One database connection with its own thread; statements run in the order they are asked for."""
+
+    def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
+        self._raw = raw
+        self._echo = echo
+        self._guard = nothing
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Have `check` called in every transaction before anything is written; what it raises undoes it."""
+        self._guard = check
+
+    async def transact(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in a transaction that has the write lock from its beginning, and commit; an error undoes all.
+
+        It is one visit to the thread, however many statements `work` runs: each visit costs two switches between
+        threads, which for a small commit is more than the statements themselves.
+        """
+        # aiosqlite offers single statements only; this is what each of them comes down to.
+        result: Result = await self._raw._execute(self._run_transaction, work)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return result
+
+    def _run_transaction(self, work: Callable[[Session], Result]) -> Result:
+        queries = load_queries("sqlite")
+        session = Session(self._raw._conn, self._log)  # noqa: SLF001 - see `transact`
+        session.execute(queries["connection.begin"])
+        try:
+            self._guard()
+            result = work(session)
+            session.execute(queries["connection.commit"])
+        except BaseException:
+            if self._raw.in_transaction:
+                session.execute(queries["connection.rollback"])
+            raise
+        return result
+
+    async def wait_briefly(self) -> None:
+        """Have statements give up soon where another process holds a lock: whoever has time left tries again."""
+        await self.fetch_all(load_queries("sqlite")["connection.wait_briefly"])
+
+    async def limit_log(self) -> None:
+        """Have the write-ahead log cut short whenever this connection begins it anew."""
+        await self.fetch_all(load_queries("sqlite")["connection.limit_log"])
+
+    async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
+        """Return every row of `query`."""
+        self._log(query)
+        # One visit to the thread, as in `transact`.
+        rows: list[sqlite3.Row] = await self._raw._execute(_rows, self._raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return rows
+
+    async def stream(
+        self, query: Query, parameters: Parameters | None = None, chunk: int = 100
+    ) -> AsyncGenerator[list[sqlite3.Row], None]:
+        """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
+        self._log(query)
+        self._raw.text_factory = _text
+        cursor = await self._raw.execute(query.sql, parameters or {})
+        try:
+            while rows := list(await cursor.fetchmany(chunk)):
+                yield rows
+        finally:
+            self._raw.text_factory = str
+            await cursor.close()
+
+    async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
+        """Run `query` once and return how many rows it changed."""
+        self._log(query)
+        cursor = await self._raw.execute(query.sql, parameters or {})
+        return cursor.rowcount
+
+    async def execute_many(self, query: Query, rows: Iterable[Parameters]) -> int:
+        """Run `query` for each of `rows` in one hop to the thread; return how many rows changed in all."""
+        self._log(query)
+        cursor = await self._raw.executemany(query.sql, rows)
+        return cursor.rowcount
+
+    async def checkpoint(self) -> bool:
+        """Copy the write-ahead log into the database and make it empty; return whether nobody was in the way."""
+        [(busy, _, _)] = await self.fetch_all(load_queries("sqlite")["connection.checkpoint"])
+        return not busy
+
+    async def run_script(self, script: str) -> None:
+        """Run an operators' script as it is; after an error nothing of its open transaction remains."""
+        try:
+            await self._raw.executescript(script)
+        except sqlite3.Error:
+            await self.rollback()
+            raise
+
+    async def backup_to(self, path: str) -> None:
+        """Copy the database, as it is at this moment, into the empty file `path`: one step, writers go on meanwhile.
+
+        The copy is one file, without companions. Raises `sqlite3.Error`; `path` is then of no use.
+        """
+        await _to_its_end(self._copy_to(path))
+
+    async def _copy_to(self, path: str) -> None:
+        target = await aiosqlite.connect(path, isolation_level=None)
+        try:
+            await self._raw.backup(target, pages=-1)
+            await target.execute_fetchall(load_queries("sqlite")["backup.single_file"].sql)
+        finally:
+            await target.close()
+
+    async def rollback(self) -> None:
+        """Give up the open transaction, if there is one."""
+        if self._raw.in_transaction:
+            await self.execute(load_queries("sqlite")["connection.rollback"])
+
+    async def close(self) -> None:
+        """Close the connection after the statements that are under way."""
+        await self._raw.close()
+
+    def leave_open(self) -> None:
+        """Never close it: closing the last connection would copy the log into the database and delete it.
+
+        The process has to end without Python's own clearing up; see `must_not_be_closed`.
+        """
+        _left_open.append(self)
+
+    def _log(self, query: Query) -> None:
+        if self._echo:
+            logger.info("statement", extra={"query": query.name, "sql": query.sql})
+
+
+_left_open: list[Connection] = []
+
+
+def must_not_be_closed() -> bool:
+    """Return whether a connection was left open for the good of its database: leave the process by `os._exit`."""
+    return bool(_left_open)
+
+
+def nothing() -> None:
+    """Object to nothing."""
+
+
+def _rows(raw: sqlite3.Connection, query: Query, parameters: Parameters | None) -> list[sqlite3.Row]:
+    """Return every row of `query`; where a text is not UTF-8, which fails them all, its bytes."""
+    try:
+        return raw.execute(query.sql, parameters or {}).fetchall()
+    except sqlite3.OperationalError as error:
+        if _NO_UTF_8 not in str(error):
+            raise
+    factory, raw.text_factory = raw.text_factory, _text
+    try:
+        return raw.execute(query.sql, parameters or {}).fetchall()
+    finally:
+        raw.text_factory = factory
+
+
+def _text(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`; when cancelled, only after it has ended: its threads use the files until then."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
+
+
+async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:
+    """Open the file at `path`; unless `create`, a file that does not exist is an error and is not made.
+
+    Only its owner may read a file that is made here, nor its companions, to which SQLite gives its permissions.
+    Raises `StorageUnavailableError` when the file cannot be opened, or is none: a FIFO would be waited for.
+    """
+    if not is_in_memory(path):
+        _require_file(path, create=create)
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
+    try:
+        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
+    raw.row_factory = sqlite3.Row
+    await raw.create_function("casefold", 1, _casefold, deterministic=True)
+    connection = Connection(raw, echo=echo)
+    try:
+        for name in _PRAGMAS if not read_only else _PRAGMAS[-1:]:
+            await connection.execute(load_queries("sqlite")[name])
+    except sqlite3.Error as error:
+        await connection.close()
+        raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
+    return connection
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Return whether `error` says that another process holds the lock."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_in_memory(path: str) -> bool:
+    """Return whether `path` is one of `memory_path`."""
+    return path.startswith(_MEMORY)
+
+
+def _require_file(path: str, *, create: bool) -> None:
+    try:
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((name for test, name in _NO_FILES if test(mode)), "no regular file")
+            raise StorageUnavailableError(f"cannot open database {path}: it is {kind}")
+    except FileNotFoundError:
+        if not create:
+            raise StorageUnavailableError(f"cannot open database {path}: no such file") from None
+        _make_file(path)
+    except (OSError, ValueError) as error:  # ValueError: a path with U+0000
+        raise StorageUnavailableError(f"cannot open database {path}: {_reason(error)}") from error
+
+
+def _make_file(path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageUnavailableError(f"cannot make database {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _casefold(text: object) -> object:
+    """Return `text` as search compares it: without case, in any alphabet.
+
+    Statements pass what is stored as a BLOB, because SQLite's text need not be UTF-8, and as text it would fail them.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return text.casefold() if isinstance(text, str) else text
+
+
+def memory_path() -> str:
+    """Return the path of a new database in memory, shared by all connections of this process while one is open."""
+    return f"{_MEMORY}{secrets.token_hex(8)}?vfs=memdb"
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,65 @@
+"""What an SQLite database looks like: its tables, columns, keys and indexes, and its ledger of scripts."""
+
+import sqlite3
+from itertools import groupby
+
+from wizard_server.storage.queries import load_queries
+from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
+from wizard_server.storage.sqlite.connection import Connection
+
+
+async def inspect(connection: Connection) -> DatabaseSchema:
+    """Return what the database behind `connection` looks like."""
+    tables = {name: await _inspect_table(connection, name) for name in await _table_names(connection)}
+    scripts = {version: name for version, (name, _) in (await ledger(connection)).items()}
+    (enforced,) = await connection.fetch_all(load_queries("sqlite")["schema.foreign_keys_enforced"])
+    return DatabaseSchema(tables, scripts, bool(enforced["enforced"]))
+
+
+async def _table_names(connection: Connection) -> list[str]:
+    return [row["name"] for row in await connection.fetch_all(load_queries("sqlite")["schema.tables"])]
+
+
+async def _inspect_table(connection: Connection, table: str) -> Table:
+    async def rows(kind: str) -> list[sqlite3.Row]:
+        return await connection.fetch_all(load_queries("sqlite")[f"schema.{kind}"], {"table": table})
+
+    columns = await rows("columns")
+    indexes = _grouped(await rows("indexes"), "index_name")
+    unique = [group for group in indexes if group[0]["origin"] == "u"]
+    keys = {("unique key", listed([row["column_name"] for row in group])) for group in unique}
+    keys |= {
+        foreign_key(
+            [row["column_name"] for row in group],
+            group[0]["referenced_table"],
+            [row["referenced_column"] or "" for row in group],
+            group[0]["on_delete"],
+        )
+        for group in _grouped(await rows("foreign_keys"), "id")
+    }
+    return Table(
+        columns={
+            row["name"]: Column(row["type"], not row["notnull"], row["dflt_value"], row["hidden"] in (2, 3))
+            for row in columns
+        },
+        keys=frozenset(keys | primary_key({row["name"]: row["pk"] for row in columns})),
+        indexes={group[0]["index_name"]: _made_index(group) for group in indexes if group[0]["origin"] == "c"},
+        triggers=frozenset(row["name"] for row in await rows("triggers")),
+    )
+
+
+def _made_index(rows: list[sqlite3.Row]) -> str:
+    columns = [f"{row['column_name'] or 'expression'} {'DESC' if row['desc'] else 'ASC'}" for row in rows]
+    return index_text(rows[0]["unique"], rows[0]["partial"], columns)
+
+
+def _grouped(rows: list[sqlite3.Row], key: str) -> list[list[sqlite3.Row]]:
+    return [list(group) for _, group in groupby(rows, key=lambda row: row[key])]
+
+
+async def ledger(connection: Connection) -> dict[int, tuple[str, str]]:
+    """Return the scripts that ran, by number: their names, and when (ISO 8601, UTC)."""
+    if "schema_migrations" not in await _table_names(connection):
+        return {}
+    rows = await connection.fetch_all(load_queries("sqlite")["schema.ledger"])
+    return {row["version"]: (row["name"], row["applied_at"]) for row in rows}

@@ -1,0 +1,120 @@
+"""Retention: what is older than its age goes, in small transactions, and leaves what the server depends on.
+
+1. Audit entries go when they are old, except one of each trail: the one with the highest version.
+2. Investigations go, with state and whole trail, when they are terminal (COMPLETED, CANCELLED) and their last change is
+   old, or when they have no state and every entry is old. Their parent row stays as a tombstone: it says when
+   (`purged_at`), and above which version a later state starts (`newest_version`).
+3. Answers that are kept under Idempotency-Keys go after 24 hours, whatever the age of the others: they count no more. A
+   running server removes its own.
+
+Candidates are looked for while others write, and looked at again inside the transaction that removes them.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from wizard_server.domain.keyed import expired_before
+from wizard_server.storage.queries import load_queries
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.unaudited import quiet_transaction
+
+MAX_ENTRIES = 500
+MAX_INVESTIGATIONS = 50
+_BEYOND_ROWS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much is gone, or would be."""
+
+    investigations: int = 0
+    entries: int = 0
+    answers: int = 0
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            self.investigations + other.investigations, self.entries + other.entries, self.answers + other.answers
+        )
+
+
+async def removable(connection: Connection, cutoff: str, purged_at: str) -> Removed:
+    """Return what a purge of everything before `cutoff` (a wire timestamp) would remove at `purged_at`."""
+    queries = load_queries("sqlite")
+    [row] = await connection.fetch_all(queries["retention.count"], {"cutoff": cutoff})
+    [answers] = await connection.fetch_all(queries["idempotency.count_expired"], {"expired": _expired(purged_at)})
+    return Removed(row["investigations"], row["entries"], answers["total"])
+
+
+async def purge(connection: Connection, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
+    """Remove everything before `cutoff`; yield after each transaction what it removed.
+
+    Between two yields the write lock is taken once; stopping after any of them leaves a database that is sound, and
+    another purge goes on from there. Raises `sqlite3.Error`, with nothing of that transaction done.
+    """
+    async for removed in _purge_entries(connection, cutoff):
+        yield removed
+    async for removed in _purge_investigations(connection, cutoff, purged_at):
+        yield removed
+    async for removed in _purge_answers(connection, _expired(purged_at)):
+        yield removed
+
+
+async def _purge_entries(connection: Connection, cutoff: str) -> AsyncGenerator[Removed, None]:
+    queries = load_queries("sqlite")
+    position: dict[str, Any] = {"after": "", "after_row": _BEYOND_ROWS}
+    while True:
+        parameters = {**position, "cutoff": cutoff, "limit": MAX_ENTRIES}
+        found = await connection.fetch_all(queries["retention.entries"], parameters)
+        if not found:
+            return
+        position = {"after": found[-1]["timestamp"], "after_row": found[-1]["row"]}
+        rows = orjson.dumps([row["row"] for row in found]).decode()
+        async with quiet_transaction(connection):
+            gone = await connection.execute(queries["retention.delete_entries"], {"rows": rows, "cutoff": cutoff})
+        yield Removed(entries=gone)
+
+
+async def _purge_investigations(connection: Connection, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
+    queries = load_queries("sqlite")
+    after = ""
+    while True:
+        parameters = {"after": after, "cutoff": cutoff, "limit": MAX_INVESTIGATIONS}
+        found = await connection.fetch_all(queries["retention.investigations"], parameters)
+        if not found:
+            return
+        removed, after = await _bury([row["id"] for row in found], connection, cutoff, purged_at)
+        yield removed
+
+
+async def _purge_answers(connection: Connection, expired: str) -> AsyncGenerator[Removed, None]:
+    delete = load_queries("sqlite")["idempotency.delete_expired"]
+    while gone := await connection.execute(delete, {"expired": expired, "limit": MAX_ENTRIES}):
+        yield Removed(answers=gone)
+
+
+def _expired(purged_at: str) -> str:
+    return expired_before(datetime.fromisoformat(purged_at))
+
+
+async def _bury(ids: Sequence[str], connection: Connection, cutoff: str, purged_at: str) -> tuple[Removed, str]:
+    """Purge those of `ids` that fit into one transaction; return what is gone and the last id that is settled."""
+    queries = load_queries("sqlite")
+    async with quiet_transaction(connection):
+        parameters = {"ids": orjson.dumps(ids).decode(), "cutoff": cutoff}
+        doomed = await connection.fetch_all(queries["retention.still_doomed"], parameters)
+        taken: list[str] = []
+        entries = 0
+        for row in doomed:
+            if taken and entries + row["entries"] > MAX_ENTRIES:
+                break
+            taken.append(row["id"])
+            entries += row["entries"]
+        of_taken = {"ids": orjson.dumps(taken).decode()}
+        await connection.execute(queries["retention.bury"], {**of_taken, "purged_at": purged_at})
+        await connection.execute(queries["retention.delete_states"], of_taken)
+        await connection.execute(queries["retention.delete_trails"], of_taken)
+    return Removed(len(taken), entries), taken[-1] if len(taken) < len(doomed) else ids[-1]

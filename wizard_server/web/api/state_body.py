@@ -1,0 +1,143 @@
+"""How answers are written: JSON bodies, the bodies of states, and their compressed form."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from wizard_server.domain.clock import to_wire
+from wizard_server.domain.record import StateRecord, opened
+from wizard_server.web.http.answers import GZIP_BODY, JSON_BODY
+from wizard_server.web.http.compression import (
+    COMPRESS_OVER,
+    accepts_gzip,
+    compressed_aside,
+    deflated,
+    gzip_around,
+)
+from wizard_server.web.http.context import CONFIG, RULES
+from wizard_server.web.http.etags import etag
+from wizard_server.web.http.prepared import Rendered, head
+
+MINIMAL = {"Preference-Applied": "return=minimal"}
+
+
+def state_location(request: web.Request, investigation_id: str) -> str:
+    """Return the path of a state, as browsers see it."""
+    return f"{request.app[CONFIG].server.public_path}/api/v1/wizard-state/{investigation_id}"
+
+
+def template_location(request: web.Request, template_id: str) -> str:
+    """Return the path of a template, as browsers see it."""
+    return f"{request.app[CONFIG].server.public_path}/api/v1/templates/{template_id}"
+
+
+async def large_json_response(
+    request: web.Request, body: Any, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return what `json_response` does, of lists that may have megabytes; others run while they are compressed."""
+    sent = {"Vary": "Accept-Encoding", **(headers or {})}
+    text = await compressed_aside(request, orjson.dumps(body), sent)
+    return web.Response(body=text, content_type="application/json", headers=sent)
+
+
+def state_response(
+    request: web.Request,
+    record: StateRecord,
+    now: datetime | None,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Return a state, read at `now`, with its ETag."""
+    sent = {**state_headers(record.version), **(headers or {})}
+    return around_state(request, record, b"", seen(request, record, now), status=status, headers=sent)
+
+
+def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
+    """Return the end of a state's body: what depends on when it is read, not on its version; None: just created."""
+    if now is None:
+        return b'"last_accessed":null}'
+    marks = request.app[RULES].marks(record, now)
+    end = b"," + orjson.dumps(marks)[1:] if marks else b"}"
+    return b'"last_accessed":"%s"%s' % (to_wire(now).encode(), end)
+
+
+def state_headers(version: int) -> dict[str, str]:
+    """Return the headers that go with a version of a state, with or without its body."""
+    return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
+
+
+def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Rendered:
+    """Return a state, read at `now`, as `state_response` does; its head is written once per version."""
+    pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
+    return Rendered(200, _head(record.version, compresses), *pieces)
+
+
+@lru_cache(maxsize=4096)
+def _head(version: int, compresses: bool) -> bytes:
+    return head(200, {**state_headers(version), **JSON_BODY, **(GZIP_BODY if compresses else {})})
+
+
+def around_state(
+    request: web.Request,
+    record: StateRecord,
+    before: bytes,
+    after: bytes,
+    *,
+    status: int = 200,
+    headers: dict[str, str],
+    summary: bool = False,
+) -> web.Response:
+    """Return a JSON body that holds a state between `before` and `after`; the state itself is encoded once.
+
+    `after` begins with further members of the state (see `seen`).
+    """
+    pieces, compresses = state_pieces(request, record, before, after, summary=summary)
+    if compresses:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=b"".join(pieces), status=status, content_type="application/json", headers=headers)
+
+
+def state_pieces(
+    request: web.Request, record: StateRecord, before: bytes, after: bytes, *, summary: bool = False
+) -> tuple[tuple[bytes, ...], bool]:
+    """Return the body of `around_state` in pieces, and whether it is compressed."""
+    state = _summary(record) if summary else record.opened
+    if len(before) + len(state) + len(after) > COMPRESS_OVER and accepts_gzip(request):
+        return (gzip_around(before, state, _deflated(record, state, summary=summary), after),), True
+    return (before, state, after), False
+
+
+def _summary(record: StateRecord) -> bytes:
+    """Return the state without settings and results, its progress without logs (contract 5, ``view=summary``)."""
+    summary = record.renderings.get("summary")
+    if summary is None:
+        document = record.document()
+        del document["settings"], document["results"]
+        document["progress"] = _without_logs(document["progress"])
+        summary = record.renderings["summary"] = opened(orjson.dumps(document))
+    return summary
+
+
+def _without_logs(progress: Any) -> Any:
+    """Return `progress` without its logs and those of its agents; a row edited by hand may hold anything else."""
+    if not isinstance(progress, dict):
+        return progress
+    progress.pop("logs", None)
+    agents = progress.get("agents")
+    for agent in agents if isinstance(agents, list) else ():
+        if isinstance(agent, dict):
+            agent.pop("logs", None)
+    return progress
+
+
+def _deflated(record: StateRecord, state: bytes, *, summary: bool) -> bytes:
+    key = "deflated-summary" if summary else "deflated"
+    blocks = record.renderings.get(key)
+    if blocks is None:
+        blocks = record.renderings[key] = deflated(state)
+    return blocks

@@ -1,0 +1,87 @@
+"""Mode ``none``, for development on a loopback address: the caller is whom ``X-User-Id`` names."""
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from wizard_server.config.sources import REFUSAL
+from wizard_server.domain.callers import READ, USER, USER_RULE, WRITE, Caller
+from wizard_server.errors import ConfigError, ForeignOriginError, ValidationFailedError
+from wizard_server.web.auth.leases import Lease, Unending
+from wizard_server.web.auth.tokens import FOREIGN_HOST, FOREIGN_ORIGIN
+
+DEVELOPER = "dev"
+
+
+class TrustingAuthenticator:
+    """Mode ``none``, on loopback addresses only: the user is ``X-User-Id`` or ``dev``, with the scopes of a user.
+
+    The developer's browser is on this machine too, and other people's pages are in it. One whose name was made to
+    resolve to 127.0.0.1 is told apart by ``Host``, and one that opens a WebSocket, which CORS does not hold back, by
+    ``Origin``. Everything else that a page may send without asking is refused for its Content-Type, or changes nothing.
+    With `public_url` a proxy is in front, and which names lead here is for it to decide.
+    """
+
+    _scopes = frozenset({READ, WRITE})
+
+    def __init__(self, allowed_origins: Sequence[str] = (), public_url: str | None = None) -> None:
+        self._any_host = public_url is not None
+        own = "/".join((public_url or "").split("/")[:3])
+        self._allowed_origins = frozenset((*allowed_origins, own))
+
+    def authenticate(self, request: web.Request) -> Caller:
+        """See `Authenticator`."""
+        headers = request.headers
+        if not (self._any_host or _is_nearby(headers.get(hdrs.HOST, ""))):
+            raise ForeignOriginError("Host", FOREIGN_HOST)
+        if hdrs.UPGRADE in headers and hdrs.ORIGIN in headers:
+            self._check_origin(headers[hdrs.ORIGIN])
+        user_id = headers.get("X-User-Id", DEVELOPER)
+        if not USER.fullmatch(user_id):
+            raise ValidationFailedError.of("X-User-Id", USER_RULE, "pattern")
+        return Caller(user_id, self._scopes)
+
+    async def newer_keys(self) -> None:
+        """See `Authenticator`."""
+
+    def unready(self) -> str | None:
+        """See `Authenticator`."""
+        return None
+
+    def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
+        """See `Authenticator`."""
+        return Unending()
+
+    async def look(self) -> None:
+        """See `Authenticator`."""
+
+    def _check_origin(self, origin: str) -> None:
+        allowed = bool(origin) and not self._allowed_origins.isdisjoint((origin, "*"))
+        if not allowed and not (origin.startswith(("http://", "https://")) and _is_nearby(origin.partition("//")[2])):
+            raise ForeignOriginError("Origin", FOREIGN_ORIGIN)
+
+
+@lru_cache(maxsize=64)
+def _is_nearby(authority: str) -> bool:
+    """Whether a ``Host`` may be this machine: a name without a dot, or under .local, is nobody's on the Internet."""
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+        is_plain_name = "." not in host and ":" not in host
+        return is_plain_name or host.endswith((".localhost", ".local")) or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_loopback(host: str) -> None:
+    """Raise `ConfigError` when `host` is a name that leads beyond this machine, whatever it says."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return  # listening fails, and says why
+    beyond = sorted(str(address) for address in found if not ip_address(address).is_loopback)
+    if beyond:
+        raise ConfigError(f'{REFUSAL}[server] host: mode "none" needs a loopback address, {host} is {beyond[0]}')

@@ -1,0 +1,141 @@
+"""A JSON Web Key Set that the issuer serves (``[auth] jwks_url``).
+
+One task asks for it: at start, when a token names a key that is not known, and now and then, so that a withdrawn key
+ends. It asks at most once in `REST_SECONDS`, whatever strangers send. While the issuer cannot be asked, or answers what
+cannot be used, the keys stay as they are.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from wizard_server.errors import KeysUnavailableError
+from wizard_server.web.auth.key_sets import HeldKeys, PublicKey, UnusableError
+from wizard_server.web.auth.name_lookup import NameLookup
+
+logger = logging.getLogger(__name__)
+
+REST_SECONDS = 5.0
+REFRESH_SECONDS = 300.0
+TIMEOUT_SECONDS = 5.0
+# A request that brings an unknown key waits for the answer at most so long; shutting down waits for the request.
+WAIT_SECONDS = 1.5
+MAX_SET_BYTES = 256 * 1024
+_HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
+
+
+class RemoteKeys:
+    """The public keys of the set at an address; none before the first answer that can be used."""
+
+    look_seconds = REST_SECONDS
+
+    def __init__(self, url: str, algorithm: str) -> None:
+        self._url = url
+        self._held = HeldKeys("jwks_url", algorithm)
+        self._changed = False
+        self._wanted = asyncio.Event()
+        self._answered: asyncio.Future[None] | None = None  # of the question to come or under way; None while resting
+        self._trouble: str | None = "not asked yet"
+
+    async def kept(self, _app: web.Application) -> AsyncIterator[None]:
+        """Ask once, then keep the keys up to date while the application runs."""
+        if not _is_safe(self._url):
+            logger.warning("jwks_url is not https: whoever is in between can sign tokens")
+        self._answered = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._keep())
+        await asyncio.shield(self._answered)
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def unready(self) -> str | None:
+        """Return why no token can be verified, None where one can."""
+        return None if self._held else f"the issuer's keys are not known yet: {self._trouble}"
+
+    def renewed(self) -> bool:
+        """See `SigningKeys`."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def key_for(self, token: str) -> PublicKey:
+        """See `SigningKeys` and `HeldKeys.key_for`; raise `KeysUnavailableError` before the first usable answer."""
+        if not self._held:
+            raise KeysUnavailableError("the issuer's keys are not known yet, so no token can be verified")
+        return self._held.key_for(token)
+
+    async def newer(self) -> None:
+        """Have the issuer asked, and wait for its answer; while resting it is asked later, and nobody waits."""
+        self._wanted.set()
+        if self._answered is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._answered), WAIT_SECONDS)
+
+    async def _keep(self) -> None:
+        while True:
+            self._wanted.clear()
+            await self._ask()
+            if self._answered is not None:
+                self._answered.set_result(None)
+            self._answered = None
+            await asyncio.sleep(REST_SECONDS)
+            self._answered = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0 if self._trouble else REFRESH_SECONDS):
+                    await self._wanted.wait()
+
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                text = await self._fetched()
+            changed = self._held.take(text)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the keys stay and those who wait go on
+            self._complain(_reason(error))
+            return
+        self._trouble, self._changed = None, self._changed or changed
+        if changed:
+            logger.info("jwks_url read", extra={"keys": len(self._held)})
+
+    async def _fetched(self) -> bytes:
+        """Return what the issuer serves; another address that it leads to is not asked, it may be anybody's."""
+        connector = aiohttp.TCPConnector(force_close=True, resolver=NameLookup())
+        async with (
+            aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
+            session.get(self._url, headers=_HEADERS, allow_redirects=False) as answer,
+        ):
+            if answer.status != HTTPStatus.OK:
+                raise UnusableError(f"the issuer answers {answer.status}")
+            text = b""
+            while chunk := await answer.content.read(MAX_SET_BYTES):
+                text += chunk
+                if len(text) > MAX_SET_BYTES:
+                    raise UnusableError(f"the issuer's answer is over {MAX_SET_BYTES} bytes")
+            return text
+
+    def _complain(self, reason: str) -> None:
+        """Log why the set cannot be used, once for each reason on end."""
+        if reason != self._trouble:
+            logger.warning("jwks_url cannot be used, the keys stay", extra={"reason": reason, "keys": len(self._held)})
+        self._trouble = reason
+
+
+def _is_safe(url: str) -> bool:
+    """Whether nobody between here and the issuer can change what it answers."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "https" or parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the issuer does not answer within {TIMEOUT_SECONDS:g} seconds"
+    return str(error) or type(error).__name__

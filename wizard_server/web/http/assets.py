@@ -1,0 +1,46 @@
+"""Answers that never change while the server runs: made once, compressed once, known by their ETag."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip
+from wizard_server.web.http.etags import opaque_tags, tags_in
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A body with its media type, both forms and its tag."""
+
+    body: bytes
+    gzipped: bytes
+    media: str
+    tag: str
+
+    @classmethod
+    def of(cls, body: bytes, media: str) -> "Asset":
+        """Return `body` as an asset."""
+        tag = hashlib.sha256(body).hexdigest()[:32]
+        return cls(body, gzip.compress(body, mtime=0), media, f'"{tag}"')
+
+    def _is_known_to(self, request: web.Request) -> bool:
+        named = tags_in(request.headers, hdrs.IF_NONE_MATCH)
+        tags = opaque_tags(named, hdrs.IF_NONE_MATCH) if named is not None else frozenset()
+        return tags is None or self.tag.strip('"') in tags
+
+    @property
+    def hash(self) -> str:
+        """What names this content within the name of a file."""
+        return self.tag[1:17]
+
+    def answer(self, request: web.Request, headers: dict[str, str]) -> web.Response:
+        """Return the asset with `headers`, or 304 to a client that has it."""
+        sent = {"ETag": self.tag, "Vary": "Accept-Encoding", **headers}
+        if self._is_known_to(request):
+            return web.Response(status=304, headers=sent)
+        sent["Content-Type"] = self.media
+        if len(self.body) <= COMPRESS_OVER or not accepts_gzip(request):
+            return web.Response(body=self.body, headers=sent)
+        return web.Response(body=self.gzipped, headers={**sent, "Content-Encoding": "gzip"})

@@ -1,0 +1,132 @@
+"""The bodies of requests: received within their limits, expanded, and parsed."""
+
+import asyncio
+import zlib
+from typing import Any
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from wizard_server.domain.json_text import parse_json
+from wizard_server.domain.validation import validate
+from wizard_server.errors import (
+    BodyTooLargeError,
+    MalformedJsonError,
+    RequestTimeoutError,
+    StorageUnavailableError,
+    UnsupportedMediaTypeError,
+)
+from wizard_server.web.http.context import CONFIG
+from wizard_server.web.http.media import JSON
+from wizard_server.web.http.parameters import Model
+from wizard_server.web.http.receiving import RECEIVING
+
+# What a body may have beside a whole state: its own members and marks, so that the largest state can be sent back.
+BOOKKEEPING = 32
+
+
+LARGE_BODY = 32 * 1024
+
+
+TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
+
+
+_BODY = web.RequestKey("body", bytes)
+
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+_GZIP_BITS = zlib.MAX_WBITS | 16
+
+
+async def whole_body(request: web.Request) -> bytes:
+    """Return the body, decompressed; every body is read here.
+
+    Raises `BodyTooLargeError` for one over the limit: before it is read when ``Content-Length`` says so, and before a
+    compressed one is expanded further. `RequestTimeoutError` for one that trickles in, `UnsupportedMediaTypeError` for
+    another coding than gzip and deflate, `MalformedJsonError` for one that is not as its headers say.
+    """
+    known: bytes | None = request.get(_BODY)
+    if known is not None:
+        return known
+    limit = request.client_max_size
+    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise UnsupportedMediaTypeError("Content-Encoding is none of gzip, deflate", accepted=[])
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    received = await _received(request, limit)
+    body = request[_BODY] = received if coding == "identity" or not received else _expanded(received, coding, limit)
+    return body
+
+
+async def _received(request: web.Request, limit: int) -> bytes:
+    """Return the body as it comes over the wire, once its client has been told to send it."""
+    seconds = request.app[CONFIG].server.receive_timeout_seconds
+    try:
+        if request.content.is_eof():  # it came with the head, as most do
+            return await request.read()
+        async with request.app[RECEIVING].within(seconds):
+            if request.headers.get(hdrs.EXPECT) and request.version == HttpVersion11:
+                await request.writer.write(_CONTINUE)
+                request.writer.output_size = 0  # no part of the answer
+            return await request.read()
+    except TimeoutError:
+        if request.app[RECEIVING].hurries:
+            raise StorageUnavailableError("the server is shutting down, and the body did not arrive in time") from None
+        raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except web.RequestPayloadError as error:
+        raise MalformedJsonError(f"the body is not as its headers say: {error}") from None
+
+
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the body is over {limit} bytes", limit_bytes=limit)
+
+
+def _expanded(text: bytes, coding: str, limit: int) -> bytes:
+    """Return `text` decompressed, as far as it takes to see that it is over `limit`.
+
+    What calls itself deflate may come with a zlib header, as RFC 9110 has it, or without, as some clients have it. Of
+    gzip one member is taken: a body of thousands of empty ones would cost the time of thousands of bodies.
+    """
+    bare = coding == "deflate" and text[0] & 0x0F != zlib.DEFLATED
+    bits = -zlib.MAX_WBITS if bare else zlib.MAX_WBITS if coding == "deflate" else _GZIP_BITS
+    decompressor = zlib.decompressobj(bits)
+    try:
+        found = decompressor.decompress(text, limit + 1)
+    except zlib.error as error:
+        raise MalformedJsonError(f"the body is not as its Content-Encoding says: {error}") from None
+    if len(found) > limit:
+        raise _too_large(limit)
+    if not decompressor.eof or decompressor.unused_data:
+        raise MalformedJsonError("the body is not as its Content-Encoding says: it ends too early or too late")
+    return found
+
+
+async def read_body(request: web.Request, *accepted: str) -> Any:
+    """Return the body as JSON.
+
+    Raises `UnsupportedMediaTypeError`, and as `parse_json` and `whole_body`.
+    """
+    if request.content_type not in accepted:
+        raise UnsupportedMediaTypeError(
+            f"Content-Type {request.headers.get('Content-Type', '(none)')} is not one of {', '.join(accepted)}",
+            accepted=list(accepted),
+        )
+    body = await whole_body(request)
+    if len(body) > LARGE_BODY:
+        await _turn(request)
+    return parse_json(body, request.app[CONFIG].state.max_nodes + BOOKKEEPING)
+
+
+async def _turn(request: web.Request) -> None:
+    """Wait until no other large body came in this turn of the loop, so that many at once do not add up to a silence."""
+    async with request.app[TURNS]:
+        await asyncio.sleep(0)
+
+
+async def read_model(request: web.Request, model: type[Model]) -> Model:
+    """Return the body, ``application/json``, as `model`."""
+    return validate(model, await read_body(request, JSON))

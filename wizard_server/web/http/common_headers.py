@@ -1,0 +1,64 @@
+"""The headers that every answer has, whatever it is: success, error, stream or WebSocket handshake.
+
+Every answer gets them from here, so nothing is computed that can be computed before.
+"""
+
+from collections.abc import Sequence
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict, istr
+
+from wizard_server.web.http.context import request_id
+from wizard_server.web.http.cors import Origins
+from wizard_server.web.http.quotas import Admission
+
+# The answers are data: a browser that is led to one shows no page, guesses no type, and embeds it nowhere.
+FIXED: Sequence[tuple[istr, str]] = (
+    (istr("X-Content-Type-Options"), "nosniff"),
+    (istr("Referrer-Policy"), "no-referrer"),
+    (istr("Cross-Origin-Resource-Policy"), "same-origin"),  # says nothing of fetch with CORS, which has its own rules
+    (hdrs.SERVER, "wizard-server"),  # without the versions that the framework tells
+)
+CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+# A cache may keep what says nothing of it, a 404 among it (RFC 9111, 4.2.2): so everything says, and most must not.
+KEPT_NOWHERE = "no-store"
+
+_POLICY = istr("Content-Security-Policy")
+_REQUEST_ID = istr("X-Request-Id")
+_ORIGIN = "Origin"
+
+
+class CommonHeaders:
+    """Knows the common headers of every answer of an application."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        fixed = ((_POLICY, CONTENT_SECURITY_POLICY), *FIXED, *([(hdrs.VARY, _ORIGIN)] if origins.vary else []))
+        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in fixed).encode()
+
+    def lines(self, request: web.Request, admission: Admission | None) -> bytes:
+        """Return the common headers of the answer to `request` as lines of its head."""
+        quota = b"" if admission is None else admission.lines
+        lines = b"%sX-Request-Id: %s\r\n%s" % (self._fixed, request_id(request).encode(), quota)
+        return lines + self._origins.lines(request) if self._origins else lines
+
+    def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
+        """Put them into `headers`: a page may have a policy of its own, and ``Vary`` is a list to add to.
+
+        What does not say how it may be kept is kept nowhere (contract 4).
+        """
+        headers.setdefault(_POLICY, CONTENT_SECURITY_POLICY)
+        headers.setdefault(hdrs.CACHE_CONTROL, KEPT_NOWHERE)
+        headers.update(FIXED)
+        headers[_REQUEST_ID] = request_id(request)
+        if admission is not None:
+            headers.update(admission.pairs)
+        if self._origins:
+            headers.update(self._origins.pairs(request))
+        if self._origins.vary:
+            vary = headers.get(hdrs.VARY)
+            headers[hdrs.VARY] = f"{vary}, {_ORIGIN}" if vary else _ORIGIN
+
+
+HEADERS: "web.AppKey[CommonHeaders]" = web.AppKey("headers")

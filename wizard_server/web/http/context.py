@@ -1,0 +1,69 @@
+"""What handlers find in the application, typed."""
+
+import itertools
+import re
+import secrets
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from wizard_server.config.loading import ServerConfig
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.polling import Intervals
+from wizard_server.domain.ports import Clock, Store
+from wizard_server.domain.rules import Rules
+from wizard_server.domain.service import WizardService
+from wizard_server.domain.templates import TemplateService
+from wizard_server.hub.hub import Hub
+
+if TYPE_CHECKING:  # these answer with problems, or name them, which read the clock
+    from wizard_server.web.http.quotas import RateLimiter
+
+CONFIG = web.AppKey("config", ServerConfig)
+CONFIG_PATH = web.AppKey("config_path", str)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+HUB = web.AppKey("hub", Hub)
+STORE: web.AppKey[Store] = web.AppKey("store")
+RULES = web.AppKey("rules", Rules)
+INTERVALS = web.AppKey("intervals", Intervals)
+SERVICE = web.AppKey("service", WizardService)
+TEMPLATES = web.AppKey("templates", TemplateService)
+LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("limiter")
+
+INSTANT = web.RequestKey("instant", datetime)
+# Where a handler finds the caller that sends the head of its answer itself; no other request pays for keeping it.
+CALLER = web.RequestKey("caller", Caller)
+
+
+def instant(request: web.Request) -> datetime:
+    """Return when the request is dealt with: its clock is read once (contract 1)."""
+    try:
+        return request[INSTANT]
+    except KeyError:
+        known = request[INSTANT] = request.app[CLOCK]()
+        return known
+
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+_REQUEST_ID = web.RequestKey("request_id", str)
+
+
+# Asking the system for randomness costs more than an unchanged poll may: a random beginning and a number do.
+_ID_PREFIX = secrets.token_hex(4)
+
+
+_ID_NUMBERS = itertools.count(1)
+
+
+def request_id(request: web.Request) -> str:
+    """Return the id under which this request is logged and answered: the client's ``X-Request-Id``, or a new one."""
+    try:
+        return request[_REQUEST_ID]
+    except KeyError:
+        given = request.headers.get("X-Request-Id")
+        known = given if given and _GIVEN_ID.fullmatch(given) else f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
+        request[_REQUEST_ID] = known
+        return known

@@ -1,0 +1,35 @@
+"""Which requests are under way: a server that goes down lets them end."""
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+logger = logging.getLogger(__name__)
+
+
+class UnderWay:
+    """Counts the requests that have begun and not ended; `count` is raised by hand, it happens for every request."""
+
+    __slots__ = ("_none", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._none: asyncio.Event | None = None
+
+    def end(self) -> None:
+        """Count one request less."""
+        self.count -= 1
+        if self._none is not None and not self.count:
+            self._none.set()
+
+    async def none_left(self) -> None:
+        """Return once nothing is under way; the log says what this waited for."""
+        waited_for = self.count
+        while self.count:
+            self._none = asyncio.Event()
+            await self._none.wait()
+        logger.info("drain ends", extra={"requests": waited_for})
+
+
+UNDER_WAY = web.AppKey("under_way", UnderWay)

@@ -1,0 +1,90 @@
+"""A row of the table of routes: what it takes, what it answers, and who may ask."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
+from wizard_server.errors import RequestError
+
+READERS = (READ, AGENT, ADMIN)
+
+
+WRITERS = (WRITE, AGENT)
+
+
+VERSIONED = ("ETag",)
+
+
+Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+
+
+OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is no problem: its status and what it says.
+
+    `model` is the schema of a JSON body, None where there is no body or one of another `media` type. `headers` are
+    those of `ANSWER_HEADERS` that it may carry. `creates` names the identifier that leads on to other routes.
+    """
+
+    status: int
+    says: str
+    model: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    creates: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """What a route takes and answers.
+
+    `query` is the model of its parameters, `headers` those of `REQUEST_HEADERS` that it honours, `bodies` the model for
+    each media type. `errors` are those that follow from nothing else (see ``problems.codes``); `stored` says that it
+    needs the database.
+    """
+
+    query: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    bodies: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    answers: tuple[Answer, ...]
+    errors: tuple[type[RequestError], ...] = ()
+    stored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Route(_Declared):
+    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on.
+
+    A route that `pushes` answers with a stream, and sends the head of it itself; one that `polls` says when to ask
+    again.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    pushes: bool = False
+    polls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoute(_Declared):
+    """A route that needs no token."""
+
+    scopes: ClassVar[tuple[str, ...]] = ()
+
+    method: str
+    path: str
+    handler: OpenHandler
+    features: tuple[str, ...] = ()
+
+
+AnyRoute = Route | OpenRoute

@@ -1,0 +1,100 @@
+"""A parked poll: how long it waits, for what, and how it ends (contract 5)."""
+
+import asyncio
+from collections.abc import Hashable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from wizard_server.domain.callers import Caller
+from wizard_server.domain.events import StateEvent
+from wizard_server.domain.polling import Wait
+from wizard_server.domain.record import StateRecord
+from wizard_server.domain.rules import Rules, is_running
+from wizard_server.hub.hub import WaitEnd
+from wizard_server.hub.waiters import Waiter
+from wizard_server.web.http.context import CLOCK, HUB, SERVICE
+from wizard_server.web.live.waits import with_jitter
+
+
+class Outcome(NamedTuple):
+    """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
+
+    `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
+    `renderings` are those of the event that woke it, which all share who are woken by it.
+    """
+
+    record: StateRecord
+    now: datetime
+    wait: Wait
+    news: bool = False
+    crowded: bool = False
+    draining: bool = False
+    renderings: dict[Hashable, Any] | None = None
+
+
+class Watch:
+    """What a parked poll waits for, given the state that it last saw; called with a newer one it says whether it came.
+
+    Going quiet is no version, and yet all who watch are told; so a wait is cut where the state would go quiet, and
+    goes on when the agents were heard of meanwhile by a change that is none for this client.
+    """
+
+    __slots__ = ("_quiet", "_rules", "_running", "_wait", "investigation_id", "stalls_in")
+
+    def __init__(self, rules: Rules, seen: Outcome) -> None:
+        self._rules = rules
+        self._wait = seen.wait
+        self.investigation_id = seen.record.investigation_id
+        self.see(seen.record, seen.now)
+
+    def see(self, record: StateRecord, now: datetime) -> None:
+        """Wait on from this state."""
+        self._running = is_running(record)
+        self._quiet = self._rules.has_stalled(record, now)
+        self.stalls_in = self._rules.stalls_in(record, now)
+
+    def __call__(self, newer: StateRecord) -> bool:
+        """Say whether `newer` is to be told, or to wait on from."""
+        return self._wait.satisfied(newer) or self._quiet or is_running(newer) != self._running
+
+    def woken(self, event: StateEvent, record: StateRecord) -> Outcome | None:
+        """Return the outcome of a change, None for one that is none for this client."""
+        now = event.instant
+        heard = self._quiet and not self._rules.has_stalled(record, now)
+        if heard or self._wait.satisfied(record):
+            return Outcome(record, now, self._wait, news=heard, renderings=event.renderings)
+        self.see(record, now)
+        return None
+
+    def ended(self, record: StateRecord, now: datetime, *, draining: bool, last: bool) -> Outcome | None:
+        """Return the outcome of a wait that ran out, None when it was cut and neither `last` nor news."""
+        news = not self._quiet and not draining and self._rules.has_stalled(record, now)
+        if news or draining or last:
+            return Outcome(record, now, self._wait, news=news, draining=draining)
+        self.see(record, now)
+        return None
+
+
+async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Watch, seconds: float) -> Outcome:
+    """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
+    hub = app[HUB]
+    deadline = asyncio.get_running_loop().time() + with_jitter(seconds)
+    outcome: Outcome | None = None
+    while outcome is None:
+        left = max(deadline - asyncio.get_running_loop().time(), 0)
+        last = left <= watch.stalls_in
+        try:
+            await hub.begin(waiter, caller.user_id, watch, min(left, watch.stalls_in))
+        finally:
+            end = hub.end(waiter, caller.user_id)
+        if isinstance(end, StateEvent):
+            if end.record is None or not caller.may_see(end.record.user_id):
+                raise await app[SERVICE].absence(caller, watch.investigation_id)
+            outcome = watch.woken(end, end.record)
+        else:
+            now = app[CLOCK]()
+            record = await app[SERVICE].read(caller, watch.investigation_id, now)
+            outcome = watch.ended(record, now, draining=end is WaitEnd.DRAINING, last=last)
+    return outcome

@@ -1,0 +1,193 @@
+"""``/metrics``: what the parts have counted, in Prometheus' text format (contract 4).
+
+Nothing is counted here: a collector reads the parts when it is asked, so a scrape costs a few milliseconds and a
+request nothing. No label holds what clients can invent: no user, no investigation, no path, no unknown method.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from wizard_server import __version__
+from wizard_server.counts import Histogram, StoreCounts
+from wizard_server.hub.hub import Hub
+from wizard_server.web.http.accounting import REQUESTS, Requests
+from wizard_server.web.http.admission import CONNECTIONS, Connections
+from wizard_server.web.http.context import HUB, STORE
+from wizard_server.web.http.flood import Allowance
+from wizard_server.web.http.in_flight import UNDER_WAY
+from wizard_server.web.http.problems import STATUS
+
+SCRAPES_PER_SECOND = 10.0
+SCRAPES_BURST = 100.0
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Return the metrics, in the format that the scraper prefers."""
+    try:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    except (TypeError, ValueError):  # the library reads versions and escapings out of it, and raises for what is none
+        encode, content_type = choose_encoder("")
+    return web.Response(body=request.app[SCRAPES].text(encode, content_type), headers={"Content-Type": content_type})
+
+
+class Scrapes:
+    """The metrics of one application as text; who asks more often than that is worth gets what was made last.
+
+    A scrape costs a millisecond, and no token is asked for.
+    """
+
+    def __init__(self, collected: CollectorRegistry) -> None:
+        self._collected = collected
+        self._fresh = Allowance(SCRAPES_PER_SECOND, SCRAPES_BURST)
+        self._made: dict[str, bytes] = {}  # by media type, of which the library has a few
+
+    def text(self, encode: Callable[[CollectorRegistry], bytes], media: str) -> bytes:
+        """Return the metrics as `encode` writes them, `media`."""
+        if self._fresh.takes(1) or media not in self._made:
+            self._made[media] = encode(self._collected)
+        return self._made[media]
+
+
+SCRAPES = web.AppKey("scrapes", Scrapes)
+
+
+def registry(app: web.Application, schema: int) -> CollectorRegistry:
+    """Return the registry of one application: its parts, the number of its `schema`, and its process."""
+    made = CollectorRegistry()
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    made.register(_Parts(app, schema))
+    return made
+
+
+class _Parts(Collector):
+    """Reads the parts of one application."""
+
+    def __init__(self, app: web.Application, schema: int) -> None:
+        self._app = app
+        self._build = {
+            "version": __version__,
+            "schema": str(schema),
+            "python": platform.python_version(),
+        }
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing in advance: the parts begin to exist when the application starts."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        yield from _of_requests(self._app[REQUESTS])
+        yield from _of_hub(self._app[HUB])
+        yield from _of_store(self._app[STORE].counts)
+        yield from _of_connections(self._app[CONNECTIONS])
+        under_way = self._app[UNDER_WAY].count
+        yield GaugeMetricFamily("wizard_requests_under_way", "Requests that have begun and not ended.", under_way)
+        build = GaugeMetricFamily("wizard_build_info", "What runs; always 1.", labels=list(self._build))
+        build.add_metric(list(self._build.values()), 1)
+        yield build
+
+
+def _of_requests(requests: Requests) -> Iterator[Metric]:
+    answered = CounterMetricFamily(
+        "wizard_http_requests", "Requests answered, by route, method and status.", labels=["route", "method", "status"]
+    )
+    cancelled = CounterMetricFamily(
+        "wizard_http_requests_cancelled",
+        "Requests whose client went away before the answer, or that the server's stop cut off.",
+        labels=["route", "method"],
+    )
+    for tally in requests.tallies():
+        for status, count in tally.by_status.items():
+            answered.add_metric([tally.route, tally.method, str(status)], count)
+        if tally.cancelled:
+            cancelled.add_metric([tally.route, tally.method], tally.cancelled)
+    yield answered
+    yield cancelled
+    problems = {**dict.fromkeys(STATUS, 0), **requests.problems}
+    yield _counter(
+        "wizard_problems", "Errors answered, by code: conflicts and refusals by limits too.", "code", problems
+    )
+    yield _gauge("wizard_push_connections", "Open push connections, by transport.", "transport", requests.open)
+
+
+def _of_connections(connections: Connections) -> Iterator[Metric]:
+    kinds = {"known": connections.known, "stranger": connections.strangers}
+    yield _gauge("wizard_connections", "Connections, by whether they have shown a valid token.", "kind", kinds)
+    yield GaugeMetricFamily("wizard_connections_limit", "How many connections there may be in all.", connections.limit)
+    yield CounterMetricFamily(
+        "wizard_connections_turned_away",
+        "Connections closed to make room: of those without a valid token, the one silent longest.",
+        connections.turned_away,
+    )
+
+
+def _of_hub(hub: Hub) -> Iterator[Metric]:
+    dashboards, push = hub.parked_lists, hub.pushing_now
+    waiters = {"poll": hub.parked - dashboards - push, "dashboard": dashboards, "push": push}
+    yield _gauge("wizard_waiters", "Parked polls, parked dashboards, open push connections.", "kind", waiters)
+    yield GaugeMetricFamily("wizard_waiters_limit", "How many waiters there may be in all.", hub.max_waiters)
+    yield _counter("wizard_waits", "Waits of polls that have ended, by how.", "end", hub.counts.ended)
+    yield _counter(
+        "wizard_polls_shed", "Polls answered at once because a limit left no room to wait.", "limit", hub.counts.shed
+    )
+    latency = HistogramMetricFamily(
+        "wizard_wake_latency_seconds", "From a commit until a waiter's answer is on its way.", labels=["kind"]
+    )
+    for kind, woken in hub.counts.wake_seconds.items():
+        latency.add_metric([kind], list(woken.buckets()), woken.sum)
+    yield latency
+    yield GaugeMetricFamily("wizard_draining", "1 from the moment the server drains.", int(hub.draining))
+    yield GaugeMetricFamily("wizard_drain_duration_seconds", "How long it has been draining.", hub.drain_seconds)
+
+
+def _of_store(counts: StoreCounts) -> Iterator[Metric]:
+    yield _histogram("wizard_group_commit_size", "Use cases in each transaction.", counts.batch_sizes)
+    yield _histogram(
+        "wizard_group_commit_duration_seconds",
+        "From a batch's first use case until it is on disk.",
+        counts.batch_seconds,
+    )
+    yield CounterMetricFamily("wizard_versions_committed", "Versions of states that are on disk.", counts.versions)
+    yield CounterMetricFamily(
+        "wizard_external_commits", "Times that another process was noticed to have written.", counts.external_commits
+    )
+    cache = counts.cache
+    yield CounterMetricFamily("wizard_cache_hits", "States found in memory.", cache.hits)
+    yield CounterMetricFamily("wizard_cache_misses", "States not found in memory.", cache.misses)
+    yield CounterMetricFamily("wizard_cache_evictions", "States that left memory for want of room.", cache.evictions)
+    yield GaugeMetricFamily("wizard_cache_bytes", "What the states in memory weigh.", cache.size_bytes)
+    yield GaugeMetricFamily("wizard_cache_states", "States in memory.", len(cache))
+    yield GaugeMetricFamily("wizard_database_readers_in_use", "Readers that are lent now.", counts.readers_in_use)
+    yield GaugeMetricFamily(
+        "wizard_database_wal_bytes", "Size of the write-ahead log beside the database.", counts.log_bytes
+    )
+    yield _histogram("wizard_database_reader_wait_seconds", "Until a reader was lent.", counts.reader_waits)
+
+
+def _counter(name: str, what: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, what, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _gauge(name: str, what: str, label: str, values: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, what, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _histogram(name: str, what: str, observed: Histogram) -> HistogramMetricFamily:
+    return HistogramMetricFamily(name, what, buckets=list(observed.buckets()), sum_value=observed.sum)
