@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from tests.schema.render import render
 from wizard_server.errors import SchemaError
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.schema import comparing, manifest
+from wizard_server.storage.schema import comparing
+from wizard_server.storage.schema import manifest as described
 from wizard_server.storage.schema import scripts as schema
 from wizard_server.storage.sqlite import inspecting
 from wizard_server.storage.sqlite.connection import connect
@@ -30,14 +31,14 @@ def test_the_manifest_is_what_render_writes_from_a_fresh_database() -> None:
 async def test_a_fresh_database_equals_the_manifest(path: Path) -> None:
     connection = await connect(str(path))
     try:
-        assert await inspecting.inspect(connection) == manifest.load_manifest()
+        assert await inspecting.inspect(connection) == described.load_manifest()
         assert await comparing.check(connection) == []
     finally:
         await connection.close()
 
 
 def test_the_manifest_names_every_script() -> None:
-    assert manifest.load_manifest().scripts == {script.version: script.name for script in schema.scripts("sqlite")}
+    assert described.load_manifest().scripts == {script.version: script.name for script in schema.scripts("sqlite")}
 
 
 def states(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -61,12 +62,12 @@ def test_a_broken_manifest_is_refused_naming_what_is_wrong(breaking: Breaking, n
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     breaking(manifest)
     with pytest.raises(SchemaError, match=named):
-        manifest.parse_manifest(json.dumps(manifest))
+        described.parse_manifest(json.dumps(manifest))
 
 
 def test_a_manifest_that_is_no_json_is_refused() -> None:
     with pytest.raises(SchemaError, match=r"manifest\.json is not JSON"):
-        manifest.parse_manifest("{")
+        described.parse_manifest("{")
 
 
 def test_a_manifest_of_another_version_than_the_newest_script_is_refused(
@@ -76,6 +77,6 @@ def test_a_manifest_of_another_version_than_the_newest_script_is_refused(
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     manifest["schema_version"] += 1
     (tmp_path / "sql/manifest.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(schema, "sql_root", lambda: tmp_path / "sql")
+    monkeypatch.setattr(described, "sql_root", lambda: tmp_path / "sql")
     with pytest.raises(SchemaError, match=r"manifest.json is of version \d+, the newest script is \d+"):
-        manifest.load_manifest()
+        described.load_manifest()

@@ -13,7 +13,6 @@ from aiohttp import StreamReader, web
 
 from tests import factories
 from tests.unit.test_auth import NOT_UTF_8, request_with
-from wizard_server.app import DATABASE
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.domain.keyed import Keyed
 from wizard_server.errors import (
@@ -27,11 +26,11 @@ from wizard_server.errors import (
 )
 from wizard_server.web.api.kept_answers import made_again
 from wizard_server.web.http import idempotency
-from wizard_server.web.http.context import CONFIG
+from wizard_server.web.http.context import CONFIG, STORE
 from wizard_server.web.http.idempotency import TTL_SECONDS, IdempotencyStore
 
 if TYPE_CHECKING:
-    from wizard_server.storage.store import StateStore
+    from wizard_server.domain.ports import Store
 
 ANN, BOB = Caller("ann", frozenset()), Caller("bob", frozenset())
 
@@ -46,7 +45,7 @@ def request_of(
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     request = request_with(named, method=method, path=path, payload=payload)
     request.app[CONFIG] = factories.config()
-    request.app[DATABASE] = cast("StateStore", NothingKept())
+    request.app[STORE] = cast("Store", NothingKept())
     return request
 
 

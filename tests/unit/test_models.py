@@ -49,7 +49,7 @@ SCHEMAS = {
     "AuditLogCreate": "investigation_id* user_id* action_type* previous_state new_state source*",
     "AuditLogResponse": "entry_id* investigation_id* user_id* action_type* previous_state new_state source*"
     " timestamp* +version +mutation_id +parts_left_out",
-    "PaginatedResponse": "items* total* page* page_size* has_more*",
+    "PaginatedResponse": "items* total* page* page_size* has_more* +next +unreadable",
 }
 CONFIG_SCHEMAS = {
     "DatabaseConfig": "url* pool_size max_overflow pool_timeout echo",

@@ -85,7 +85,7 @@ def test_every_parameter_is_in_it_and_nothing_else(mode: str) -> None:
 
 def test_every_header_that_the_code_reads_is_described() -> None:
     folder = Path(wizard_server.web.__file__).parent
-    texts = (path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    texts = (path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     read = {next(filter(None, names)) for text in texts for names in _READ.findall(text)}
     read = {name for name in read if name[0].isupper() and not name.isupper()}
     assert read - BESIDE - set(ANSWER_HEADERS) <= set(REQUEST_HEADERS)

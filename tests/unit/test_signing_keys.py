@@ -291,9 +291,7 @@ def test_a_key_set_that_is_no_json_is_refused_at_start(content: bytes, tmp_path:
 
 
 @pytest.mark.parametrize("setting", ["public_key_file", "jwks_file"])
-@pytest.mark.parametrize(
-    ("path", "reason"), [("absent", "No such file or directory"), (".", ""), ("a\0b", "is no path")]
-)
+@pytest.mark.parametrize(("path", "reason"), [("absent", "No such file or directory"), (".", "")])
 def test_a_file_that_cannot_be_read_is_refused_at_start(setting: str, path: str, reason: str) -> None:
     assert start_refused(algorithm="RS256", **{setting: path}).startswith(
         f"{setting}: {path}: cannot be read: {reason}"
