@@ -1,0 +1,57 @@
+"""The caller's templates."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from wizard_server.client.investigation import wire
+from wizard_server.client.transport import Answer, Transport
+from wizard_server.domain.models import (
+    PaginatedResponse,
+    TemplateApply,
+    TemplateCreate,
+    TemplateResponse,
+    TemplateUpdate,
+    WizardStateResponse,
+)
+
+
+class Templates:
+    """List, make, change and apply templates; each raises a `Problem`, or `Unreachable`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self, **query: Any) -> PaginatedResponse[TemplateResponse]:
+        """Return a page; `query` as the route takes it (``page``, ``page_size``, ``sort``)."""
+        answer = await self._transport.insist("GET", "/templates", query=query)
+        return PaginatedResponse[TemplateResponse].model_validate(answer.body, extra="ignore")
+
+    async def create(self, template: TemplateCreate | Mapping[str, Any]) -> TemplateResponse:
+        """Make a template from settings, or from an investigation's."""
+        return _template(await self._transport.insist("POST", "/templates", body=wire(template)))
+
+    async def read(self, template_id: str) -> TemplateResponse:
+        """Return one template."""
+        return _template(await self._transport.insist("GET", _path(template_id)))
+
+    async def update(self, template_id: str, update: TemplateUpdate | Mapping[str, Any]) -> TemplateResponse:
+        """Replace the fields that are there."""
+        return _template(await self._transport.insist("PATCH", _path(template_id), body=wire(update)))
+
+    async def delete(self, template_id: str) -> None:
+        """Delete one template."""
+        await self._transport.insist("DELETE", _path(template_id))
+
+    async def apply(self, template_id: str, target: TemplateApply | Mapping[str, Any]) -> WizardStateResponse:
+        """Make an investigation from a template."""
+        answer = await self._transport.insist("POST", f"{_path(template_id)}/apply", body=wire(target))
+        return WizardStateResponse.model_validate(answer.body, extra="ignore")
+
+
+def _path(template_id: str) -> str:
+    return f"/templates/{quote(template_id, safe='')}"
+
+
+def _template(answer: Answer) -> TemplateResponse:
+    return TemplateResponse.model_validate(answer.body, extra="ignore")
