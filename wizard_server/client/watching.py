@@ -53,15 +53,13 @@ class Watcher:
         """
         version, state = since, None
         while True:
-            if state is None or until or watch:
-                answer = await self._ask(self._path, since_version=version or None, until=until, watch=watch)
-                body = answer.body
-                state = body["state"]
-                if version and not body["has_changes"] and not _reached(state, until):
+            if state is None or watch:
+                answer = await self._ask(self._path, since_version=version or None, watch=watch)
+                body, state = answer.body, answer.body["state"]
+                if version and not body["has_changes"]:
                     await self._rest(answer)
-                    continue
-                if version == state["version"] and not _reached(state, until):
-                    continue
+                    if not _reached(state, until):
+                        continue
                 version = state["version"]
                 yield state
                 if _reached(state, until):
@@ -76,6 +74,8 @@ class Watcher:
                     state = {**patched(state, change["patch"]), "version": change["version"]}
                     version = change["version"]
                     yield state
+                    if _reached(state, until):
+                        return
             except (HistoryGone, DoesNotApply):
                 state = None
 
