@@ -1,45 +1,67 @@
 """The Python client, for agents and tools: asyncio, on aiohttp, with the server's pydantic models (contract 13)."""
 
+from wizard_server.client.agent_reports import AgentReports
+from wizard_server.client.changes import Change
 from wizard_server.client.client import WizardClient
 from wizard_server.client.investigation import Investigation
+from wizard_server.client.pages import Pages
 from wizard_server.client.problems import (
+    BodyTooLarge,
+    Conflict,
     FeatureDisabled,
     HistoryGone,
+    IdempotencyMismatch,
     InvalidToken,
     InvalidTransition,
     MissingScope,
     NotFound,
+    PatchConflict,
     PreconditionFailed,
+    PreconditionRequired,
     Problem,
     RateLimited,
+    ReportsFull,
     StateExists,
     StateExpired,
     StateTooLarge,
+    StorageUnavailable,
+    TemplateExists,
+    TemplateLimit,
     Unreachable,
+    UnreadableRow,
     ValidationFailed,
     VersionConflict,
     WizardClientError,
 )
-from wizard_server.client.reporting import AgentReports
-from wizard_server.client.watching import Change
 
 __all__ = [
     "AgentReports",
+    "BodyTooLarge",
     "Change",
+    "Conflict",
     "FeatureDisabled",
     "HistoryGone",
+    "IdempotencyMismatch",
     "InvalidToken",
     "InvalidTransition",
     "Investigation",
     "MissingScope",
     "NotFound",
+    "Pages",
+    "PatchConflict",
     "PreconditionFailed",
+    "PreconditionRequired",
     "Problem",
     "RateLimited",
+    "ReportsFull",
     "StateExists",
     "StateExpired",
     "StateTooLarge",
+    "StorageUnavailable",
+    "TemplateExists",
+    "TemplateLimit",
     "Unreachable",
+    "UnreadableRow",
     "ValidationFailed",
     "VersionConflict",
     "WizardClient",

@@ -5,10 +5,13 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from wizard_server.client.active import watch_active
-from wizard_server.client.investigation import Investigation, wire
+from wizard_server.client.active import Pool
+from wizard_server.client.investigation import Investigation
+from wizard_server.client.pages import Pages
+from wizard_server.client.reporting import Reporters
 from wizard_server.client.templates import Templates
 from wizard_server.client.transport import GetToken, Transport
+from wizard_server.client.wire import wire
 from wizard_server.domain.models import (
     PaginatedResponse,
     WizardStateCreate,
@@ -37,7 +40,7 @@ class WizardClient:
         give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
         self._transport = Transport(url, token=token, get_token=get_token, user=user, give_up_seconds=give_up_seconds)
-        self._open: dict[str, Investigation] = {}
+        self._reporters = Reporters(self._transport)
         self.templates = Templates(self._transport)
 
     async def __aenter__(self) -> Self:
@@ -49,18 +52,18 @@ class WizardClient:
     ) -> None:
         try:
             if error is None:
-                for investigation in self._open.values():
-                    await investigation.flush()
+                await self._reporters.flush()
         finally:
+            await self._reporters.stop()
             await self._transport.close()
 
     def investigation(self, investigation_id: str) -> Investigation:
-        """Return the handle of one investigation; its reports are those of all who ask for it here."""
-        return self._open.setdefault(investigation_id, Investigation(self._transport, investigation_id))
+        """Return the handle of one investigation; all handles of it share its reports and their order."""
+        return Investigation(self._transport, self._reporters, investigation_id)
 
     async def create(self, state: WizardStateCreate | Mapping[str, Any] | None = None, **members: Any) -> Investigation:
         """Make an investigation, from a model or from `members` (``settings=...``), and return its handle."""
-        body = wire(state) if state is not None else {name: _wired(value) for name, value in members.items()}
+        body = {**(wire(state) if state is not None else {}), **wire(members)}
         answer = await self._transport.insist("POST", "/wizard-state", body=body)
         return self.investigation(answer.body["investigation_id"])
 
@@ -68,10 +71,12 @@ class WizardClient:
         """Return a state."""
         return await self.investigation(investigation_id).read()
 
-    async def list(self, **query: Any) -> PaginatedResponse[WizardStateSummary]:
-        """Return a page of the caller's investigations; `query` as the route takes it (``status``, ``q``, ...)."""
-        answer = await self._transport.insist("GET", "/wizard-state", query=query)
-        return PaginatedResponse[WizardStateSummary].model_validate(answer.body, extra="ignore")
+    def list(self, **query: Any) -> Pages[WizardStateSummary]:
+        """Return the caller's investigations: ``await`` a page, or ``async for`` over all.
+
+        `query` as the route takes it: ``status``, ``q``, ``page``, ...
+        """
+        return Pages(self._transport, "/wizard-state", query, PaginatedResponse[WizardStateSummary])
 
     async def watch_active(
         self, group: str = "agents", *, worker: str | None = None
@@ -80,10 +85,7 @@ class WizardClient:
 
         A worker is gone when its investigation counts as stalled: report at least every ``stall_after_seconds``.
         """
-        async with aclosing(watch_active(self._transport, group, worker)) as found:
-            async for investigation in found:
-                yield self.investigation(investigation.id)
-
-
-def _wired(value: Any) -> Any:
-    return wire(value) if hasattr(value, "model_dump") else value
+        pool = Pool(self._transport, group, worker)
+        async with aclosing(pool.claimed()) as claimed:
+            async for investigation_id in claimed:
+                yield Investigation(self._transport, self._reporters, investigation_id, pool)

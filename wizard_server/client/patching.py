@@ -11,7 +11,7 @@ class DoesNotApply(Exception):  # noqa: N818 - a whole state is asked for instea
 def patched(document: Any, patch: Sequence[Mapping[str, Any]]) -> Any:
     """Return `document` with `patch` applied; what is changed is copied, the rest shared. Raises `DoesNotApply`."""
     holder: dict[str, Any] = {"": document}
-    copied = {id(holder)}
+    copied: dict[int, object] = {id(holder): holder}  # held, so that none of their ids is another's
     for operation in patch:
         *steps, last = (step.replace("~1", "/").replace("~0", "~") for step in operation["path"].split("/"))
         at: Any = holder
@@ -20,7 +20,7 @@ def patched(document: Any, patch: Sequence[Mapping[str, Any]]) -> Any:
             inner = at[key]
             if id(inner) not in copied:
                 inner = at[key] = inner.copy() if isinstance(inner, dict | list) else inner
-                copied.add(id(inner))
+                copied[id(inner)] = inner
             at = inner
         _change(at, last, operation)
     return holder[""]

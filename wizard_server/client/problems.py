@@ -12,6 +12,10 @@ class WizardClientError(Exception):
     """A request did not do what was asked."""
 
 
+class ReportsFull(WizardClientError):  # noqa: N818
+    """The server has taken no report for so long that no more are held; this one was not."""
+
+
 class Unreachable(WizardClientError):  # noqa: N818 - named by what happened, as all of these are
     """No answer came, or none that the server gave; the request may have been carried out."""
 
@@ -34,7 +38,9 @@ class Problem(WizardClientError):  # noqa: N818 - RFC 9457's word
         return self.status in _TRANSIENT
 
 
-class _Conflict(Problem):
+class Conflict(Problem):
+    """The state is not at the version that the request was based on."""
+
     @property
     def current(self) -> WizardStateResponse:
         """The state as it is."""
@@ -58,11 +64,11 @@ class _Conflict(Problem):
         return bool(self.body["mergeable"])
 
 
-class VersionConflict(_Conflict):
+class VersionConflict(Conflict):
     """409: the state is not at the version in the body any more."""
 
 
-class PreconditionFailed(_Conflict):
+class PreconditionFailed(Conflict):
     """412: the state is not at the version of `If-Match` any more."""
 
 
@@ -77,19 +83,35 @@ class InvalidTransition(Problem):
 
 
 class InvalidToken(Problem):
-    """401."""
+    """401: no token, or one that does not verify."""
 
 
 class MissingScope(Problem):
-    """403."""
+    """403: the token does not allow it."""
 
 
 class NotFound(Problem):
     """404: absent, or somebody else's."""
 
 
+class FeatureDisabled(Problem):
+    """404: the server's operator has switched it off."""
+
+
 class StateExists(Problem):
     """409: the investigation has a state."""
+
+
+class PatchConflict(Problem):
+    """409: the patch does not apply to the state as it is."""
+
+
+class TemplateExists(Problem):
+    """409: the caller has a template of that name."""
+
+
+class TemplateLimit(Problem):
+    """409: the caller has as many templates as the limit allows."""
 
 
 class HistoryGone(Problem):
@@ -97,44 +119,68 @@ class HistoryGone(Problem):
 
 
 class StateExpired(Problem):
-    """410."""
+    """410: the state is older than the server recovers."""
+
+
+class BodyTooLarge(Problem):
+    """413: the request is over the limit."""
 
 
 class StateTooLarge(Problem):
-    """413."""
+    """413: the state would be over the limit."""
 
 
 class ValidationFailed(Problem):
     """422; `errors` names every field."""
 
 
+class IdempotencyMismatch(ValidationFailed):
+    """422: the key was used for another request."""
+
+
+class PreconditionRequired(Problem):
+    """428: the server changes nothing without a `version`."""
+
+
 class RateLimited(Problem):
     """429; `retry_after` in seconds."""
 
 
-class FeatureDisabled(Problem):
-    """404: the server's operator has switched it off."""
+class StorageUnavailable(Problem):
+    """503: the server has no database now."""
+
+
+class UnreadableRow(Problem):
+    """503: what is stored cannot be read, until an operator has mended it."""
 
 
 BY_CODE: Mapping[str, type[Problem]] = {
+    "body-too-large": BodyTooLarge,
     "feature-disabled": FeatureDisabled,
     "history-gone": HistoryGone,
+    "idempotency-mismatch": IdempotencyMismatch,
     "invalid-token": InvalidToken,
     "invalid-transition": InvalidTransition,
     "missing-scope": MissingScope,
     "not-found": NotFound,
+    "patch-conflict": PatchConflict,
     "precondition-failed": PreconditionFailed,
+    "precondition-required": PreconditionRequired,
     "rate-limited": RateLimited,
     "state-exists": StateExists,
     "state-expired": StateExpired,
     "state-too-large": StateTooLarge,
+    "storage-unavailable": StorageUnavailable,
+    "template-exists": TemplateExists,
+    "template-limit": TemplateLimit,
+    "unreadable-row": UnreadableRow,
     "validation-failed": ValidationFailed,
     "version-conflict": VersionConflict,
 }
 
 
 def problem(status: int, body: object, retry_after: float | None = None) -> Problem:
-    """Return the exception for an answer; a proxy's answer, which has no code, is a plain `Problem`."""
+    """Return the exception for an answer; one without a known code, a proxy's too, is a plain `Problem`."""
     known = body if isinstance(body, Mapping) else {}
     return BY_CODE.get(known.get("code", ""), Problem)(status, known, retry_after)
 

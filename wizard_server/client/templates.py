@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from wizard_server.client.investigation import wire
+from wizard_server.client.pages import Pages
 from wizard_server.client.transport import Answer, Transport
+from wizard_server.client.wire import state_of, wire
 from wizard_server.domain.models import (
     PaginatedResponse,
     TemplateApply,
@@ -22,10 +23,9 @@ class Templates:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def list(self, **query: Any) -> PaginatedResponse[TemplateResponse]:
-        """Return a page; `query` as the route takes it (``page``, ``page_size``, ``sort``)."""
-        answer = await self._transport.insist("GET", "/templates", query=query)
-        return PaginatedResponse[TemplateResponse].model_validate(answer.body, extra="ignore")
+    def list(self, **query: Any) -> Pages[TemplateResponse]:
+        """Return the caller's: ``await`` a page, or ``async for`` over all; `query` as the route takes it."""
+        return Pages(self._transport, "/templates", query, PaginatedResponse[TemplateResponse])
 
     async def create(self, template: TemplateCreate | Mapping[str, Any]) -> TemplateResponse:
         """Make a template from settings, or from an investigation's."""
@@ -45,8 +45,7 @@ class Templates:
 
     async def apply(self, template_id: str, target: TemplateApply | Mapping[str, Any]) -> WizardStateResponse:
         """Make an investigation from a template."""
-        answer = await self._transport.insist("POST", f"{_path(template_id)}/apply", body=wire(target))
-        return WizardStateResponse.model_validate(answer.body, extra="ignore")
+        return state_of(await self._transport.insist("POST", f"{_path(template_id)}/apply", body=wire(target)))
 
 
 def _path(template_id: str) -> str:

@@ -2,33 +2,34 @@
 
 import asyncio
 import inspect
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
+from pydantic_core import to_json
 
 from wizard_server.client.backoff import Backoff
-from wizard_server.client.problems import InvalidToken, Problem, Unreachable, problem
+from wizard_server.client.problems import NotFound, Problem, Unreachable, WizardClientError, problem
 
 GetToken = Callable[[], str | Awaitable[str]]
 
 REQUEST_SECONDS = 30.0
 _NOTHING = frozenset({204, 304})
+_KEYED = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Answer(NamedTuple):
-    """What the server said.
-
-    The version in the ETag (0 without one), the body (None without one), and after how many seconds to come again.
-    """
+    """What the server said: the body (None without one), and after how many seconds to come again (None: not said)."""
 
     status: int
-    version: int
     body: Any
     retry_after: float | None
+    interval: float
 
 
 class Transport:
@@ -37,6 +38,11 @@ class Transport:
     def __init__(
         self, url: str, *, token: str | None, get_token: GetToken | None, user: str | None, give_up_seconds: float
     ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"url must be as http://host:port, not {url!r}")
+        if token is not None and get_token is not None:
+            raise ValueError("either token or get_token")
         self._base = url.rstrip("/").removesuffix("/api/v1")
         self._token = token
         self._get_token = get_token
@@ -46,12 +52,19 @@ class Transport:
 
     async def open(self) -> None:
         """Take connections."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), json_serialize=lambda body: to_json(body).decode()
+        )
 
     async def close(self) -> None:
         """Give up connections."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
+
+    def backoff(self) -> Backoff:
+        """Return the pauses of one series of attempts."""
+        return Backoff(new_token=self._get_token is not None)
 
     async def once(
         self,
@@ -66,7 +79,7 @@ class Transport:
         """Send one request; raises `Problem` for a refusal, `Unreachable` where no answer came within `seconds`."""
         if self._session is None:
             raise RuntimeError("the client is not open: async with WizardClient(...) as client")
-        parameters = [(name, str(each)) for name, value in (query or {}).items() for each in _listed(value)]
+        parameters = [(name, _text(each)) for name, value in (query or {}).items() for each in _listed(value)]
         try:
             async with self._session.request(
                 method,
@@ -75,39 +88,41 @@ class Transport:
                 json=body,
                 headers={**await self._identity(), **(headers or {})},
                 timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,  # which would make a GET of a POST
             ) as response:
-                content = None if response.status in _NOTHING else await _content(response)
-                retry_after = _retry_after(response.headers.get("Retry-After"))
-                if response.status >= 400:
-                    raise problem(response.status, content, retry_after)
-                return Answer(response.status, _version(response.headers.get("ETag", "")), content, retry_after)
-        except (aiohttp.ClientError, TimeoutError) as error:
+                return await _answer(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
 
-    async def insist(self, method: str, path: str, *, body: object = None, **given: Any) -> Answer:
-        """Send a write until the server has decided; the same `Idempotency-Key` makes that safe.
+    async def insist(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        give_up_seconds: float | None = None,
+        **given: Any,
+    ) -> Answer:
+        """Send a request until the server has decided; one `Idempotency-Key` makes that safe for a write.
 
         Raises `Problem` for what is decided, and after the time to give up the last failure.
         """
-        headers = {"Idempotency-Key": secrets.token_hex(16), **(given.pop("headers", None) or {})}
-        backoff = Backoff()
-        deadline = asyncio.get_running_loop().time() + self._give_up_seconds
+        key = {"Idempotency-Key": secrets.token_hex(16)} if method in _KEYED else {}
+        backoff, loop = self.backoff(), asyncio.get_running_loop()
+        deadline = loop.time() + (self._give_up_seconds if give_up_seconds is None else give_up_seconds)
         while True:
             try:
-                return await self.once(method, path, body=body, headers=headers, **given)
-            except (Problem, Unreachable) as error:
-                pause = self.pause(error, backoff)
-                if pause is None or asyncio.get_running_loop().time() + pause > deadline:
+                answer = await self.once(method, path, headers={**key, **(headers or {})}, **given)
+            except WizardClientError as error:
+                if method == "DELETE" and isinstance(error, NotFound) and backoff.failures:
+                    return Answer(204, None, None, 0.0)  # an earlier attempt was carried out, and its answer lost
+                pause = backoff.pause(error)
+                if pause is None or loop.time() + pause > deadline:
                     raise
-            await asyncio.sleep(pause)
-
-    def pause(self, error: Exception, backoff: Backoff) -> float | None:
-        """Return the seconds after which to try again, None for a refusal that stands."""
-        if isinstance(error, Unreachable):
-            return backoff.next()
-        if isinstance(error, InvalidToken) and self._get_token is not None and backoff.failures < 1:
-            return backoff.next(0.0)
-        return backoff.next(error.retry_after) if isinstance(error, Problem) and error.is_transient else None
+                await asyncio.sleep(pause)
+                continue
+            backoff.reset()
+            return answer
 
     async def _identity(self) -> dict[str, str]:
         token = self._token
@@ -118,11 +133,23 @@ class Transport:
         return {"Authorization": f"Bearer {token}", **named} if token else named
 
 
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    content = None if response.status in _NOTHING else await _content(response)
+    retry_after = _retry_after(response.headers.get("Retry-After"))
+    if 300 <= response.status < 400 and response.status not in _NOTHING:
+        where = response.headers.get("Location", "nowhere")
+        raise Problem(response.status, {"detail": f"the address redirects to {where}; give the client that one"})
+    if response.status >= 400:
+        raise problem(response.status, content, retry_after)
+    interval = response.headers.get("X-Recommended-Interval", "")
+    return Answer(response.status, content, retry_after, int(interval) / 1000 if interval.isdecimal() else 1.0)
+
+
 async def _content(response: aiohttp.ClientResponse) -> Any:
     try:
         return await response.json(content_type=None)
     except ValueError as error:
-        if response.status >= 400:
+        if response.status >= 300:
             return None  # a proxy's page
         raise Unreachable(f"the answer is no JSON: {error}") from error
 
@@ -133,9 +160,8 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _version(tag: str) -> int:
-    number = tag.removeprefix("W/").strip('"').removeprefix("version-")
-    return int(number) if number.isdecimal() else 0
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -144,6 +170,7 @@ def _retry_after(header: str | None) -> float | None:
     if header.isdecimal():
         return float(header)
     try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+        seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

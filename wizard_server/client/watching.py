@@ -1,142 +1,107 @@
 """Follow one investigation: every state or every change, for ever, over reconnects, restarts and restored backups."""
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from wizard_server.client.backoff import Backoff
+from wizard_server.client.asking import Asking
+from wizard_server.client.changes import Change, whole
 from wizard_server.client.patching import DoesNotApply, patched
-from wizard_server.client.problems import HistoryGone, Problem, Unreachable
-from wizard_server.client.transport import Answer, Transport
-
-LONGEST_WAIT_SECONDS = 55
-_GRACE_SECONDS = 15.0
-# A wait that breaks off after this long was cut by something in between.
-_CUT_AFTER_SECONDS = 1.0
+from wizard_server.client.problems import HistoryGone
+from wizard_server.client.transport import Transport
+from wizard_server.domain.models import InvestigationStatus, WizardStep
 
 Document = Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One committed change (contract 5); `patch` is RFC 6902.
-
-    With `reset` the history was put back (a restored backup) or is not kept: `patch` then replaces the whole state.
-    """
-
-    version: int
-    timestamp: str
-    action_type: str
-    source: str
-    user_id: str
-    mutation_id: str | None
-    fields_changed: Sequence[str]
-    patch: Sequence[Mapping[str, Any]]
-    reset: bool = False
+_CONDITIONS = {"status": InvestigationStatus, "wizard_step": WizardStep}
 
 
 class Watcher:
-    """Asks for what is new in one investigation; learns how long the line lets it wait."""
+    """Asks for what is new in one investigation; an answer that leads back without saying so is an old one."""
 
     def __init__(self, transport: Transport, investigation_id: str) -> None:
-        self._transport = transport
+        self._asking = Asking(transport)
         self._path = f"/polling/wizard-state/{investigation_id}"
-        self._wait = LONGEST_WAIT_SECONDS
-        self._backoff = Backoff()
 
     async def states(self, since: int, until: str | None, watch: str | None) -> AsyncGenerator[Document, None]:
-        """Yield the state whenever it is another, beginning with the current one if it is newer than `since`.
+        """Yield every state newer than `since`; ends after the one that `until` asks for.
 
-        Ends after the state that `until` asks for.
+        With `watch` only those where one of these fields (or that of `until`) is another. Raises `ValueError` for an
+        `until` that no state reaches.
         """
+        field, wanted = _condition(until)
+        fields = watch and ",".join(filter(None, (watch, field)))
         version, state = since, None
         while True:
-            if state is None or watch:
-                answer = await self._ask(self._path, since_version=version or None, watch=watch)
-                body, state = answer.body, answer.body["state"]
-                if version and not body["has_changes"]:
-                    await self._rest(answer)
-                    if not _reached(state, until):
-                        continue
-                version = state["version"]
-                yield state
-                if _reached(state, until):
-                    return
-                continue
-            try:
-                answer = await self._ask(f"{self._path}/changes", since_version=version)
-                if answer.body is None:
-                    await self._rest(answer)
-                    continue
-                for change in answer.body["changes"]:
-                    state = {**patched(state, change["patch"]), "version": change["version"]}
-                    version = change["version"]
-                    yield state
-                    if _reached(state, until):
-                        return
-            except (HistoryGone, DoesNotApply):
+            if state is None or fields:
+                found = [await self._whole(version, fields, waits=state is not None)]
+            else:
+                found = await self._following(state)
+            if not found:
                 state = None
+                continue
+            for news, state in found:
+                is_reached = state.get(field) in wanted
+                if news or is_reached:
+                    version = state["version"]
+                    yield state
+                if is_reached:
+                    return
+
+    async def _whole(self, version: int, fields: str | None, *, waits: bool) -> tuple[bool, Document]:
+        """Return whether the state has news, and it."""
+        waits = waits and version > 0
+        while True:
+            answer = await self._asking.ask(self._path, waits=waits, since_version=version or None, watch=fields)
+            state: Document = answer.body["state"]
+            if state["version"] >= version or answer.body.get("reset"):
+                break
+            await self._asking.rest(answer)
+        has_news = bool(answer.body["has_changes"]) or not version
+        if waits and not has_news:
+            await self._asking.rest(answer)
+        return has_news, state
+
+    async def _following(self, state: Document) -> list[tuple[bool, Document]]:
+        """Return the states after `state`, once there are any; none where only the whole state tells."""
+        try:
+            found: list[tuple[bool, Document]] = []
+            for change in await self._after(state["version"]):
+                state = {**patched(state, change["patch"]), "version": change["version"]}
+                found.append((True, state))
+        except (HistoryGone, DoesNotApply):
+            return []
+        return found
 
     async def changes(self, since: int | None) -> AsyncGenerator[Change, None]:
         """Yield every change after `since`, by default after the current version, in order."""
-        version = since if since is not None else (await self._ask(self._path)).body["version"]
+        version = since if since is not None else (await self._asking.ask(self._path, waits=False)).body["version"]
         while True:
             try:
-                answer = await self._ask(f"{self._path}/changes", since_version=version)
+                for each in await self._after(version):
+                    version = each["version"]
+                    yield Change.model_validate(each)
             except HistoryGone:
-                answer = await self._ask(self._path, since_version=version)
-                version = answer.body["version"]
-                yield _whole(answer.body)
-                continue
-            if answer.body is None:
-                await self._rest(answer)
-                continue
-            for each in answer.body["changes"]:
-                version = each["version"]
-                yield Change(**{name: each.get(name) for name in Change.__slots__ if name != "reset"})
+                answer = await self._asking.ask(self._path, waits=False, since_version=version)
+                if answer.body["version"] != version:
+                    version = answer.body["version"]
+                    yield whole(answer.body)
 
-    async def _ask(self, path: str, **query: Any) -> Answer:
-        """Return the next good answer; raises `Problem` for a refusal that stands."""
+    async def _after(self, version: int) -> list[Document]:
+        """Return the changes after `version`, once there are any."""
         while True:
-            wait = self._wait if query.get("since_version") else None
-            began = time.monotonic()
-            try:
-                answer = await self._transport.once(
-                    "GET", path, query={**query, "wait": wait}, seconds=(wait or 0) + _GRACE_SECONDS
-                )
-            except (Problem, Unreachable) as error:
-                lasted = time.monotonic() - began
-                if isinstance(error, Unreachable) and wait and _CUT_AFTER_SECONDS < lasted < wait:
-                    self._wait = max(1, int(lasted * 0.7))
-                pause = self._transport.pause(error, self._backoff)
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-                continue
-            self._backoff.reset()
-            self._wait = min(LONGEST_WAIT_SECONDS, self._wait + 1)
-            self._lasted = time.monotonic() - began
-            return answer
-
-    async def _rest(self, answer: Answer) -> None:
-        """Pause after an answer without news that did not wait for any: the server drains, or has no room to park."""
-        if answer.retry_after is not None:
-            await asyncio.sleep(answer.retry_after)
-        elif self._lasted < 1:
-            interval = (answer.body or {}).get("next_poll_interval", 1000)
-            await asyncio.sleep(interval / 1000)
+            answer = await self._asking.ask(f"{self._path}/changes", waits=True, since_version=version)
+            if answer.body is not None and answer.body["from_version"] == version:
+                changes: list[Document] = answer.body["changes"]
+                return changes
+            await self._asking.rest(answer)
 
 
-def _reached(state: Document, until: str | None) -> bool:
+def _condition(until: str | None) -> tuple[str, frozenset[str]]:
+    """Return the field and the values that `until` names; raises `ValueError`."""
     if until is None:
-        return False
+        return "", frozenset()
     field, _, values = until.partition(":")
-    return state[field] in values.split(",")
-
-
-def _whole(body: Document) -> Change:
-    state = body["state"]
-    patch = [{"op": "replace", "path": "", "value": state}]
-    return Change(state["version"], body["timestamp"], "RESET", "SYSTEM", state["user_id"], None, (), patch, reset=True)
+    wanted = frozenset(values.split(","))
+    if field not in _CONDITIONS or not wanted <= frozenset(_CONDITIONS[field]):
+        raise ValueError(f'until must be as "status:COMPLETED,ERROR" or "wizard_step:RESULTS", not {until!r}')
+    return field, wanted
