@@ -213,12 +213,9 @@ async def test_the_memory_of_a_watch_stays_flat_over_a_hundred_thousand_changes(
     async def answer(request: web.Request) -> web.Response:
         since = int(request.query.get("since_version", 0))
         if not request.path.endswith("/changes"):
-            return web.json_response(_polled(1, state=_state(1, progress={"logs": ["x" * 80]}))[2])
-        lines = [
-            {"op": "add", "path": "/progress/logs/-", "value": f"{since:080}"},
-            {"op": "remove", "path": "/progress/logs/0"},
-        ]
-        return web.json_response(_changed(since, *range(since + 1, since + 1001), patch=lines)[2])
+            return web.json_response(_polled(1, state=_state(1, progress={"current_phase": ""}))[2])
+        patch = [{"op": "replace", "path": "/progress/current_phase", "value": f"{since:0200}"}]
+        return web.json_response(_changed(since, *range(since + 1, since + 1001), patch=patch)[2])
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
