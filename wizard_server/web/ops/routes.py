@@ -1,0 +1,40 @@
+"""The routes of those who run the server: probes and metrics."""
+
+from wizard_server.web.http.route import Answer, AnyRoute, OpenRoute
+from wizard_server.web.openapi.answers import (
+    Alive,
+    PollingHealth,
+    Readiness,
+)
+from wizard_server.web.ops import metrics
+from wizard_server.web.ops import polling_health as health
+from wizard_server.web.ops import probes as operations
+
+ROUTES: tuple[AnyRoute, ...] = (
+    OpenRoute(
+        "GET",
+        "/api/v1/polling/health",
+        health.health,
+        ("polling_enabled",),
+        answers=(
+            Answer(200, "Healthy or degraded.", PollingHealth),
+            Answer(503, "Unavailable.", PollingHealth, ("Retry-After",)),
+        ),
+    ),
+    OpenRoute(
+        "GET",
+        "/metrics",
+        metrics.metrics,
+        answers=(Answer(200, "The metrics.", media=("text/plain", "application/openmetrics-text")),),
+    ),
+    OpenRoute("GET", "/healthz", operations.healthz, answers=(Answer(200, "It answers.", Alive),)),
+    OpenRoute(
+        "GET",
+        "/readyz",
+        operations.readyz,
+        answers=(
+            Answer(200, "Ready.", Readiness),
+            Answer(503, "Not ready.", Readiness, ("Retry-After",)),
+        ),
+    ),
+)
