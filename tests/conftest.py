@@ -13,7 +13,7 @@ from aiohttp.web import Application, AppRunner, Request
 from tests import factories
 from tests.observer import Observer
 from wizard_server.app import create_app
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import connect
 from wizard_server.web.http.connections import Runner
 
@@ -46,7 +46,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def make() -> None:
         connection = await connect(str(path), create=True)
-        await schema.apply(connection)
+        await scripts.apply(connection)
         await connection.close()
 
     asyncio.run(make())

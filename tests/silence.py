@@ -21,7 +21,7 @@ from aiohttp.test_utils import TestClient
 from tests import factories
 from tests.conftest import Client, Server
 from wizard_server.app import create_app
-from wizard_server.commands import process as collector
+from wizard_server.commands import process
 
 # The contract promises 20 ms; with tests on every core what takes 20 alone takes 50 now and then.
 LOUD = 0.1
@@ -40,7 +40,7 @@ class Silence:
 
     async def __aenter__(self) -> Self:
         self._thresholds = gc.get_threshold()
-        collector.relax()  # as `serve` does, so that what earlier tests left is not looked at on this one's time
+        process.relax()  # as `serve` does, so that what earlier tests left is not looked at on this one's time
         self._ticking = asyncio.create_task(self._tick())
         await asyncio.sleep(0)  # the first tick
         return self

@@ -20,8 +20,7 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.hub.hub import Hub
-from wizard_server.storage.schema import comparing
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore, StoreOptions
 from wizard_server.web.api.kept_answers import made_again
@@ -92,7 +91,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(app, config)
     app[REQUESTS] = Requests()
-    app[SCRAPES] = Scrapes(registry(app, len(schema.scripts("sqlite"))))
+    app[SCRAPES] = Scrapes(registry(app, len(scripts.scripts("sqlite"))))
     _route(app, config)
     app.cleanup_ctx.append(_storage)
     app.cleanup_ctx.append(_background)
@@ -176,7 +175,7 @@ async def _memory_database() -> tuple[str, Connection]:
     logger.warning("sqlite_persistence is off: everything is kept in memory and gone when the server stops")
     path = memory_path()
     keeper = await connect(path, create=True)
-    await schema.apply(keeper)
+    await scripts.apply(keeper)
     return path, keeper
 
 

@@ -10,7 +10,7 @@ from tests.conftest import Client
 from tests.operators.rows import AGE, NOW, OLD, YOUNG, Rows
 from tests.schema.databases import add_investigation, add_state, connect, make
 from wizard_server.commands.purge import purge
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 
 URL = "/api/v1/wizard-state"
 
@@ -32,7 +32,7 @@ def make_legacy(path: Path) -> None:
             " VALUES ('raw', 'ann', 'Raw', '{broken'), ('empty', 'ann', 'Empty', ''), ('null', 'ann', ' ', 'null')"
         )
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
-        for script in schema.scripts("sqlite")[1:]:
+        for script in scripts.scripts("sqlite")[1:]:
             raw.executescript(script.text)
 
 

@@ -19,7 +19,7 @@ from tests import factories
 from wizard_server.domain.changes import diff
 from wizard_server.domain.clock import to_wire
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import Connection, connect
 from wizard_server.storage.unaudited import quiet_transaction
 
@@ -58,7 +58,7 @@ class Shape:
 async def generate(path: str, shape: Shape) -> None:
     """Make the database at `path`, which does not exist yet."""
     async with _opened(path) as connection:
-        await schema.apply(connection)
+        await scripts.apply(connection)
         async with quiet_transaction(connection):
             await _add(connection, "archive.add_investigation", _investigations(shape))
             await _add(connection, "archive.add_entry", (entry for _, trail in _trails(shape) for entry in trail))

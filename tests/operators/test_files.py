@@ -11,7 +11,7 @@ import pytest
 from tests.operators.conftest import CONFIG, RunCommand
 from tests.schema.databases import make
 from wizard_server.commands.schema import apply
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 
 COMMANDS: list[tuple[str, ...]] = [
     ("serve", "--port", "0"),
@@ -122,7 +122,7 @@ def test_a_script_of_which_only_a_part_went_in_is_told(command: RunCommand, data
 
 
 def test_a_script_that_is_not_in_the_ledger_and_yet_partly_in_is_told(command: RunCommand, database: str) -> None:
-    newest = schema.scripts("sqlite")[-1]
+    newest = scripts.scripts("sqlite")[-1]
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("DELETE FROM schema_migrations WHERE version = ?", (newest.version,))
     done = command("schema", "apply")

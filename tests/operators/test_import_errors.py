@@ -11,7 +11,7 @@ from tests.operators.generator import Shape, generate
 from tests.operators.rows import OLD, Rows
 from wizard_server.commands.export import export
 from wizard_server.commands.import_ import import_file
-from wizard_server.storage.archive import reading as archive_lines
+from wizard_server.storage.archive import reading
 
 CONFIG = "config.toml"
 Line = dict[str, Any]
@@ -262,7 +262,7 @@ async def test_a_wrong_file_is_called_what_it_is_and_nothing_is_imported(
 
 
 async def test_a_line_without_an_end_is_not_read_into_memory(load: Import, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_lines, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_LINE_BYTES", 100)
     status, said = await load(archive(BASE["state"]))
     assert (status, said) == (1, ["wizard-server: line 2 is longer than 0 MiB"])
 

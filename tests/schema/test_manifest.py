@@ -10,9 +10,8 @@ from jsonschema import Draft202012Validator
 from tests.schema.render import render
 from wizard_server.errors import SchemaError
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.schema import comparing
+from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.schema import manifest as described
-from wizard_server.storage.schema import scripts as schema
 from wizard_server.storage.sqlite import inspecting
 from wizard_server.storage.sqlite.connection import connect
 
@@ -38,7 +37,7 @@ async def test_a_fresh_database_equals_the_manifest(path: Path) -> None:
 
 
 def test_the_manifest_names_every_script() -> None:
-    assert described.load_manifest().scripts == {script.version: script.name for script in schema.scripts("sqlite")}
+    assert described.load_manifest().scripts == {script.version: script.name for script in scripts.scripts("sqlite")}
 
 
 def states(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from tests.store.conftest import Kit
 from tests.store.steps import by_hand, change, creation, deletion
 from wizard_server.domain.filters import ActiveFilter
-from wizard_server.storage.statements import dashboards as active
+from wizard_server.storage.statements import dashboards
 
 EVERYBODY = ActiveFilter(user_id=None, status=(), wizard_step=(), limit=100, offset=0)
 FOREVER = "9999-12-31T23:59:59.999Z"
@@ -80,7 +80,7 @@ async def test_a_user_is_told_of_their_own_and_everybody_of_all(kit: Kit, scope:
 async def test_an_answer_that_is_cut_goes_on_where_it_ended(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(active, "_MOST", most + 1)
+    monkeypatch.setattr(dashboards, "_MOST", most + 1)
     for number in range(4):
         await kit.store.transact(creation(f"old-{number}"))
     place = (await kit.store.active(wanted())).cursor
@@ -143,8 +143,8 @@ async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, monkeyp
 
     for name in "abcde":
         await kit.store.transact(creation(name))
-    monkeypatch.setattr(active, "_SLICE", 2)
-    monkeypatch.setattr(active, "Breath", Breath)
+    monkeypatch.setattr(dashboards, "_SLICE", 2)
+    monkeypatch.setattr(dashboards, "Breath", Breath)
     assert sorted(ids((await kit.store.active(wanted())).rows)) == list("abcde")
     assert len(breaths) == 3, "two rows at a time"
     assert sorted(ids((await kit.store.active_since(wanted(), 0)).rows)) == list("abcde")

@@ -5,7 +5,7 @@ import pytest
 from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
-from wizard_server.web.http import quotas as limits
+from wizard_server.web.http import quotas
 from wizard_server.web.http.quotas import RateLimiter
 
 
@@ -16,7 +16,7 @@ def admit(limiter: RateLimiter, user: str) -> str:
 
 
 def test_whoever_came_first_is_forgotten_when_too_many_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_USERS", 2)
+    monkeypatch.setattr(quotas, "MAX_USERS", 2)
     limiter = RateLimiter(RateLimitConfig(requests_per_second=0.001, burst=1))
     for user in ("ann", "bob"):
         admit(limiter, user)
@@ -30,8 +30,8 @@ def test_whoever_came_first_is_forgotten_when_too_many_are_known(monkeypatch: py
 
 def test_whose_quota_is_whole_is_forgotten_before_those_who_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(limits, "MAX_USERS", 3)
-    monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+    monkeypatch.setattr(quotas, "MAX_USERS", 3)
+    monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
     limiter = RateLimiter(RateLimitConfig(requests_per_second=0.1, burst=2))
     for user in ("ann", "bob", "eve"):
         admit(limiter, user)

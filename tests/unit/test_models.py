@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tests import factories
-from wizard_server.config import loading as config
+from wizard_server.config import loading
 from wizard_server.domain import models
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.models import (
@@ -78,7 +78,7 @@ def test_a_schema_of_the_specification_has_its_name_and_its_fields(name: str, fi
 
 @pytest.mark.parametrize(("name", "fields"), CONFIG_SCHEMAS.items())
 def test_a_configuration_schema_of_the_specification_has_its_fields(name: str, fields: str) -> None:
-    found = fields_of(getattr(config, name))
+    found = fields_of(getattr(loading, name))
     assert {field.strip("*") for field in fields.split()} <= set(found)
     required = {field.strip("*") for field in fields.split() if field.endswith("*")}
     assert {field for field in found if found[field]} <= required | {"state", "features"}

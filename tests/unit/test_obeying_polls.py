@@ -10,7 +10,7 @@ import pytest
 from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.errors import RateLimitedError
-from wizard_server.web.http import quotas as limits
+from wizard_server.web.http import quotas
 from wizard_server.web.http.quotas import RateLimiter
 
 BEGIN = 1000.0
@@ -39,7 +39,7 @@ class Clients:
     def run(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         """Return how often what happened: polls `seen`, those `refused` that were told when to come, and others."""
         now = [BEGIN]
-        monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+        monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
         self._limiter, self._random, self._happened = RateLimiter(self.config), random.Random(1), Counter[str]()
         due = [(BEGIN + tab * self.apart, tab, False) for tab in range(self.tabs)]
         if self.others:
@@ -124,7 +124,7 @@ def test_few_polls_keep_the_ordinary_interval_and_many_get_longer_ones(monkeypat
 
 
 def test_the_interval_grows_as_the_quota_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "monotonic", lambda: BEGIN)
+    monkeypatch.setattr(quotas, "monotonic", lambda: BEGIN)
     fresh, spent = RateLimiter(DEFAULT), RateLimiter(DEFAULT)
     for _ in range(DEFAULT.burst):
         spent.admit(ANN)
@@ -134,7 +134,7 @@ def test_the_interval_grows_as_the_quota_is_used_up(monkeypatch: pytest.MonkeyPa
 
 def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [BEGIN]
-    monkeypatch.setattr(limits, "monotonic", lambda: now[0])
+    monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
     limiter, admitted = RateLimiter(DEFAULT), 0
     for _ in range(6000):
         now[0] += 0.01
@@ -148,7 +148,7 @@ def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.Mo
 
 
 def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "monotonic", lambda: BEGIN)
+    monkeypatch.setattr(quotas, "monotonic", lambda: BEGIN)
     limiter = RateLimiter(RateLimitConfig(requests_per_second=10, burst=20))
     told = {limiter.interval(ANN, 500) for _ in range(10_000)}
     assert max(told) <= 61_000

@@ -16,8 +16,7 @@ from tests.unit.test_auth import FOREVER, sending
 from wizard_server.config.loading import AuthConfig
 from wizard_server.config.sources import REFUSAL
 from wizard_server.errors import ConfigError, InvalidTokenError
-from wizard_server.web.auth import signing_keys
-from wizard_server.web.auth import tokens as auth
+from wizard_server.web.auth import signing_keys, tokens
 from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
 from wizard_server.web.auth.tokens import TokenAuthenticator
 
@@ -365,7 +364,7 @@ def test_a_key_that_leaves_the_set_takes_with_it_what_it_verified(tmp_path: Path
 def test_a_key_that_leaves_the_set_ends_what_it_verified_though_no_other_token_comes(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "time", clock)
+    monkeypatch.setattr(tokens, "time", clock)
     path = tmp_path / "set"
     trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
     old = token("rsa", "RS256", "one")

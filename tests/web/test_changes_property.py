@@ -14,7 +14,7 @@ from tests.web.helpers import INV, STATES, as_operator, create, poll_url, read, 
 from tests.web.test_active import ACTIVE, ask
 from tests.web.test_changes import content
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements import dashboards as active
+from wizard_server.storage.statements import dashboards
 
 FAIL_BY_HAND = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?"
 CHANGES = f"{poll_url()}/changes"
@@ -183,7 +183,7 @@ async def test_a_dashboard_ends_as_the_list_whatever_happens(
 async def test_a_long_delta_that_is_cut_goes_on_without_losing_any(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(active, "_MOST", 3)
+    monkeypatch.setattr(dashboards, "_MOST", 3)
     for number in range(10):
         await create(client, f"old-{number}")
     place = (await ask(client)).body["cursor"]

@@ -21,7 +21,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.web.http.context import HUB, SERVICE
-from wizard_server.web.live import parking as parked_module
+from wizard_server.web.live import parking
 from wizard_server.web.live import poll as web_polling
 
 RETRY_AFTER = r"[1-9]\d*"
@@ -89,7 +89,7 @@ async def test_news_are_news_while_draining(client: Client) -> None:
 
 async def test_a_change_before_the_drain_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await start(client)
-    park = parked_module.park
+    park = parking.park
 
     async def hooked(*args: Any) -> Any:
         await patch(client, {"status": "ERROR"})

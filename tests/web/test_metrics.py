@@ -38,7 +38,7 @@ from tests.web.push import events, events_url, everybody_has_gone, socket, socke
 from wizard_server import __version__
 from wizard_server.app import DATABASE
 from wizard_server.storage.schema import scripts as schema
-from wizard_server.web.http import open_streams as streams
+from wizard_server.web.http import open_streams
 from wizard_server.web.http.context import HUB
 
 ACTIVE = "/api/v1/polling/active-investigations"
@@ -365,7 +365,7 @@ async def test_who_leaves_as_a_stream_begins_is_no_error_of_the_server(
 ) -> None:
     """The connection closes in the very turn of the loop in which the server writes to it."""
     await create(client)
-    begin = streams.begin
+    begin = open_streams.begin
 
     async def left(request: web.Request, response: web.StreamResponse) -> None:
         assert request.transport is not None
@@ -375,7 +375,7 @@ async def test_who_leaves_as_a_stream_begins_is_no_error_of_the_server(
         if not head_is_sent:
             await begin(request, response)
 
-    monkeypatch.setattr(streams, "begin", left)
+    monkeypatch.setattr(open_streams, "begin", left)
     with suppress(ClientError):
         async with client.ws_connect(path) if path == socket_url() else client.get(path) as opened:
             await opened.read() if isinstance(opened, ClientResponse) else await opened.receive()

@@ -10,7 +10,7 @@ from tests.observer import Observer
 from tests.web.helpers import create, read, send, url
 from wizard_server.domain.rules import Rules
 from wizard_server.errors import StateExistsError
-from wizard_server.web.api import state_body as responses
+from wizard_server.web.api import state_body
 from wizard_server.web.http.context import SERVICE
 
 
@@ -41,8 +41,8 @@ async def test_a_status_that_is_not_described(
 async def test_a_header_that_is_not_described(
     expecting: Client, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = responses._head
-    monkeypatch.setattr(responses, "_head", lambda *args: plain(*args) + b"X-Surprise: 1\r\n")
+    plain = state_body._head
+    monkeypatch.setattr(state_body, "_head", lambda *args: plain(*args) + b"X-Surprise: 1\r\n")
     await send(expecting, "GET", url())
     assert "x-surprise" in observer.differences[0]
 

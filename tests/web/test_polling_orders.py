@@ -30,7 +30,7 @@ from tests.web.helpers import (
 from wizard_server.app import DATABASE
 from wizard_server.domain.callers import Caller
 from wizard_server.web.http.context import HUB, SERVICE
-from wizard_server.web.live import parking as parked_module
+from wizard_server.web.live import parking
 from wizard_server.web.live import poll as web_polling
 
 Act = Callable[[], Awaitable[Any]]
@@ -61,7 +61,7 @@ def around_the_next_read(
 
 
 def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
-    park = parked_module.park
+    park = parking.park
 
     async def hooked(*args: Any) -> Any:
         monkeypatch.setattr(web_polling, "park", park)

@@ -23,7 +23,7 @@ from tests.web.helpers import (
 )
 from tests.web.push import events, socket
 from wizard_server.domain.callers import AGENT
-from wizard_server.web.http import quotas as limits
+from wizard_server.web.http import quotas
 from wizard_server.web.routes import ROUTES, OpenRoute
 
 SECRET = "k" * 32
@@ -45,7 +45,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the limiter."""
     clock = Clock()
-    monkeypatch.setattr(limits, "monotonic", clock)
+    monkeypatch.setattr(quotas, "monotonic", clock)
     return clock
 
 

@@ -13,8 +13,7 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import create, parked, patch, poll_url, send, sending, url
 from tests.web.push import events, socket, told, waiting
 from tests.web.test_active import ACTIVE
-from wizard_server.domain import history
-from wizard_server.domain import record as state
+from wizard_server.domain import history, record
 from wizard_server.web.live import listing
 
 EACH = 12
@@ -69,7 +68,7 @@ async def test_a_dashboards_row_is_made_once_for_all_who_show_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = Counter[str]()
-    counting(monkeypatch, counts, state, "_row")
+    counting(monkeypatch, counts, record, "_row")
     await create(client)
     first = await send(client, "GET", ACTIVE)
     asked = {"cursor": str(first.body["cursor"]), "wait": "30"}

@@ -5,7 +5,7 @@ from wizard_server.commands.databases import opened, refuse_own_files, reported
 from wizard_server.commands.signals import interruptible
 from wizard_server.errors import SchemaError
 from wizard_server.storage import backup as backups
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import Connection
 
 
@@ -29,7 +29,7 @@ async def backup(path: str, config: str, target: str) -> int:
 
 async def _refuse_foreign(connection: Connection, path: str, config: str) -> None:
     """Refuse a database in which no script has run: it is the wrong file, or there is nothing to back up."""
-    if not any(applied_at for _, applied_at in await schema.status(connection)):
+    if not any(applied_at for _, applied_at in await scripts.status(connection)):
         raise SchemaError(
             f"database {path} has none of wizard-server's tables; is it the right file? To make them: "
             f"wizard-server schema apply --config {config}"

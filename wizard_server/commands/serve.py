@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from wizard_server import logs
-from wizard_server.commands import process as collector
+from wizard_server.commands import process
 from wizard_server.commands.console import tell
 from wizard_server.commands.process import raise_file_limit
 from wizard_server.config.loading import ServerConfig
@@ -39,7 +39,7 @@ async def serve(config: ServerConfig, config_path: str) -> int:
         return _refuse(error.message + _how_to_make(config.database.sqlite_path, config_path))
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
-    collector.relax()
+    process.relax()
     print(f"Listening on {url}", flush=True)
     logger.info("ready", extra={"url": url})
     await stop.wait()

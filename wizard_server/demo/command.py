@@ -20,7 +20,7 @@ from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
 from wizard_server.demo.view import make_console, say, watching
 from wizard_server.server import Server
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import connect
 
 ARRIVAL_SECONDS = 5.0
@@ -53,7 +53,7 @@ async def _server() -> AsyncIterator[str]:
         config = _config(Path(folder) / "investigations.db")
         connection = await connect(config.database.sqlite_path, create=True)
         try:
-            await schema.apply(connection)
+            await scripts.apply(connection)
         finally:
             await connection.close()
         server = Server(config)

@@ -17,7 +17,7 @@ from wizard_server.web.http.pipeline import Pipeline, expect
 from wizard_server.web.http.route import AnyRoute, OpenHandler, OpenRoute, Route
 from wizard_server.web.http.taken import Taken
 from wizard_server.web.live import routes as live
-from wizard_server.web.openapi import docs_page as docs
+from wizard_server.web.openapi import docs_page
 from wizard_server.web.openapi import routes as openapi
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.ops import routes as ops
@@ -30,7 +30,7 @@ ROUTES: tuple[AnyRoute, ...] = (*api.ROUTES, *live.ROUTES, *ops.ROUTES, *openapi
 
 def add_routes(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:
     """Put the table into `app`, each route behind its rules."""
-    app[docs.DESCRIPTION] = docs.Description(lambda: describe_api(config))
+    app[docs_page.DESCRIPTION] = docs_page.Description(lambda: describe_api(config))
     # The framework tries what has the same beginning in the order it came: states are asked for more than their list.
     for route in sorted(ROUTES, key=lambda route: "{" not in route.path):
         handler = _behind_its_rules(route, config, pipeline)

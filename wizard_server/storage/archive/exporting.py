@@ -11,7 +11,7 @@ import orjson
 from wizard_server.storage.archive.format import END, FORMAT, HEADER, KINDS, ArchiveError, Kind, encode, faults
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.row_shapes import FaultError, json_value
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.schema.orphans import orphans
 from wizard_server.storage.sqlite.connection import Connection
 
@@ -39,7 +39,7 @@ async def snapshot(connection: Connection) -> AsyncIterator[int]:
 async def export_lines(connection: Connection) -> AsyncIterator[bytes]:
     """Yield the lines of an export, each with its newline; the caller holds the `snapshot`."""
     queries = load_queries("sqlite")
-    yield _line({"kind": HEADER, "format": FORMAT, "schema": len(schema.scripts("sqlite"))})
+    yield _line({"kind": HEADER, "format": FORMAT, "schema": len(scripts.scripts("sqlite"))})
     count = 2
     for kind in KINDS.values():
         async for rows in connection.stream(queries[kind.rows], chunk=_CHUNK):

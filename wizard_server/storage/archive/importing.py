@@ -9,7 +9,7 @@ from typing import Any
 
 from wizard_server.storage.archive.reading import Report, Row, read_rows
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.schema import scripts as schema
+from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import Connection
 from wizard_server.storage.unaudited import quiet_transaction
 
@@ -44,7 +44,7 @@ async def import_lines(connection: Connection, lines: Iterable[bytes], *, keep_g
         imported.errors += 1
         report(number, path, reason)
 
-    rows = read_rows(lines, newest_schema=len(schema.scripts("sqlite")), report=counted)
+    rows = read_rows(lines, newest_schema=len(scripts.scripts("sqlite")), report=counted)
     try:
         async with quiet_transaction(connection) as trail_is_on:
             loader = _Loader(connection, counted, trail_is_on=trail_is_on)

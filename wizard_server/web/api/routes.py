@@ -32,8 +32,7 @@ from wizard_server.errors import (
     ValidationFailedError,
     VersionConflictError,
 )
-from wizard_server.web.api import client_config as frontend
-from wizard_server.web.api import history, states, templates
+from wizard_server.web.api import client_config, history, states, templates
 from wizard_server.web.http.media import JSON, JSON_PATCH, MERGE_PATCH
 from wizard_server.web.http.route import READERS, VERSIONED, WRITERS, Answer, AnyRoute, Route
 from wizard_server.web.openapi.answers import (
@@ -210,7 +209,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route(
         "GET",
         "/api/v1/tools",
-        frontend.tools,
+        client_config.tools,
         READERS,
         answers=(Answer(200, "The catalogue.", ToolList),),
         errors=(FeatureDisabledError,),
@@ -219,7 +218,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route(
         "GET",
         "/api/v1/config",
-        frontend.config,
+        client_config.config,
         READERS,
         answers=(Answer(200, "The configuration.", FrontEndConfig),),
         errors=(ValidationFailedError,),

@@ -9,9 +9,7 @@ from wizard_server.errors import (
     UnreadableRowError,
 )
 from wizard_server.web.http.route import READERS, VERSIONED, Answer, AnyRoute, Route
-from wizard_server.web.live import changes, sse, websocket
-from wizard_server.web.live import dashboard as active
-from wizard_server.web.live import poll as polling
+from wizard_server.web.live import changes, dashboard, poll, sse, websocket
 from wizard_server.web.live.poll_query import PollQuery
 from wizard_server.web.openapi.answers import (
     ActiveInvestigationsResponse,
@@ -31,7 +29,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route(
         "GET",
         f"{_POLLING}/wizard-state/{{investigation_id}}",
-        polling.poll,
+        poll.poll,
         READERS,
         _POLLED,
         polls=True,
@@ -55,11 +53,11 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route(
         "GET",
         f"{_POLLING}/active-investigations",
-        active.poll,
+        dashboard.poll,
         READERS,
         _POLLED,
         polls=True,
-        query=active.ActiveQuery,
+        query=dashboard.ActiveQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The list, or what changed.", ActiveInvestigationsResponse, _POLL), _NO_NEWS),
         errors=(UnreadableRowError,),

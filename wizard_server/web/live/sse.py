@@ -11,7 +11,7 @@ from wizard_server.domain.record import StateRecord
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web.api.state_body import seen
-from wizard_server.web.http import open_streams as streams
+from wizard_server.web.http import open_streams
 from wizard_server.web.http.context import CLOCK, CONFIG
 from wizard_server.web.http.parameters import path_identifier
 from wizard_server.web.http.taking import reset, taken_within
@@ -47,7 +47,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             return web.Response(headers=_HEADERS)
         if request.version >= HttpVersion11:  # over HTTP/1.0 (nginx, unless told otherwise) the end is the connection's
             response.enable_chunked_encoding()
-        await streams.begin(request, response)
+        await open_streams.begin(request, response)
         sender = _Sender(response, request)
         try:
             await sender.send(f"retry: {RETRY_MS}\n\n".encode())

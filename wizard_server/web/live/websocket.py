@@ -18,7 +18,7 @@ from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web.api.state_body import seen
 from wizard_server.web.auth.tokens import TOKEN_PROTOCOL
-from wizard_server.web.http import open_streams as streams
+from wizard_server.web.http import open_streams
 from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CLOCK, CONFIG
 from wizard_server.web.http.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
@@ -77,7 +77,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             autoping=False,  # the framework would answer any number of them without a pause
             compress=False,  # every browser offers it, and it would cost 100 KiB for each connection
         )
-        await streams.begin(request, socket)
+        await open_streams.begin(request, socket)
         session = _Session(request, socket, follower)
         try:
             if since is None or since > record.version:

@@ -2,7 +2,7 @@
 
 from wizard_server.web.http.media import JSON
 from wizard_server.web.http.route import Answer, AnyRoute, OpenRoute
-from wizard_server.web.openapi import docs_page as docs
+from wizard_server.web.openapi import docs_page
 
 _FILE_HEADERS = ("ETag",)
 
@@ -16,14 +16,14 @@ def _described_below(prefix: str) -> tuple[OpenRoute, ...]:
         OpenRoute(
             "GET",
             f"{prefix}/openapi.json",
-            docs.description,
+            docs_page.description,
             headers=("If-None-Match",),
             answers=(Answer(200, "The description.", headers=_FILE_HEADERS, media=(JSON,)), kept),
         ),
         OpenRoute(
             "GET",
             f"{prefix}/docs",
-            docs.page,
+            docs_page.page,
             headers=("If-None-Match",),
             answers=(
                 Answer(200, "The page.", headers=page_headers, media=("text/html",)),
@@ -33,7 +33,7 @@ def _described_below(prefix: str) -> tuple[OpenRoute, ...]:
         OpenRoute(
             "GET",
             f"{prefix}/docs/{{file}}",
-            docs.file,
+            docs_page.file,
             headers=("If-None-Match",),
             answers=(of_file, kept),
         ),

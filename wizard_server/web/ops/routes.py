@@ -6,15 +6,13 @@ from wizard_server.web.openapi.answers import (
     PollingHealth,
     Readiness,
 )
-from wizard_server.web.ops import metrics
-from wizard_server.web.ops import polling_health as health
-from wizard_server.web.ops import probes as operations
+from wizard_server.web.ops import metrics, polling_health, probes
 
 ROUTES: tuple[AnyRoute, ...] = (
     OpenRoute(
         "GET",
         "/api/v1/polling/health",
-        health.health,
+        polling_health.health,
         ("polling_enabled",),
         answers=(
             Answer(200, "Healthy or degraded.", PollingHealth),
@@ -27,11 +25,11 @@ ROUTES: tuple[AnyRoute, ...] = (
         metrics.metrics,
         answers=(Answer(200, "The metrics.", media=("text/plain", "application/openmetrics-text")),),
     ),
-    OpenRoute("GET", "/healthz", operations.healthz, answers=(Answer(200, "It answers.", Alive),)),
+    OpenRoute("GET", "/healthz", probes.healthz, answers=(Answer(200, "It answers.", Alive),)),
     OpenRoute(
         "GET",
         "/readyz",
-        operations.readyz,
+        probes.readyz,
         answers=(
             Answer(200, "Ready.", Readiness),
             Answer(503, "Not ready.", Readiness, ("Retry-After",)),
