@@ -13,7 +13,7 @@ import jsonschema_rs
 from aiohttp import web
 
 from wizard_server.web.http.context import CONFIG
-from wizard_server.web.http.prepared import Rendered
+from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.http.unmatched import ANYTHING
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.routes import ROUTES
@@ -130,7 +130,7 @@ def _kept(method: str, path: str, response: web.StreamResponse) -> tuple[str, ..
 
 def _body(response: web.StreamResponse) -> Any:
     """Return the JSON of an answer; None for one that has no body, is too long, or is something else."""
-    text = response.body if isinstance(response, web.Response | Rendered) else None
+    text = response.body if isinstance(response, web.Response | Prepared) else None
     if not isinstance(text, bytes) or not text or response.content_type not in _JSON:
         return None
     if response.headers.get("Content-Encoding") == "gzip":

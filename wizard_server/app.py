@@ -47,7 +47,7 @@ from wizard_server.web.http.context import (
 )
 from wizard_server.web.http.cors import Origins
 from wizard_server.web.http.idempotency import IdempotencyStore
-from wizard_server.web.http.in_flight import UNDER_WAY, UnderWay
+from wizard_server.web.http.in_flight import IN_FLIGHT, InFlight
 from wizard_server.web.http.pipeline import Pipeline
 from wizard_server.web.http.preflights import answer_preflights
 from wizard_server.web.http.quotas import RateLimiter
@@ -67,7 +67,7 @@ FORGET_SECONDS = 60.0
 # A body may be longer than the state it makes: escapes, white space.
 _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
-# Longer than anybody waits, and short enough for the calendar.
+# 100 years: `timedelta` arithmetic overflows beyond the year 9999.
 _LONGEST_SECONDS = 100 * 365 * 86400
 
 
@@ -83,7 +83,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[CONFIG_PATH] = config_path
     app[CLOCK] = clock
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
-    app[UNDER_WAY] = UnderWay()
+    app[IN_FLIGHT] = InFlight()
     app[RECEIVING] = Receiving()
     app[CONNECTIONS] = Connections(limit_of(config.server.max_connections, config.database))
     app[RULES] = _rules(config)
@@ -109,7 +109,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
         idempotency=IdempotencyStore(made_again),
         headers=app[HEADERS],
         hub=app[HUB],
-        under_way=app[UNDER_WAY],
+        in_flight=app[IN_FLIGHT],
         requests=app[REQUESTS],
         trusting=config.auth.mode == "none",
     )
@@ -167,7 +167,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     await store.close()
     if keeper is not None:
         await keeper.close()
-    logger.info("stopped", extra={"requests_cut_off": app[UNDER_WAY].count})
+    logger.info("stopped", extra={"requests_cut_off": app[IN_FLIGHT].count})
 
 
 async def _memory_database() -> tuple[str, Connection]:

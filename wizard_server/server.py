@@ -9,7 +9,7 @@ from wizard_server.config.loading import ServerConfig
 from wizard_server.web.http.accepting import Acceptor, listen
 from wizard_server.web.http.connections import Runner
 from wizard_server.web.http.context import HUB
-from wizard_server.web.http.in_flight import UNDER_WAY
+from wizard_server.web.http.in_flight import IN_FLIGHT
 from wizard_server.web.http.receiving import RECEIVING
 
 # With the framework's 128 a reconnect storm waits for SYN retries.
@@ -67,7 +67,7 @@ class Server:
         deadline = loop.time() + self._config.server.shutdown_timeout_seconds
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                await self._app[UNDER_WAY].none_left()
+                await self._app[IN_FLIGHT].none_left()
         if self._runner.server is not None:
             self._runner.server.pre_shutdown()  # closes idle connections, for each of which `shutdown` would wait
             # What is answered may still be on its way to a client that reads slowly.

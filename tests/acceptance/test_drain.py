@@ -90,11 +90,11 @@ async def test_a_write_that_was_on_its_way_is_acknowledged_and_a_later_one_is_re
     config: Path, serve: Serve
 ) -> None:
     server = serve(config)
-    async with connect(server.port, 4) as [under_way, waiter, late, control]:
-        for connection, key in ((under_way, "under-way"), (waiter, "watched"), (late, "late"), (control, "other")):
+    async with connect(server.port, 4) as [in_flight, waiter, late, control]:
+        for connection, key in ((in_flight, "under-way"), (waiter, "watched"), (late, "late"), (control, "other")):
             await create(connection, key)
         body = request_bytes("PATCH", f"{STATES}/under-way", {"settings": factories.settings(name="under way")})
-        await under_way.send(body[:-20])
+        await in_flight.send(body[:-20])
         await waiter.send(poll("watched", by_header=True))
         await eventually(lambda: _are_parked(control, 1))  # by now the server has read the half of the write as well
 
@@ -103,8 +103,8 @@ async def test_a_write_that_was_on_its_way_is_acknowledged_and_a_later_one_is_re
         late_acknowledged = await _patched(late, "late", "late")
         with pytest.raises(ConnectionError):
             await asyncio.open_connection("127.0.0.1", server.port)
-        await under_way.send(body[-20:])
-        acknowledged = await _acknowledged(under_way)
+        await in_flight.send(body[-20:])
+        acknowledged = await _acknowledged(in_flight)
         assert await asyncio.to_thread(server.wait) == 0
 
     on_disk = _names(config)

@@ -35,7 +35,7 @@ from wizard_server.errors import (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Changed:
     """The state after a use case, and whether it is a new version."""
 
     record: StateRecord
@@ -158,7 +158,7 @@ class WizardService:
         update: Update,
         precondition: Precondition | None,
         origin: Origin,
-    ) -> Outcome:
+    ) -> Changed:
         """Bring `update` into the current state; content that is there already makes no version.
 
         Without a `precondition` none is asked for, whatever the configuration says.
@@ -169,7 +169,7 @@ class WizardService:
         # Reads a cold state here, not in the writer's queue.
         await self._unless_hidden(self._store, caller.may_change, investigation_id)
 
-        async def use_case(transaction: Transaction) -> Outcome:
+        async def use_case(transaction: Transaction) -> Changed:
             record = await self._changeable(transaction, caller, investigation_id)
             expired = not self._rules.recovery and self._rules.is_stale(record.updated_at, origin.now)
             document = record.document()
@@ -183,12 +183,12 @@ class WizardService:
             parts = diff(document, successor)
             if parts is None and not expired:
                 reported = isinstance(update, ProgressUpdate)
-                return Outcome(self._heard(transaction, record, origin) if reported else record, changed=False)
+                return Changed(self._heard(transaction, record, origin) if reported else record, changed=False)
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
             room = _room(update, successor, parts)
-            return Outcome(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
+            return Changed(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
 
         return await self._store.transact(use_case, origin.claim)
 

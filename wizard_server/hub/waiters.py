@@ -133,7 +133,7 @@ class ListWaiter(Sleeper):
         return self.sleep
 
     def known_up_to(self, sequence: int) -> None:
-        """Say that what has a place up to `sequence` was read: events about it are none."""
+        """Mark changes up to `sequence` as shown, and drop queued events at or below it."""
         self._after = sequence
         self.events = [event for event in self.events if event.sequence > sequence]
 

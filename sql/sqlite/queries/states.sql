@@ -11,7 +11,7 @@ FROM investigation_states s JOIN investigations i ON i.id = s.investigation_id
 WHERE s.investigation_id = :investigation_id;
 
 -- name: states.insert
--- A new state; its audit entry stands already, so no trigger speaks.
+-- Inserts a state. Its audit entry was inserted before, so the triggers do nothing.
 INSERT INTO investigation_states (
     investigation_id, user_id, wizard_step, settings_json, progress_json, results_json, status, created_at, updated_at,
     version, wizard_step_version, status_version, settings_version, progress_version, results_version, updated_by,

@@ -20,7 +20,7 @@ from wizard_server.web.http.compression import (
 )
 from wizard_server.web.http.context import CONFIG, RULES
 from wizard_server.web.http.etags import etag
-from wizard_server.web.http.prepared import Rendered, head
+from wizard_server.web.http.prepared import Prepared, head
 
 MINIMAL = {"Preference-Applied": "return=minimal"}
 
@@ -71,10 +71,10 @@ def state_headers(version: int) -> dict[str, str]:
     return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
 
 
-def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Rendered:
+def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Prepared:
     """Return a state, read at `now`, as `state_response` does; its head is written once per version."""
     pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
-    return Rendered(200, _head(record.version, compresses), *pieces)
+    return Prepared(200, _head(record.version, compresses), *pieces)
 
 
 @lru_cache(maxsize=4096)

@@ -36,7 +36,7 @@ Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Kept:
     status: int
     body: bytes
     headers: dict[str, str]
@@ -51,7 +51,7 @@ class _Answer:
 class _Entry:
     fingerprint: bytes
     expires: float
-    answer: asyncio.Task[_Answer]
+    answer: asyncio.Task[_Kept]
     size: int = field(default=_OVERHEAD_BYTES)
 
     @property
@@ -99,7 +99,7 @@ class IdempotencyStore:
             raise mismatch()
         return _replayed(request, await asyncio.shield(entry.answer))
 
-    async def _run(self, request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> _Answer:
+    async def _run(self, request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> _Kept:
         """Return the answer to `asked`: kept in the database, or what `handler` gives."""
         try:
             response = await self._carried_out(request, caller, handler, asked)
@@ -107,7 +107,7 @@ class IdempotencyStore:
             response = problems.from_error(request, error)
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
             raise TypeError("only an answer that is whole can be kept")
-        return _Answer(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))
+        return _Kept(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))
 
     async def _carried_out(
         self, request: web.Request, caller: Caller, handler: Handler, asked: Keyed
@@ -130,7 +130,7 @@ class IdempotencyStore:
             kept = known
         return await self._made_again(request, kept)
 
-    def _settle(self, user_id: str, key: str, task: asyncio.Task[_Answer]) -> None:
+    def _settle(self, user_id: str, key: str, task: asyncio.Task[_Kept]) -> None:
         """Keep a final answer; forget one that says to try again."""
         entry = self._entries.get((user_id, key))
         if entry is None or entry.answer is not task:
@@ -179,14 +179,14 @@ class IdempotencyStore:
         self._sizes[user_id] += size
 
 
-def _is_final(answer: _Answer) -> bool:
+def _is_final(answer: _Kept) -> bool:
     """Whether there is no other answer to the request: it does not say to try again, nor what another one had first."""
     if answer.code == IdempotencyMismatchError.code:
         return False
     return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _TRY_AGAIN
 
 
-def _replayed(request: web.Request, answer: _Answer) -> web.Response:
+def _replayed(request: web.Request, answer: _Kept) -> web.Response:
     """Return a kept answer in a form that this request takes: the one before it may have taken another."""
     body, headers = answer.body, dict(answer.headers)
     if headers.get("Content-Encoding") == "gzip" and not accepts_gzip(request):

@@ -8,7 +8,7 @@ from aiohttp import web
 logger = logging.getLogger(__name__)
 
 
-class UnderWay:
+class InFlight:
     """Counts the requests that have begun and not ended; `count` is raised by hand, it happens for every request."""
 
     __slots__ = ("_none", "count")
@@ -32,4 +32,4 @@ class UnderWay:
         logger.info("drain ends", extra={"requests": waited_for})
 
 
-UNDER_WAY = web.AppKey("under_way", UnderWay)
+IN_FLIGHT = web.AppKey("in_flight", InFlight)

@@ -23,8 +23,8 @@ from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
 from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CALLER
 from wizard_server.web.http.idempotency import IdempotencyStore
-from wizard_server.web.http.in_flight import UnderWay
-from wizard_server.web.http.prepared import Rendered
+from wizard_server.web.http.in_flight import InFlight
+from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.http.problems import problem
 from wizard_server.web.http.quotas import ADMISSION, Admission, RateLimiter
 from wizard_server.web.http.taken import Taken
@@ -50,7 +50,7 @@ class Pipeline:
         idempotency: IdempotencyStore,
         headers: CommonHeaders,
         hub: Hub,
-        under_way: UnderWay,
+        in_flight: InFlight,
         requests: Requests,
         trusting: bool,
     ) -> None:
@@ -60,7 +60,7 @@ class Pipeline:
         self._idempotency = idempotency
         self._headers = headers
         self._hub = hub
-        self._under_way = under_way
+        self._in_flight = in_flight
         self._requests = requests
         self._trusting = trusting
 
@@ -72,13 +72,13 @@ class Pipeline:
         A `keyed` handler takes an Idempotency-Key; one that `pushes` sends the head of its answer
         itself; one that `polls` is let in when it comes as it was told.
         """
-        authenticate, under_way, finish = self._authenticate, self._under_way, self._finish
+        authenticate, in_flight, finish = self._authenticate, self._in_flight, self._finish
         admit = self._limiter.admit_poll if polls else self._limiter.admit
         refuses, newer_keys = taken.refuses, self._newer_keys
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission, caller = perf_counter(), None, None
-            under_way.count += 1
+            in_flight.count += 1
             try:
                 try:
                     caller = authenticate(request)
@@ -108,18 +108,18 @@ class Pipeline:
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and not its details
                 response = problems.answer(request, error)
             finally:
-                under_way.end()
+                in_flight.end()
             return finish(request, response, begun, admission, caller)
 
         return handle
 
     def open(self, handler: OpenHandler, taken: Taken | None = None) -> OpenHandler:
         """Let everybody in; with what is `taken`, or whatever comes."""
-        under_way, finish, trusting = self._under_way, self._finish, self._trusting
+        in_flight, finish, trusting = self._in_flight, self._finish, self._trusting
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun = perf_counter()
-            under_way.count += 1
+            in_flight.count += 1
             try:
                 connection = request.protocol
                 if isinstance(connection, Connection) and not connection.is_known:
@@ -139,7 +139,7 @@ class Pipeline:
             except Exception as error:  # noqa: BLE001 - as above
                 response = problems.answer(request, error)
             finally:
-                under_way.end()
+                in_flight.end()
             return finish(request, response, begun, None, None)
 
         return handle
@@ -155,7 +155,7 @@ class Pipeline:
         tally = self._requests.of(request)
         status = response.status
         tally.by_status[status] += 1
-        if isinstance(response, Rendered):
+        if isinstance(response, Prepared):
             response.lines += self._headers.lines(request, admission)
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)

@@ -36,7 +36,7 @@ def _date(second: int) -> bytes:
     return f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode()
 
 
-class Rendered(web.StreamResponse):
+class Prepared(web.StreamResponse):
     """An answer made of a `head` (see there), further `lines` of it, and a body in `pieces`.
 
     Without pieces it has no ``Content-Length``. Whoever looks at `headers` has them parsed, and what is put there goes

@@ -16,7 +16,7 @@ from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip, gzip
 from wizard_server.web.http.context import HUB, INTERVALS, LIMITER, SERVICE, STORE, instant
 from wizard_server.web.http.etags import etag, parse_tags, tags_in
 from wizard_server.web.http.parameters import path_identifier, query
-from wizard_server.web.http.prepared import Rendered, head
+from wizard_server.web.http.prepared import Prepared, head
 from wizard_server.web.http.problems import retry_after
 from wizard_server.web.live.listing import listing
 from wizard_server.web.live.waits import asked_seconds, with_jitter
@@ -101,7 +101,7 @@ async def _answer(
         "Cache-Control": "no-store",
     }
     if not found.entries:
-        return Rendered(304, head(304, {**sent, "ETag": etag(found.to_version or record.version)}))
+        return Prepared(304, head(304, {**sent, "ETag": etag(found.to_version or record.version)}))
     listed = listing(found.entries, event)
     text, count = await listed.encoded()
     to_version = found.to_version if count == len(found.entries) else found.entries[count - 1].version
@@ -111,8 +111,8 @@ async def _answer(
     sent |= {"ETag": etag(to_version or record.version), "Vary": "Accept-Encoding", **JSON_BODY}
     if len(text) > COMPRESS_OVER and accepts_gzip(request):
         blocks = await listed.blocks()
-        return Rendered(200, head(200, sent | GZIP_BODY), gzip_around(before, text, blocks, after))
-    return Rendered(200, head(200, sent), before, text, after)
+        return Prepared(200, head(200, sent | GZIP_BODY), gzip_around(before, text, blocks, after))
+    return Prepared(200, head(200, sent), before, text, after)
 
 
 def _around(

@@ -18,7 +18,7 @@ from wizard_server.web.http.context import CLOCK, HUB, SERVICE
 from wizard_server.web.live.waits import with_jitter
 
 
-class Outcome(NamedTuple):
+class Polled(NamedTuple):
     """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
 
     `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
@@ -34,16 +34,16 @@ class Outcome(NamedTuple):
     renderings: dict[Hashable, Any] | None = None
 
 
-class Watch:
+class Condition:
     """What a parked poll waits for, given the state that it last saw; called with a newer one it says whether it came.
 
-    Going quiet is no version, and yet all who watch are told; so a wait is cut where the state would go quiet, and
-    goes on when the agents were heard of meanwhile by a change that is none for this client.
+    Becoming stalled makes no version but is reported. So the wait ends when the state would become stalled, and goes on
+    when the agents reported meanwhile with a change that does not count for this client.
     """
 
     __slots__ = ("_quiet", "_rules", "_running", "_wait", "investigation_id", "stalls_in")
 
-    def __init__(self, rules: Rules, seen: Outcome) -> None:
+    def __init__(self, rules: Rules, seen: Polled) -> None:
         self._rules = rules
         self._wait = seen.wait
         self.investigation_id = seen.record.investigation_id
@@ -59,29 +59,29 @@ class Watch:
         """Say whether `newer` is to be told, or to wait on from."""
         return self._wait.satisfied(newer) or self._quiet or is_running(newer) != self._running
 
-    def woken(self, event: StateEvent, record: StateRecord) -> Outcome | None:
+    def woken(self, event: StateEvent, record: StateRecord) -> Polled | None:
         """Return the outcome of a change, None for one that is none for this client."""
         now = event.instant
         heard = self._quiet and not self._rules.has_stalled(record, now)
         if heard or self._wait.satisfied(record):
-            return Outcome(record, now, self._wait, news=heard, renderings=event.renderings)
+            return Polled(record, now, self._wait, news=heard, renderings=event.renderings)
         self.see(record, now)
         return None
 
-    def ended(self, record: StateRecord, now: datetime, *, draining: bool, last: bool) -> Outcome | None:
+    def ended(self, record: StateRecord, now: datetime, *, draining: bool, last: bool) -> Polled | None:
         """Return the outcome of a wait that ran out, None when it was cut and neither `last` nor news."""
         news = not self._quiet and not draining and self._rules.has_stalled(record, now)
         if news or draining or last:
-            return Outcome(record, now, self._wait, news=news, draining=draining)
+            return Polled(record, now, self._wait, news=news, draining=draining)
         self.see(record, now)
         return None
 
 
-async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Watch, seconds: float) -> Outcome:
+async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Condition, seconds: float) -> Polled:
     """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
     hub = app[HUB]
     deadline = asyncio.get_running_loop().time() + with_jitter(seconds)
-    outcome: Outcome | None = None
+    outcome: Polled | None = None
     while outcome is None:
         left = max(deadline - asyncio.get_running_loop().time(), 0)
         last = left <= watch.stalls_in

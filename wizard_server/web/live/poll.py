@@ -16,9 +16,9 @@ from wizard_server.web.http.compression import GZIP_MAGIC, accepts_gzip
 from wizard_server.web.http.context import CLOCK, HUB, INSTANT, INTERVALS, LIMITER, RULES, SERVICE, STORE
 from wizard_server.web.http.etags import etag
 from wizard_server.web.http.parameters import path_identifier
-from wizard_server.web.http.prepared import Rendered, head, lines
+from wizard_server.web.http.prepared import Prepared, head, lines
 from wizard_server.web.http.problems import retry_after
-from wizard_server.web.live.parking import Outcome, Watch, park
+from wizard_server.web.live.parking import Condition, Polled, park
 from wizard_server.web.live.poll_query import Poll, asked_by
 
 # Bodies of one event that are kept: intervals differ with the load.
@@ -42,7 +42,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
-                outcome = await park(app, caller, waiter, Watch(app[RULES], outcome), asked.seconds)
+                outcome = await park(app, caller, waiter, Condition(app[RULES], outcome), asked.seconds)
             else:
                 outcome = outcome._replace(crowded=True)
     return _answer(request, caller, asked, outcome)
@@ -57,13 +57,13 @@ async def _loaded(request: web.Request, caller: Caller, investigation_id: str, n
         raise
 
 
-def _outcome(app: web.Application, asked: Poll, record: StateRecord, now: datetime) -> Outcome:
+def _outcome(app: web.Application, asked: Poll, record: StateRecord, now: datetime) -> Polled:
     """Return the state as it is; that the client is wrong about its agents' silence is news."""
     news = asked.stalled is not None and asked.stalled is not app[RULES].has_stalled(record, now)
-    return Outcome(record, now, asked.wait.arriving_at(record), news)
+    return Polled(record, now, asked.wait.arriving_at(record), news)
 
 
-def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Outcome) -> web.StreamResponse:
+def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Polled) -> web.StreamResponse:
     """Return the state as the answer to a poll, 304 where the client named it in its header."""
     app, record, now, wait = request.app, outcome.record, outcome.now, outcome.wait
     app[STORE].touch(record.investigation_id, to_wire(now))
@@ -73,12 +73,12 @@ def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Outcome)
     if asked.by_header and not changed:
         # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
         kept = wait.known is not None and record.version not in wait.known
-        answer = Rendered(304, _unmodified_head(max(wait.known or ()) if kept else record.version, interval))
+        answer = Prepared(304, _unmodified_head(max(wait.known or ()) if kept else record.version, interval))
     else:
         compresses = accepts_gzip(request)
         pieces = _pieces(request, outcome, changed, interval, compresses=compresses, summary=asked.summary)
         compresses = compresses and pieces[0].startswith(GZIP_MAGIC)
-        answer = Rendered(200, _changed_head(record.version, interval, compresses), *pieces)
+        answer = Prepared(200, _changed_head(record.version, interval, compresses), *pieces)
     if asked.headers and not outcome.crowded:
         answer.lines += lines(asked.headers)
     if outcome.draining:
@@ -87,7 +87,7 @@ def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Outcome)
 
 
 def _pieces(
-    request: web.Request, outcome: Outcome, changed: bool, interval: int, *, compresses: bool, summary: bool
+    request: web.Request, outcome: Polled, changed: bool, interval: int, *, compresses: bool, summary: bool
 ) -> tuple[bytes, ...]:
     """Return the answer's body; everybody whom one commit wakes gets the same, made once for each interval."""
     record, now, reset = outcome.record, to_wire(outcome.now), outcome.wait.is_reset(outcome.record)

@@ -23,7 +23,7 @@ from wizard_server.web.http.accounting import REQUESTS, Requests
 from wizard_server.web.http.admission import CONNECTIONS, Connections
 from wizard_server.web.http.context import HUB, STORE
 from wizard_server.web.http.flood import Allowance
-from wizard_server.web.http.in_flight import UNDER_WAY
+from wizard_server.web.http.in_flight import IN_FLIGHT
 from wizard_server.web.http.problems import STATUS
 
 SCRAPES_PER_SECOND = 10.0
@@ -91,8 +91,8 @@ class _Parts(Collector):
         yield from _of_hub(self._app[HUB])
         yield from _of_store(self._app[STORE].counts)
         yield from _of_connections(self._app[CONNECTIONS])
-        under_way = self._app[UNDER_WAY].count
-        yield GaugeMetricFamily("wizard_requests_under_way", "Requests that have begun and not ended.", under_way)
+        in_flight = self._app[IN_FLIGHT].count
+        yield GaugeMetricFamily("wizard_requests_under_way", "Requests that have begun and not ended.", in_flight)
         build = GaugeMetricFamily("wizard_build_info", "What runs; always 1.", labels=list(self._build))
         build.add_metric(list(self._build.values()), 1)
         yield build
