@@ -1,15 +1,11 @@
+import { newId } from "./ids.js";
 import { withoutNulls } from "./nulls.js";
 import { retryAfter, sentence } from "./problems.js";
 
-/**
- * @typedef {import("./client.types.js").CreateClient} CreateClient
- * @typedef {import("./client.types.js").WizardClient} WizardClient
- * @typedef {import("./client.types.js").ApiResponse<any>} Answer
- * @typedef {Record<string, any>} Options
- */
+/** @import { CreateClient, Options, WizardClient } from "./client.types.js" */
+/** @import { Answer } from "./parts.types.js" */
 
-/** Every endpoint: its method, its path, and whether a body is sent. */
-/** @type {Record<string, [method: string, path: string, body?: boolean]>} */
+/** Every endpoint: its method, its path, and whether a body is sent. @type {Record<string, [method: string, path: string, body?: boolean]>} */
 const ENDPOINTS = {
   createState: ["POST", "/wizard-state", true],
   listStates: ["GET", "/wizard-state"],
@@ -169,12 +165,4 @@ function parsed(text) {
 function numbered(etag) {
   const found = /"version-(\d+)"/.exec(etag ?? "");
   return found ? Number(found[1]) : undefined;
-}
-
-/** A new name for a mutation; `crypto.randomUUID` is missing on pages that came over plain HTTP. */
-export function newId() {
-  /** @type {Partial<Crypto>} */
-  const { randomUUID } = crypto;
-  if (randomUUID) return randomUUID.call(crypto);
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,20 @@
 /**
- * A vanilla store as zustand and `useSyncExternalStore` take it: a listener hears of a state that is another object.
+ * Call what a program gave us. What it throws is reported as its own fault and stops nothing here.
+ * @template {any[]} T
+ * @param {((...given: T) => void) | undefined} callback @param {T} given
+ */
+export function call(callback, ...given) {
+  try {
+    callback?.(...given);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/**
+ * A vanilla store as zustand and `useSyncExternalStore` take it: listeners run when the state is another object.
  * @template T
  * @param {T} initial
  */
@@ -17,14 +32,13 @@ export function createContainer(initial) {
       if (!replace && names.every((name) => Object.is(state[name], changes[name]))) return;
       const previous = state;
       state = replace ? /** @type {T} */ (changes) : { ...state, ...changes };
-      for (const listener of [...listeners]) listener(state, previous);
+      for (const listener of [...listeners]) call(listener, state, previous);
     },
     /** @param {(state: T, previous: T) => void} listener */
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    /** Forget every listener. */
     clear: () => listeners.clear(),
   };
 }

@@ -1,38 +1,49 @@
-/**
- * @typedef {import("./pending.js").Pending} Pending
- * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Store
- */
+import { newId } from "./ids.js";
 
-const PREFIX = "wizard-client:draft:";
+/** @import { Pending } from "./parts.types.js" */
+
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 /**
- * Updates that the server has not answered, kept over a reload for 7 days. A browser that refuses storage costs the
- * drafts and nothing else.
- * @param {Store | null | undefined} storage @param {string} owner whose drafts these are
+ * Updates that the server has not answered, kept in `storage` for 7 days. Tabs share a key: each writes its own
+ * entries and leaves those of others. A browser that refuses storage costs the drafts and nothing else.
+ * @param {Pick<Storage, "getItem" | "setItem" | "removeItem"> | null | undefined} storage @param {string} key
  */
-export function createDrafts(storage, owner) {
-  const key = (/** @type {string} */ id) => `${PREFIX}${owner}:${id}`;
+export function createDrafts(storage, key) {
+  /** @type {string[]} */
+  let mine = [];
+
+  /** @returns {Record<string, Pending & {savedAt: number}>} */
+  function read() {
+    try {
+      return JSON.parse(storage?.getItem(key) ?? "{}");
+    } catch {
+      return {};
+    }
+  }
+
   return {
-    /** @param {string} id @param {readonly Pending[]} queue */
-    save(id, queue) {
+    /** @param {readonly Pending[]} queue */
+    save(queue) {
+      if (!queue.length && !mine.length) return;
+      const all = read();
+      for (const id of mine) delete all[id];
+      for (const entry of queue) all[entry.mutationId] = { ...entry, done: [], savedAt: Date.now() };
+      mine = queue.map(({ mutationId }) => mutationId);
       try {
-        const kept = queue.map(({ done: _, ...entry }) => entry);
-        if (kept.length) storage?.setItem(key(id), JSON.stringify({ savedAt: Date.now(), queue: kept }));
-        else storage?.removeItem(key(id));
+        if (Object.keys(all).length) storage?.setItem(key, JSON.stringify(all));
+        else storage?.removeItem(key);
       } catch {
         // full, or forbidden
       }
     },
-    /** @param {string} id @returns {Pending[]} */
-    load(id) {
-      try {
-        const { savedAt, queue } = JSON.parse(storage?.getItem(key(id)) ?? "{}");
-        if (!Array.isArray(queue) || !(Date.now() - savedAt < KEPT_MS)) return [];
-        return queue.map((entry) => ({ ...entry, done: [] }));
-      } catch {
-        return [];
-      }
+    /** What was never sent becomes a new request: the tab that wrote it may still change it. @returns {Pending[]} */
+    load() {
+      const all = read();
+      mine = Object.keys(all);
+      return Object.values(all)
+        .filter(({ updates, savedAt }) => updates && Date.now() - savedAt < KEPT_MS)
+        .map(({ savedAt: _, ...entry }) => ({ ...entry, mutationId: entry.sent ? entry.mutationId : newId() }));
     },
   };
 }

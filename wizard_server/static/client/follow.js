@@ -1,16 +1,14 @@
 import { createBackoff, DEFAULTS } from "./backoff.js";
+import { call } from "./container.js";
 import { createPoller } from "./long_poll.js";
 import { withoutNulls } from "./nulls.js";
+import { watchPage } from "./page.js";
 import { openEvents, openSocket } from "./push.js";
 import { ASKING, after } from "./transports.js";
 import { createKnown } from "./versions.js";
-import { watchPage } from "./page.js";
 
-/**
- * @typedef {import("./client.types.js").Follow} Follow
- * @typedef {import("./transports.js").State} State
- * @typedef {import("./transports.js").Event} Event
- */
+/** @import { Change, Follow, FollowStatus } from "./client.types.js" */
+/** @import { Answer, PollEvent, Polled, PollState, State } from "./parts.types.js" */
 
 /** After so many answers in a row that came at once and brought nothing, something answers in the server's place. */
 const IDLE_ANSWERS = 3;
@@ -19,25 +17,28 @@ const IDLE_ANSWERS = 3;
 export function follow(client, id, options = {}) {
   const config = { ...DEFAULTS, ...options.config };
   const transport = options.transport ?? "auto";
-  const known = createKnown();
+  const polls = transport === "auto" || transport === "poll";
+  const since = options.sinceVersion ?? 0;
+  const known = createKnown(since);
   const poller = createPoller(client, id);
   const backoff = createBackoff(config);
-  const polls = transport === "auto" || transport === "poll";
-  /** @type {State} */
+  /** @type {PollState} */
   let state = "loading";
-  let pause = 0;
+  let pause = config.baseInterval;
   let idle = 0;
   let pushing = false;
+  let missing = 0;
+  /** @type {Promise<void> | null} */
+  let refreshing = null;
   let asking = new AbortController();
   let wake = () => {};
-  /** @type {import("./client.types.js").FollowStatus} */
+  /** @type {FollowStatus} */
   let status = { connection: "polling", isPolling: polls, isConnected: false, lastUpdate: null, error: null, retryCount: 0,
-    currentInterval: config.baseInterval, fallbacks: 0 };
+    currentInterval: pause, fallbacks: 0, problem: null };
 
   if (options.state) known.take(options.state);
-  else if (options.sinceVersion) known.forget(options.sinceVersion);
 
-  /** @param {Partial<typeof status>} [changes] */
+  /** @param {Partial<FollowStatus>} [changes] */
   function tell(changes = {}) {
     const now = { ...status, ...changes };
     const connection = pushing || (now.isConnected && state === "parked") ? "live"
@@ -45,128 +46,151 @@ export function follow(client, id, options = {}) {
       : state === "offline" || now.retryCount || !polls ? "offline" : "polling";
     const next = { ...now, connection, fallbacks: known.failures };
     const same = Object.entries(next).every(([name, value]) => value === /** @type {any} */ (status)[name]);
-    status = /** @type {typeof status} */ (next);
-    if (!same) options.onStatus?.(status);
+    status = /** @type {FollowStatus} */ (next);
+    if (!same) call(options.onStatus, status);
   }
 
-  /** @param {Event} event */
+  /** @param {PollEvent} event */
   function go(event) {
     const next = after(state, event);
     if (next === state && event !== "lost") return;
     state = next;
-    if (event !== "answered" && event !== "cut") asking.abort(new Error(event));
+    if (event !== "answered" && event !== "cut") asking.abort();
     wake();
   }
 
-  /** @param {any} whole @param {boolean} [reset] */
-  function takeState(whole, reset) {
+  /** @param {State} whole */
+  function takeState(whole, reset = false) {
     const clean = withoutNulls(whole);
-    if (known.take(clean, reset) === "taken") options.onState?.(clean, { reset: Boolean(reset) });
+    const news = known.version !== clean.version || known.state !== null || reset;
+    if (known.take(clean, reset) !== "taken") return;
+    if (news || !since) call(options.onState, clean, { reset });
     tell({ lastUpdate: new Date().toISOString() });
   }
 
-  /** @param {any} change @param {number} [from] */
+  /** @param {Change} change @param {number} [from] */
   function takeChange(change, from) {
     const verdict = known.apply(change, from);
-    if (verdict === "taken") {
-      options.onChange?.(change);
-      options.onState?.(/** @type {any} */ (known.state), { reset: false, mutationId: change.mutation_id });
+    if (verdict === "taken" && known.state) {
+      call(options.onChange, change);
+      call(options.onState, known.state, { reset: false, ...(change.mutation_id ? { mutationId: change.mutation_id } : {}) });
       tell({ lastUpdate: new Date().toISOString() });
     }
     return verdict;
   }
 
-  /** Take a whole answer of the poll; says whether it brought anything. @param {any} data */
+  /** @param {any} data */
   function takeWhole(data) {
-    if (!data?.state) return false;
+    if (!data?.state) return;
     const before = known.version;
-    takeState(data.state, data.reset);
-    if (before && known.version > before && !data.reset) void tellChanges(before, known.version);
-    return known.version !== before || Boolean(data.reset);
+    if (options.onChange && before && data.state.version > before) void tellChanges(before, data.state.version);
+    takeState(data.state, Boolean(data.reset));
   }
 
-  /** Tell `onChange` what a whole state jumped over. @param {number} since @param {number} until */
-  async function tellChanges(since, until) {
-    while (options.onChange && since < until && state !== "stopped") {
-      const { data } = await client.changes(id, { sinceVersion: since });
-      if (!data?.changes.length) return;
-      for (const change of data.changes) if (change.version <= until) options.onChange(change);
-      since = data.to_version;
+  /** Tell `onChange` what a whole state jumps over. @param {number} from @param {number} until */
+  async function tellChanges(from, until) {
+    for (let more = true; more && state !== "stopped";) {
+      const { data } = await client.changes(id, { sinceVersion: from });
+      for (const change of data?.changes ?? []) {
+        if (change.version <= until && change.version > from) call(options.onChange, change);
+        from = Math.max(from, change.version);
+      }
+      more = Boolean(data?.has_more) && from < until;
     }
   }
 
-  /** Take what `/changes` answered; says whether it brought anything. @param {any} data */
+  /** @param {any} data */
   function takeChanges(data) {
     let from = data?.from_version;
     for (const change of data?.changes ?? []) {
-      if (takeChange(change, from) === "gap") return lose(), true;
+      if (takeChange(change, from) === "gap") return lose();
       from = change.version;
     }
-    return Boolean(data?.changes?.length);
   }
 
   async function ask() {
     asking = new AbortController();
     const whole = known.state === null;
-    const polled = await poller.ask({ version: whole ? 0 : known.version, whole, park: state === "parked" && !whole, signal: asking.signal });
+    const before = known.version;
+    const polled = await poller.ask({ version: before, whole, park: state === "parked" && !whole, signal: asking.signal });
     const { answer, kind, waited } = polled;
-    if (!answer.success) return refused(polled);
-    const news = kind === "whole" ? takeWhole(answer.data) : takeChanges(answer.data);
+    if (!answer.success || (kind === "whole" && !answer.data?.state && answer.status !== 304)) return refused(polled);
+    const wasParked = state === "parked";
+    if (kind === "whole") takeWhole(answer.data);
+    else takeChanges(answer.data);
     if (asking.signal.aborted) return;
     backoff.reset();
-    idle = news || waited || state !== "parked" ? 0 : idle + 1;
-    pause = answer.data?.next_poll_interval ?? status.currentInterval;
+    idle = known.version !== before || waited || !wasParked ? 0 : idle + 1;
+    if (idle >= IDLE_ANSWERS) poller.giveUp();
+    pause = Math.max(config.fastInterval, answer.data?.next_poll_interval ?? config.baseInterval);
     go("answered");
-    if (state === "parked" && (idle >= IDLE_ANSWERS || !poller.wait)) go("cut");
-    if (answer.retryAfterMs !== undefined) pauseFor("drained", answer.retryAfterMs);
-    tell({ isConnected: true, error: null, retryCount: 0, currentInterval: pause });
+    if (state === "parked" && !poller.wait) go("cut");
+    if (state === "interval" && poller.mayTryLonger()) state = "parked";
+    if (answer.retryAfterMs !== undefined) rest("drained", backoff.next(answer.retryAfterMs));
+    tell({ isConnected: true, error: null, problem: null, retryCount: 0, currentInterval: pause });
   }
 
-  /** @param {import("./long_poll.js").Polled} polled */
+  /** @param {Polled} polled */
   function refused({ answer, kind }) {
     const code = answer.problem?.code;
-    if (code === "feature-disabled" && kind === "changes") return;
-    if (code === "history-gone") return lose();
+    if (kind === "changes" && code === "feature-disabled") return poller.noDeltas();
+    if (kind === "changes" && code === "history-gone") {
+      poller.noDeltas();
+      return lose();
+    }
     if (!answer.problem && state === "parked" && poller.wasCut()) return poller.wait ? undefined : go("cut");
-    const event = answer.status === 503 && answer.retryAfterMs !== undefined && code === "draining" ? "drained" : "failed";
-    pauseFor(event, backoff.next(answer.retryAfterMs));
-    tell({ error: answer.error ?? null, retryCount: backoff.count, isConnected: false, currentInterval: pause, problem: answer.problem ?? null });
+    rest("failed", backoff.next(answer.retryAfterMs));
+    tell({ error: answer.error ?? "no state in the answer", problem: answer.problem ?? null, retryCount: backoff.count, isConnected: false, currentInterval: pause });
   }
 
-  /** @param {Event} event @param {number} milliseconds */
-  function pauseFor(event, milliseconds) {
+  /** @param {PollEvent} event @param {number} milliseconds */
+  function rest(event, milliseconds) {
     pause = milliseconds;
     go(event);
   }
 
-  /** Have the next answer be a whole state. */
   function lose() {
     known.forget();
     go("lost");
   }
 
-  /** @param {number} milliseconds */
-  const rest = (milliseconds) => new Promise((resolve) => {
-    const timer = milliseconds === Infinity ? undefined : setTimeout(() => (go("due"), resolve(undefined)), milliseconds);
+  const sleep = () => new Promise((resolve) => {
+    const timer = state === "offline" || state === "asleep" ? undefined : setTimeout(() => {
+      resolve(undefined);
+      go("due");
+    }, pause);
     wake = () => (clearTimeout(timer), resolve(undefined));
   });
 
   async function run() {
-    while (state !== "stopped") {
-      if (ASKING.has(state)) await ask().catch(() => {});
-      else await rest(state === "offline" || state === "asleep" ? Infinity : pause);
-    }
+    while (state !== "stopped") await (ASKING.has(state) ? ask().catch(() => {}) : sleep());
+  }
+
+  /** Get the whole state now; once for all who ask meanwhile. */
+  function refresh() {
+    refreshing ??= (async () => {
+      const answer = /** @type {Answer} */ (await client.poll(id, known.version ? { sinceVersion: known.version } : {}));
+      refreshing = null;
+      if (state === "stopped") return;
+      if (answer.success) takeWhole(answer.data);
+      else tell({ error: answer.error ?? null });
+      // Changes came meanwhile that do not follow on: a new connection begins with the state.
+      if (missing > known.version) push?.retry();
+    })();
+    return refreshing;
   }
 
   const receiver = {
-    since: () => (known.state ? known.version : options.sinceVersion && !polls ? options.sinceVersion : 0),
-    onState: (/** @type {any} */ whole) => takeState(whole),
-    onChange: (/** @type {any} */ change) => {
-      if (takeChange(change) === "gap") void refresh();
+    since: () => (known.state || !polls ? known.version : 0),
+    onState: takeState,
+    onChange: (/** @type {Change} */ change) => {
+      if (takeChange(change) !== "gap") return;
+      missing = Math.max(missing, change.version);
+      void refresh();
     },
     onOpen: (/** @type {boolean} */ open, /** @type {string | undefined} */ reason) => {
       pushing = open;
-      if (open) tell({ isConnected: true, error: null, retryCount: 0 });
+      if (open) tell({ isConnected: true, error: null, problem: null, retryCount: 0 });
       else tell(polls ? {} : { isConnected: false, error: reason ?? "closed" });
     },
   };
@@ -175,28 +199,24 @@ export function follow(client, id, options = {}) {
   const push = transport === "sse" ? openEvents(client, id, config, receiver)
     : transport === "websocket" || (transport === "auto" && canPush) ? openSocket(client, id, config, receiver) : null;
 
-  async function refresh() {
-    const answer = await client.poll(id, {});
-    if (answer.success) takeWhole(answer.data);
-    else tell({ error: answer.error ?? null });
-  }
-
   const unwatch = watchPage((event) => {
     if (event === "woke") {
-      asking.abort(new Error("woke"));
+      asking.abort();
       return push?.retry();
     }
     const wasParked = state === "parked";
     go(event);
     if (event === "online") push?.retry();
-    if (event === "shown" && wasParked) void refresh();
+    if (event === "shown" && (wasParked || !polls)) void refresh();
     tell();
   });
   if (polls) void run();
 
   return {
     stop() {
-      go("stop");
+      state = "stopped";
+      asking.abort();
+      wake();
       unwatch();
       push?.stop();
       tell({ isPolling: false });

@@ -1,82 +1,78 @@
-/**
- * @typedef {import("./client.types.js").WizardClient} WizardClient
- * @typedef {import("./client.types.js").ApiResponse<any>} Answer
- * @typedef {{kind: "whole" | "changes", answer: Answer, waited: boolean}} Polled
- */
+/** @import { WizardClient } from "./client.types.js" */
+/** @import { Answer, Polled } from "./parts.types.js" */
 
-/** How long to ask the server to park a poll, and how much longer an answer may take before the line counts as dead. */
 const LONGEST_WAIT_SECONDS = 55;
+/** How much longer than its wait an answer may take before the line counts as dead. */
 const GRACE_MS = 10_000;
-/** A wait that ends without an answer after this long was cut by something in between, not refused. */
+/** A wait that ends without an answer after this long was cut by something in between. */
 const CUT_AFTER_MS = 900;
 const TRY_LONGER_AFTER_MS = 300_000;
 
-/**
- * Asks the server for what is new, as deltas where they are to be had. Learns how long the line lets it wait.
- * @param {WizardClient} client @param {string} id
- */
+/** Asks the server for what is new, as deltas where they are to be had, and learns how long the line lets it wait. @param {WizardClient} client @param {string} id */
 export function createPoller(client, id) {
   let wait = LONGEST_WAIT_SECONDS;
-  let deltas = true;
-  let cutAt = 0;
-
-  /** @param {number} asked @param {AbortSignal} signal */
-  function deadline(asked, signal) {
-    const controller = new AbortController();
-    const abort = () => controller.abort(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const timer = setTimeout(() => controller.abort(new Error("no answer in time")), asked * 1000 + GRACE_MS);
-    return {
-      signal: controller.signal,
-      done() {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", abort);
-      },
-    };
-  }
+  let cuts = 0;
+  let learntAt = 0;
+  let lasted = 0;
+  let wholesUntil = 0;
 
   return {
     /** Seconds for which a poll may park; 0: intervals. */
     get wait() {
       return wait;
     },
-    /**
-     * Ask once. Rejects only when `signal` is aborted.
-     * @param {{version: number, whole: boolean, park: boolean, signal: AbortSignal}} ask
-     * @returns {Promise<Polled>}
-     */
+    /** Ask once; rejects only when `signal` is aborted. @param {{version: number, whole: boolean, park: boolean, signal: AbortSignal}} ask @returns {Promise<Polled>} */
     async ask({ version, whole, park, signal }) {
-      if (cutAt && performance.now() - cutAt > TRY_LONGER_AFTER_MS) {
-        wait = LONGEST_WAIT_SECONDS;
-        cutAt = 0;
-      }
       const asked = park ? wait : 0;
       const started = performance.now();
-      const limit = deadline(asked, signal);
-      const options = { ...(asked ? { wait: asked } : {}), signal: limit.signal };
+      const limit = new AbortController();
+      const abort = () => limit.abort(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      const timer = setTimeout(() => limit.abort(), asked * 1000 + GRACE_MS);
+      const options = { ...(version ? { sinceVersion: version } : {}), ...(asked ? { wait: asked } : {}), signal: limit.signal };
+      const kind = whole || started < wholesUntil ? "whole" : "changes";
       try {
-        const kind = whole || !deltas ? "whole" : "changes";
-        const answer = kind === "changes"
-          ? await client.changes(id, { sinceVersion: version, ...options })
-          : await client.poll(id, version ? { sinceVersion: version, ...options } : { signal: limit.signal });
-        if (answer.problem?.code === "feature-disabled" && kind === "changes") deltas = false;
-        return { kind, answer, waited: performance.now() - started >= asked * 500 };
+        const answer = /** @type {Answer} */ (await (kind === "whole" ? client.poll(id, options) : client.changes(id, options)));
+        lasted = performance.now() - started;
+        const waited = lasted >= asked * 500;
+        if (answer.success && waited) cuts = 0;
+        return { kind, answer, waited };
       } catch (error) {
         if (signal.aborted) throw error;
-        const answer = { success: false, status: 0, error: "no answer in time", timestamp: new Date().toISOString() };
-        return { kind: "whole", answer, waited: true };
+        lasted = performance.now() - started;
+        return { kind, answer: { success: false, status: 0, error: "no answer in time", timestamp: "" }, waited: true };
       } finally {
-        limit.done();
-        this.lasted = performance.now() - started;
+        clearTimeout(timer);
+        signal.removeEventListener("abort", abort);
       }
     },
-    /** Milliseconds that the last request took. */
-    lasted: 0,
-    /** Take note that the line was cut in the middle of a wait; says whether that is what it was. */
+    /** Ask for whole states for a while: the server has no deltas. */
+    noDeltas() {
+      wholesUntil = performance.now() + TRY_LONGER_AFTER_MS;
+    },
+    /** An ask without an answer: says whether its wait was cut in the middle. After a second time waits are shorter. */
     wasCut() {
-      if (!wait || this.lasted < CUT_AFTER_MS || this.lasted > wait * 1000 - CUT_AFTER_MS) return false;
-      cutAt = performance.now();
-      wait = Math.floor((this.lasted / 1000) * 0.7);
+      if (!wait || lasted < CUT_AFTER_MS || lasted > wait * 1000 - CUT_AFTER_MS) {
+        cuts = 0;
+        return false;
+      }
+      cuts += 1;
+      if (cuts > 1) {
+        learntAt = performance.now();
+        wait = Math.floor((lasted / 1000) * 0.7);
+      }
+      return true;
+    },
+    /** Do not wait from now on. */
+    giveUp() {
+      learntAt = performance.now();
+      wait = 0;
+    },
+    /** Whether it is time to try long waits again. */
+    mayTryLonger() {
+      if (wait === LONGEST_WAIT_SECONDS || performance.now() - learntAt < TRY_LONGER_AFTER_MS) return false;
+      wait = LONGEST_WAIT_SECONDS;
+      cuts = 0;
       return true;
     },
   };

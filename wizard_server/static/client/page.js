@@ -3,18 +3,19 @@ const TICK_MS = 5000;
 const LATE_MS = 15_000;
 
 /**
- * Tell what happens to the page: hidden, shown, offline, online, and "woke" after the machine slept. Outside a
- * browser only the last is known. Returns how to end it.
+ * Tell what happens to the page, and "woke" after the machine slept; outside a browser only that is known. Returns how
+ * to end it.
  * @param {(event: "hidden" | "shown" | "offline" | "online" | "woke") => void} tell
  */
 export function watchPage(tell) {
   const page = globalThis.document;
   const ending = new AbortController();
-  const signal = ending.signal;
-  const seen = () => tell(page.visibilityState === "hidden" ? "hidden" : "shown");
-  page?.addEventListener("visibilitychange", seen, { signal });
-  if (page) for (const event of /** @type {const} */ (["offline", "online"])) {
-    globalThis.addEventListener(event, () => tell(event), { signal });
+  const { signal } = ending;
+  if (page) {
+    page.addEventListener("visibilitychange", () => tell(page.visibilityState === "hidden" ? "hidden" : "shown"), { signal });
+    for (const event of /** @type {const} */ (["offline", "online"])) {
+      globalThis.addEventListener(event, () => tell(event), { signal });
+    }
   }
   let last = Date.now();
   const ticking = setInterval(() => {

@@ -1,110 +1,93 @@
 import { createBackoff } from "./backoff.js";
+import { retryAfter } from "./problems.js";
 
-/**
- * @typedef {import("./client.types.js").WizardClient} WizardClient
- * @typedef {import("./client.types.js").PollingConfig} PollingConfig
- * @typedef {{
- *   since: () => number,
- *   onState: (state: any) => void,
- *   onChange: (change: any) => void,
- *   onOpen: (open: boolean, reason?: string) => void,
- * }} Receiver
- */
+/** @import { PollingConfig, WizardClient } from "./client.types.js" */
+/** @import { Connect, Ended, Receiver } from "./parts.types.js" */
 
-/** The server sends a sign of life every 15 s by default; two missed and the line counts as dead. */
+/** The server gives a sign of life every 15 s by default; two missed and the line counts as dead. */
 const SILENCE_MS = 45_000;
+const TOKEN_ENDED = 4001;
 
-/**
- * Keep one push connection open, again and again, until stopped. `connect` opens it and resolves when it has ended.
- * @param {PollingConfig} config
- * @param {(signal: AbortSignal, alive: () => void) => Promise<{reason?: string, retryAfterMs?: number}>} connect
- * @param {(open: boolean, reason?: string) => void} onOpen
- */
+/** Keep one push connection open until stopped. `connect` opens it and resolves when it has ended. @param {PollingConfig} config @param {Connect} connect @param {Receiver["onOpen"]} onOpen */
 function keepOpen(config, connect, onOpen) {
   const backoff = createBackoff(config);
-  const stopping = new AbortController();
-  /** @type {AbortController | undefined} */
-  let current;
-  /** @type {() => void} */
+  let stopped = false;
+  let attempt = new AbortController();
   let poke = () => {};
 
   async function run() {
-    while (!stopping.signal.aborted) {
-      const attempt = (current = new AbortController());
+    while (!stopped) {
+      const { signal } = (attempt = new AbortController());
+      const current = attempt;
       /** @type {ReturnType<typeof setTimeout> | undefined} */
       let silence;
-      const alive = () => {
+      const listen = () => {
         clearTimeout(silence);
-        silence = setTimeout(() => attempt.abort(), SILENCE_MS);
-        backoff.reset();
+        silence = setTimeout(() => current.abort(), SILENCE_MS);
       };
-      silence = setTimeout(() => attempt.abort(), SILENCE_MS);
-      const ended = await connect(attempt.signal, alive).catch((error) => ({ reason: String(error) }));
+      listen();
+      /** @type {Ended} */
+      const ended = await connect(signal, () => (listen(), backoff.reset())).catch((error) => ({ reason: String(error) }));
       clearTimeout(silence);
-      if (stopping.signal.aborted) return;
+      if (stopped) return;
       onOpen(false, ended.reason);
-      const pause = backoff.next("retryAfterMs" in ended ? ended.retryAfterMs : undefined);
+      const pause = backoff.next(ended.retryAfterMs);
       await new Promise((resolve) => {
-        poke = () => resolve(undefined);
-        setTimeout(poke, pause);
+        const timer = setTimeout(resolve, pause);
+        poke = () => (clearTimeout(timer), resolve(undefined));
       });
     }
   }
   void run();
   return {
     stop() {
-      stopping.abort();
-      current?.abort();
+      stopped = true;
+      attempt.abort();
       poke();
     },
-    /** Try again at once: the line may be back, or what is open may be dead. */
+    /** Connect again: the line may be back, or what is open may be dead. */
     retry() {
-      current?.abort();
+      attempt.abort();
       poke();
     },
   };
 }
 
-/**
- * The WebSocket. A browser gives it no headers, so the token goes as a subprotocol.
- * @param {WizardClient} client @param {string} id @param {PollingConfig} config @param {Receiver} receiver
- */
+/** The WebSocket. A browser gives it no headers, so the token goes as a subprotocol. @param {WizardClient} client @param {string} id @param {PollingConfig} config @param {Receiver} receiver */
 export function openSocket(client, id, config, receiver) {
-  const Socket = client.WebSocket ?? globalThis.WebSocket;
   const base = client.root || globalThis.location?.origin || "";
   const address = `ws${base.replace(/^http/, "")}/ws/investigation/${encodeURIComponent(id)}`;
+  let expired = false;
   return keepOpen(config, async (signal, alive) => {
-    const token = await client.currentToken();
+    const Socket = client.WebSocket ?? globalThis.WebSocket;
+    const token = await client.currentToken(expired);
+    if (signal.aborted) return {};
     const since = receiver.since();
     const socket = new Socket(since ? `${address}?since_version=${since}` : address, token ? [`bearer.${token}`] : []);
     return new Promise((resolve) => {
-      const end = (/** @type {string | undefined} */ reason) => {
-        signal.removeEventListener("abort", abort);
-        resolve(reason ? { reason } : {});
-      };
-      const abort = () => {
+      signal.addEventListener("abort", () => {
         socket.close();
-        end("silent");
+        resolve({ reason: "silent" });
+      });
+      socket.onclose = ({ code, reason }) => {
+        expired = code === TOKEN_ENDED;
+        resolve({ reason: code === 1001 ? "draining" : reason || String(code) });
       };
-      signal.addEventListener("abort", abort);
-      socket.onclose = (event) => end(event.code === 1001 ? "draining" : event.reason || String(event.code));
       socket.onerror = () => {};
       socket.onmessage = ({ data }) => {
         if (signal.aborted) return;
         alive();
         const message = JSON.parse(data);
-        if (message.type === "connection_established") receiver.onOpen(true);
-        if (message.state) receiver.onState(message.state);
+        const first = message.type === "connection_established";
+        if (first) receiver.onOpen(true);
+        if (message.state) receiver.onState(message.state, first && message.version < since);
         else if (message.type === "state_updated") receiver.onChange(message);
       };
     });
   }, receiver.onOpen);
 }
 
-/**
- * Server-sent events over `fetch`, which can send headers where `EventSource` cannot.
- * @param {WizardClient} client @param {string} id @param {PollingConfig} config @param {Receiver} receiver
- */
+/** Server-sent events over `fetch`, which can send headers where `EventSource` cannot. @param {WizardClient} client @param {string} id @param {PollingConfig} config @param {Receiver} receiver */
 export function openEvents(client, id, config, receiver) {
   return keepOpen(config, async (signal, alive) => {
     const since = receiver.since();
@@ -112,10 +95,13 @@ export function openEvents(client, id, config, receiver) {
       headers: { Accept: "text/event-stream", ...(since ? { "Last-Event-ID": String(since) } : {}) },
       signal,
     });
-    if (!response.ok || !response.body) return { reason: String(response.status) };
+    if (!response.ok || !response.body) {
+      return { reason: String(response.status), retryAfterMs: retryAfter(response.headers.get("Retry-After"), Date.now()) };
+    }
     receiver.onOpen(true);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
+    let first = true;
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return {};
@@ -124,9 +110,10 @@ export function openEvents(client, id, config, receiver) {
       text = /** @type {string} */ (events.pop());
       for (const event of events) {
         const { name, data } = parsed(event);
-        if (name === "closed") return { reason: JSON.parse(data).reason };
-        if (name === "state") receiver.onState(JSON.parse(data));
-        if (name === "change") receiver.onChange(JSON.parse(data));
+        if (name === "closed") return { reason: data.reason };
+        if (name === "state") receiver.onState(data, first && data.version < since);
+        if (name === "change") receiver.onChange(data);
+        first &&= !name;
       }
     }
   }, receiver.onOpen);
@@ -138,5 +125,5 @@ function parsed(event) {
     const colon = line.indexOf(":");
     return [line.slice(0, colon), line.slice(colon + 1).trimStart()];
   }));
-  return { name: members.get("event") ?? "", data: members.get("data") ?? "" };
+  return { name: members.get("event"), data: JSON.parse(members.get("data") ?? "{}") };
 }

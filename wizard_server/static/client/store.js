@@ -1,77 +1,73 @@
 import { DEFAULTS } from "./backoff.js";
 import { createContainer } from "./container.js";
-import { createDrafts } from "./drafts.js";
-import { follow } from "./follow.js";
-import { createSync } from "./sync.js";
-import { joinTabs } from "./tabs.js";
+import { openSession } from "./session.js";
 import { templateActions } from "./templates.js";
 
-/**
- * @typedef {import("./client.types.js").CreateWizardStore} CreateWizardStore
- * @typedef {import("./client.types.js").WizardStore} WizardStore
- * @typedef {import("./client.types.js").FollowedState} State
- * @typedef {import("./wizard.types.js").WizardStep} WizardStep
- * @typedef {import("./wizard.types.js").WizardStateUpdate} Update
- */
+/** @import { CreateWizardStore, WizardStore } from "./client.types.js" */
+/** @import { State } from "./parts.types.js" */
+/** @import { WizardStep } from "./wizard.types.js" */
 
 /** @type {WizardStore["polling"]} */
 const RESTING = { isPolling: false, isConnected: false, lastUpdate: null, error: null, retryCount: 0, currentInterval: 0 };
+/** What belongs to one investigation. */
+const CLEARED = {
+  wizardState: null, serverState: null, localChanges: null, isLoading: false, isSyncing: false, error: null,
+  auditLog: [], lastSyncedAt: null, conflict: null, waiting: 0,
+};
 
 /** @type {CreateWizardStore} */
-export function createWizardStore({ client, config = {}, storage = globalThis.localStorage, channel, transport = "auto" }) {
+export function createWizardStore({ client, config = {}, storage = browserStorage(), channel, transport = "auto" }) {
   const polling = { ...DEFAULTS, ...("polling" in config ? config.polling : config) };
-  /** @type {ReturnType<typeof createSync> | null} */
-  let sync = null;
-  /** @type {ReturnType<typeof joinTabs> | null} */
-  let tabs = null;
-  /** @type {ReturnType<typeof follow> | null} */
-  let following = null;
-  /** @type {string | null} */
-  let opened = null;
-  let owner = "";
+  /** @type {ReturnType<typeof openSession> | null} */
+  let session = null;
   /** The step that the reader looks at, where that is not the server's. @type {WizardStep | null} */
   let view = null;
+  let sending = false;
+  let refreshing = 0;
 
   /** @type {ReturnType<typeof createContainer<WizardStore>>} */
   const container = createContainer(/** @type {WizardStore} */ ({
-    wizardState: null, serverState: null, localChanges: null, isLoading: false, isSyncing: false, error: null,
-    polling: RESTING, templates: [], selectedTemplate: null, auditLog: [],
-    connection: "offline", lastSyncedAt: null, conflict: null, waiting: 0,
-    setWizardState: (state) => receive(/** @type {State} */ (state)),
+    ...CLEARED, polling: RESTING, templates: [], selectedTemplate: null, connection: "offline",
+    setWizardState(state) {
+      const known = session?.id === state.investigation_id ? session.sync.version : 0;
+      const whole = /** @type {State} */ ({ version: known, ...state });
+      if (session?.id !== state.investigation_id) open(state.investigation_id, whole);
+      else session.receive(whole, whole.version === known);
+    },
     async updateWizardState(updates) {
-      if (!sync) return set({ error: "no investigation is open" });
+      if (!session) return set({ error: "no investigation is open" });
       set({ error: null });
-      await sync.update(updates);
+      if (!session.sync.version) await session.ready;
+      await session?.sync.update(updates);
     },
     async syncWithServer() {
-      sync?.hurry();
-      await Promise.all([container.getState().refreshState(), sync?.settled()]);
+      session?.sync.hurry();
+      await get().refreshState();
+      await session?.sync.settled();
     },
-    rollbackChanges: () => sync?.rollback(),
+    rollbackChanges() {
+      if (session?.sync.rollback()) void get().refreshState();
+    },
     setCurrentStep(step) {
-      const { wizardState, serverState } = container.getState();
+      const { wizardState, serverState } = get();
       view = step === serverState?.wizard_step ? null : step;
       if (wizardState) set({ wizardState: { ...wizardState, wizard_step: step } });
     },
     navigateToStep(step) {
       view = null;
-      void container.getState().updateWizardState({ wizard_step: step });
+      void get().updateWizardState({ wizard_step: step });
     },
-    ...templateActions(client, (changes) => container.setState(changes), () => container.getState()),
-    startPolling: () => start(),
-    stopPolling: () => stop(),
+    ...templateActions(client, (changes) => set(changes), () => get()),
+    startPolling: () => session?.start(),
+    stopPolling: () => session?.stop(),
     async refreshState() {
-      if (!opened) return;
-      const id = opened;
-      set({ isSyncing: true });
-      try {
-        const answer = await client.getState(id);
-        if (id !== opened) return;
-        if (answer.success && answer.data) receive(/** @type {State} */ (answer.data));
-        else set({ error: answer.error ?? null });
-      } finally {
-        if (id === opened) set({ isSyncing: false });
-      }
+      const mine = session;
+      refreshing += 1;
+      syncing();
+      await mine?.refresh().finally(() => {
+        refreshing -= 1;
+        syncing();
+      });
     },
     async loadAuditLog(investigationId) {
       const answer = await client.history(investigationId, { pageSize: 100 });
@@ -79,119 +75,65 @@ export function createWizardStore({ client, config = {}, storage = globalThis.lo
     },
     resetWizard() {
       close();
-      const { templates } = container.getState();
-      container.setState({ ...container.getInitialState(), templates });
+      container.setState({ ...container.getInitialState(), templates: get().templates });
     },
-    openInvestigation: open,
+    async openInvestigation(id) {
+      const opened = session?.id === id ? session : open(id);
+      opened.start();
+      await opened.ready;
+      if (opened === session) set({ isLoading: false });
+    },
     async createInvestigation(settings) {
       set({ isLoading: true, error: null });
-      const answer = await client.createState(settings ? { settings } : {}).finally(() => set({ isLoading: false }));
+      const answer = await client.createState(settings ? { settings } : {});
+      set({ isLoading: false });
       if (!answer.success || !answer.data) {
         set({ error: answer.error ?? null });
         throw Object.assign(new Error(answer.error), { answer });
       }
-      await open(answer.data.investigation_id, /** @type {State} */ (answer.data));
+      const opened = open(answer.data.investigation_id, answer.data);
+      opened.start();
+      await opened.ready;
       return answer.data;
     },
-    resolveConflict: (choice) => sync?.resolve(choice),
+    resolveConflict: (choice) => session?.sync.resolve(choice),
   }));
-  const set = container.setState;
-
-  /** @param {State} state @param {{reset?: boolean}} [how] */
-  function receive(state, { reset = false } = {}) {
-    if (state.wizard_step !== container.getState().serverState?.wizard_step) view = null;
-    sync?.receive(state, reset);
-    set({ lastSyncedAt: new Date().toISOString() });
-  }
-
-  /** @param {import("./sync.js").Synced} synced */
-  function show({ server, seen, local, conflict, isSending, waiting }) {
-    const known = container.getState().serverState;
-    set({
-      serverState: server, localChanges: local, conflict, waiting, isSyncing: isSending,
-      wizardState: seen && view && view !== seen.wizard_step ? { ...seen, wizard_step: view } : seen,
-    });
-    if (server && server !== known) tabs?.tell({ kind: "state", id: opened, state: server });
-  }
+  const { setState: set, getState: get } = container;
+  const syncing = () => set({ isSyncing: sending || refreshing > 0 });
 
   /** @param {string} id @param {State} [state] */
-  async function open(id, state) {
+  function open(id, state) {
     close();
-    opened = id;
-    set({ ...cleared, isLoading: true });
-    owner = await ownerOf(client);
-    if (opened !== id) return;
-    const drafts = createDrafts(storage, owner);
-    sync = createSync({
-      client, id, config: polling, queue: drafts.load(id),
-      changed: show,
+    set({ ...CLEARED, isLoading: !state });
+    session = openSession({
+      client, id, config: polling, storage, channel, transport, ...(state ? { state } : {}),
+      show({ server, seen, local, conflict, isSending, waiting }) {
+        sending = isSending;
+        set({
+          serverState: server, localChanges: local, conflict, waiting, isSyncing: sending || refreshing > 0,
+          wizardState: seen && view && view !== seen.wizard_step ? { ...seen, wizard_step: view } : seen,
+        });
+      },
+      report(status) {
+        const { connection = "offline", ...rest } = status ?? {};
+        set({ connection, polling: status ? /** @type {typeof RESTING} */ (rest) : RESTING });
+      },
       refused: (error) => set({ error }),
-      save: (queue) => drafts.save(id, queue),
-    });
-    const answer = state ? null : await client.getState(id);
-    if (opened !== id) return;
-    set({ isLoading: false });
-    const found = state ?? answer?.data;
-    if (found) receive(/** @type {State} */ (found));
-    else set({ error: answer?.error ?? null });
-    if (found || answer?.status !== 404) start();
-  }
-
-  function start() {
-    if (!opened || tabs) return;
-    const id = opened;
-    const name = `wizard-client:${client.root}:${owner}:${id}`;
-    tabs = joinTabs({
-      name,
-      channel: openChannel(channel, name),
-      greet: () => ({ kind: "state", id, state: container.getState().serverState }),
-      hear(message) {
-        if (message.id !== id) return;
-        if (message.kind === "state" && message.state) receive(message.state, message);
-        if (message.kind === "status") report(message.status);
-      },
-      lead() {
-        const { serverState } = container.getState();
-        const followed = (following = follow(client, id, {
-          transport, config: polling,
-          ...(serverState ? { state: /** @type {State} */ (serverState) } : {}),
-          onState(state, how) {
-            receive(state, how);
-            if (how.reset) tabs?.tell({ kind: "state", id, state, reset: true });
-          },
-          onStatus(status) {
-            report(status);
-            tabs?.tell({ kind: "status", id, status });
-          },
-        }));
-        report(followed.polling);
-        return () => followed.stop();
+      received(whole) {
+        if (whole.wizard_step !== get().serverState?.wizard_step) view = null;
+        set({ lastSyncedAt: new Date().toISOString() });
       },
     });
-  }
-
-  /** @param {import("./client.types.js").FollowStatus} status */
-  function report(status) {
-    const { connection, ...rest } = status;
-    set({ connection, polling: rest });
-    if (status.isConnected && !rest.error) sync?.hurry();
-  }
-
-  function stop() {
-    tabs?.leave();
-    tabs = following = null;
-    set({ polling: RESTING, connection: "offline" });
+    return session;
   }
 
   function close() {
-    stop();
-    sync?.stop();
-    sync = opened = view = null;
+    session?.close();
+    session = view = null;
+    sending = false;
   }
 
   const { getState, getInitialState, setState, subscribe, clear } = container;
-  const { wizardState, serverState, localChanges, conflict, auditLog, error, waiting, lastSyncedAt } = getInitialState();
-  const cleared = { wizardState, serverState, localChanges, conflict, auditLog, error, waiting, lastSyncedAt };
   return {
     getState, getInitialState, setState, subscribe,
     destroy() {
@@ -201,24 +143,10 @@ export function createWizardStore({ client, config = {}, storage = globalThis.lo
   };
 }
 
-/** @param {import("./client.types.js").StoreOptions["channel"]} channel @param {string} name @returns {import("./tabs.js").Channel | null} */
-function openChannel(channel, name) {
-  if (channel === null || typeof channel === "object") return channel;
-  if (typeof channel === "function") return channel(name);
-  if (typeof channel === "string") return new BroadcastChannel(channel);
-  return globalThis.document && globalThis.BroadcastChannel ? new BroadcastChannel(name) : null;
-}
-
-/**
- * Whose edits and states these are: two users of one browser share neither.
- * @param {import("./client.types.js").WizardClient} client
- */
-async function ownerOf(client) {
-  const token = await client.currentToken();
+function browserStorage() {
   try {
-    const claims = token?.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/");
-    return claims ? String(JSON.parse(atob(claims)).sub) : client.userId ?? "";
+    return globalThis.localStorage;
   } catch {
-    return client.userId ?? "";
+    return null; // forbidden
   }
 }

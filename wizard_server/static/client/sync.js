@@ -1,54 +1,41 @@
 import { createBackoff } from "./backoff.js";
+import { equal } from "./json.js";
 import { added, conflicting, fieldsOf, onto, overlaid, rebased } from "./pending.js";
 import { isConflict, isTransient } from "./problems.js";
 
-/**
- * @typedef {import("./client.types.js").WizardClient} WizardClient
- * @typedef {import("./client.types.js").FollowedState} State
- * @typedef {import("./client.types.js").Conflict} Conflict
- * @typedef {import("./client.types.js").PollingConfig} PollingConfig
- * @typedef {import("./client.types.js").ApiResponse<any>} Answer
- * @typedef {import("./wizard.types.js").WizardStateUpdate} Update
- * @typedef {import("./pending.js").Pending} Pending
- * @typedef {{server: State | null, seen: State | null, local: Update | null, conflict: Conflict | null, isSending: boolean, waiting: number}} Synced
- */
+/** @import { Answer, Pending, State, Stuck, SyncSettings, Update } from "./parts.types.js" */
 
 /**
  * Keeps one investigation in step with the server: its newest state, and over it the updates that wait for an answer.
- * One update is on its way at a time; what cannot be sent now is sent again, as the same request.
- * @param {{client: WizardClient, id: string, config: PollingConfig, queue: Pending[],
- *   changed: (synced: Synced) => void, refused: (reason: string | null) => void, save: (queue: readonly Pending[]) => void}} given
+ * One update is on its way at a time; what gets no answer is sent again as the same request.
+ * @param {SyncSettings} settings
  */
-export function createSync({ client, id, config, queue, changed, refused, save }) {
+export function createSync({ client, id, config, changed, refused, save }) {
   const backoff = createBackoff(config);
-  const stopping = new AbortController();
+  /** @type {Pending[]} */
+  let queue = [];
   /** @type {State | null} */
   let server = null;
-  /** @type {{entry: Pending, conflict: Conflict} | null} */
+  /** The first of the queue, where somebody must decide. @type {Stuck | null} */
   let stuck = null;
-  let isSending = false;
+  /** @type {AbortController | null} */
+  let sending = null;
+  let running = false;
+  let stopped = false;
   let wake = () => {};
+  let hurry = () => {};
 
   function publish() {
+    if (stopped) return;
     save(queue);
     changed({
       server,
       seen: server && overlaid(server, queue),
       local: queue.length ? Object.assign({}, ...queue.map(({ updates }) => updates)) : null,
       conflict: stuck?.conflict ?? null,
-      isSending,
+      isSending: sending !== null,
       waiting: queue.length,
     });
-  }
-
-  /** Rest what is not sent on the newest state. */
-  function rebase() {
-    if (!server) return;
-    const now = rebased(queue, server);
-    queue = now.queue;
-    for (const entry of now.settled) settle(entry);
-    stuck = now.conflict;
-    if (stuck) settle(stuck.entry);
   }
 
   /** @param {Pending} entry */
@@ -56,136 +43,160 @@ export function createSync({ client, id, config, queue, changed, refused, save }
     for (const done of entry.done.splice(0)) done();
   }
 
-  /** @param {Pending} entry @param {Pending[]} instead */
-  function replace(entry, ...instead) {
-    queue = queue.flatMap((each) => (each === entry ? instead : [each]));
+  /** Rest what is not sent on the newest state. */
+  function rebase() {
+    if (!server) return;
+    const now = rebased(queue, server);
+    queue = now.queue;
+    stuck = now.conflict;
+    now.settled.forEach(settle);
+    if (stuck) settle(stuck.entry);
   }
 
-  /** @param {State} state @param {boolean} [reset] whether the server's history was put back */
-  function receive(state, reset = false) {
-    if (server && !reset && state.version < server.version) return;
-    server = state;
-    rebase();
+  function changedQueue() {
     publish();
     void flush();
   }
 
   async function flush() {
-    if (isSending || !server) return;
-    isSending = true;
-    try {
-      while (queue.length && !stuck && !stopping.signal.aborted) {
-        const entry = { .../** @type {Pending} */ (queue[0]), sent: true };
-        queue = [entry, ...queue.slice(1)];
-        publish();
-        const answer = await client.updateState(id, entry.updates, { ifMatch: entry.version, mutationId: entry.mutationId, signal: stopping.signal });
-        if (answer.success && answer.data) accepted(entry, answer.data);
-        else if (isConflict(answer)) overtaken(entry, answer);
-        else if (isTransient(answer) || answer.status === 401) await later(answer);
-        else dropped(entry, answer);
-      }
-    } catch (error) {
-      if (!stopping.signal.aborted) throw error;
-    } finally {
-      isSending = false;
-      if (!stopping.signal.aborted) publish();
-    }
+    if (running) return;
+    running = true;
+    while (queue.length && server && !stuck && !stopped) await sendFirst();
+    running = false;
+  }
+
+  async function sendFirst() {
+    const entry = { .../** @type {Pending} */ (queue[0]), sent: true };
+    queue = [entry, ...queue.slice(1)];
+    sending = new AbortController();
+    publish();
+    const how = { ...(entry.version ? { ifMatch: entry.version } : {}), mutationId: entry.mutationId, signal: sending.signal };
+    /** @type {Answer} */
+    const answer = await client.updateState(id, entry.updates, how)
+      .catch((error) => ({ success: false, status: 0, error: String(error), timestamp: "" }));
+    sending = null;
+    if (stopped || queue[0] !== entry) return publish(); // given up meanwhile
+    if (answer.success && answer.data?.version) accepted(entry, answer.data);
+    else if (answer.success || isTransient(answer)) return later(answer);
+    else if (isConflict(answer)) overtaken(entry, answer);
+    else dropped(entry, answer);
+    publish();
   }
 
   /** @param {Pending} entry @param {State} state */
   function accepted(entry, state) {
+    if (backoff.count) refused(null);
     backoff.reset();
-    refused(null);
-    replace(entry);
-    // What comes after it in the queue was made upon it.
-    const mine = fieldsOf(entry.updates);
-    queue = queue.map((each) => ({ ...each, base: { ...each.base, ...Object.fromEntries(
-      mine.filter((field) => field in each.updates).map((field) => [field, state[field]])) } }));
+    const fields = fieldsOf(entry.updates);
+    // What comes after it was made upon it.
+    queue = queue.slice(1).map((each) => ({
+      ...each, base: { ...each.base, ...Object.fromEntries(fields.filter((field) => field in each.updates).map((field) => [field, state[field]])) },
+    }));
+    if (!server || state.version >= server.version) server = state;
     settle(entry);
-    if (server && state.version < server.version) rebase();
-    else server = state;
     rebase();
   }
 
-  /** Somebody else was first. @param {Pending} entry @param {Answer} answer */
+  /** @param {Pending} entry @param {Answer} answer */
   function overtaken(entry, { problem }) {
-    const current = problem?.current ?? /** @type {State} */ (server);
-    if (!server || current.version > server.version) server = current;
-    const fields = fieldsOf(entry.updates).filter((field) => problem?.changed_fields?.includes(field));
+    backoff.reset();
+    if (problem?.current && problem.current.version >= (server?.version ?? 0)) server = problem.current;
+    const current = /** @type {State} */ (server);
     const unsent = { ...entry, sent: false };
-    if (problem?.mergeable) replace(entry, onto(entry, current));
-    else {
-      replace(entry, unsent);
-      stuck = { entry: unsent, conflict: conflicting(unsent, fields.length ? fields : fieldsOf(entry.updates), current) };
-      settle(unsent);
-    }
+    queue = [problem?.mergeable ? onto(entry, current) : unsent, ...queue.slice(1)];
+    rebase();
+    if (problem?.mergeable || stuck || queue[0]?.mutationId === undefined) return;
+    const mine = fieldsOf(entry.updates).filter((field) => !equal(entry.updates[field], current[field]));
+    const both = mine.filter((field) => problem?.changed_fields?.includes(field));
+    if (!mine.length) return;
+    stuck = { entry: unsent, conflict: conflicting(unsent, both.length ? both : mine, current) };
+    settle(unsent);
   }
 
-  /** @param {Pending} entry @param {Answer} answer */
+  /** The server's last word; and nothing begins with settings that it refused. @param {Pending} entry @param {Answer} answer */
   function dropped(entry, answer) {
     backoff.reset();
-    replace(entry);
+    const rests = (/** @type {Pending} */ { updates }) => entry.updates.settings && updates.wizard_step && !updates.settings;
+    const gone = queue.filter((each) => each === entry || rests(each));
+    queue = queue.filter((each) => !gone.includes(each));
     refused(answer.error ?? null);
-    settle(entry);
+    gone.forEach(settle);
     rebase();
   }
 
   /** @param {Answer} answer */
-  async function later(answer) {
+  function later(answer) {
     refused(answer.error ?? null);
-    await new Promise((resolve) => {
+    publish();
+    return new Promise((/** @type {(value: void) => void} */ resolve) => {
       const timer = setTimeout(resolve, backoff.next(answer.retryAfterMs));
-      wake = () => (clearTimeout(timer), resolve(undefined));
+      wake = () => (clearTimeout(timer), resolve());
+      hurry = answer.retryAfterMs === undefined ? wake : () => {};
     });
   }
 
   return {
-    receive,
+    get version() {
+      return server?.version ?? 0;
+    },
+    /** Take a state that is newer, or marked otherwise; with `reset`, whatever it is. @param {State} state */
+    receive(state, reset = false) {
+      if (server && !reset && (state.version < server.version ||
+        (state.version === server.version && state.stalled === server.stalled && state.stale === server.stale))) return;
+      server = state;
+      rebase();
+      changedQueue();
+    },
+    /** Take up drafts. @param {Pending[]} drafts */
+    restore(drafts) {
+      if (!drafts.length) return;
+      queue = [...drafts, ...queue];
+      rebase();
+      changedQueue();
+    },
     /** Show `updates` at once and send them; resolves when the server has answered, or somebody must decide. @param {Update} updates */
     update(updates) {
-      const state = server;
-      if (!state) return Promise.reject(new Error("no investigation is open"));
       return new Promise((/** @type {(value: void) => void} */ resolve) => {
-        queue = added(queue, updates, state, resolve);
-        publish();
-        void flush();
+        if (!server) return resolve(refused("the investigation is not loaded"));
+        queue = added(queue, updates, server, resolve);
+        if (stuck) rebase();
+        changedQueue();
       });
     },
-    /** Give up what is not answered. */
+    /** Give up every update; returns whether one of them may have reached the server. */
     rollback() {
       const given = queue;
-      queue = queue.filter(({ sent }) => sent);
+      queue = [];
       stuck = null;
-      for (const entry of given) if (!entry.sent) settle(entry);
+      sending?.abort();
+      wake();
+      given.forEach(settle);
       publish();
-      void flush();
+      return given.some(({ sent }) => sent);
     },
     /** @param {"mine" | "theirs" | Update} choice */
     resolve(choice) {
-      if (!stuck || !server) return;
-      const { entry, conflict } = stuck;
-      stuck = null;
-      if (choice === "theirs") {
-        queue = queue.flatMap((each) => {
-          const updates = Object.fromEntries(Object.entries(each.updates).filter(([field]) => !conflict.fields.includes(field)));
-          return Object.keys(updates).length ? [{ ...each, updates }] : (settle(each), []);
-        });
-        const rest = queue.find(({ mutationId }) => mutationId === entry.mutationId);
-        if (rest) replace(rest, onto(rest, server));
-      } else replace(entry, onto({ ...entry, updates: choice === "mine" ? entry.updates : { ...entry.updates, ...choice } }, server));
+      const [entry, ...rest] = queue;
+      if (!stuck || !server || !entry) return;
+      const { fields } = stuck.conflict;
+      const without = (/** @type {Pending} */ each) =>
+        ({ ...each, updates: Object.fromEntries(Object.entries(each.updates).filter(([field]) => !fields.includes(field))) });
+      const chosen = typeof choice === "object" ? { ...entry, updates: { ...entry.updates, ...choice } } : entry;
+      queue = choice === "theirs" ? [onto(without(entry), server), ...rest.map(without)] : [onto(chosen, server), ...rest];
+      queue = queue.filter((each) => fieldsOf(each.updates).length || settle(each));
       rebase();
-      publish();
-      void flush();
+      changedQueue();
     },
-    /** Send now what waits for its next attempt. */
-    hurry: () => wake(),
+    /** Send now what waits for its next attempt, unless the server said how long. */
+    hurry: () => hurry(),
     /** Resolves when nothing is on its way: all is answered, or somebody must decide. */
-    async settled() {
-      await Promise.all(queue.filter(({ sent }) => sent || !stuck).map((entry) => new Promise((resolve) => entry.done.push(() => resolve(undefined)))));
-    },
+    settled: () => Promise.all(stuck ? [] : queue.map((entry) =>
+      new Promise((resolve) => entry.done.push(() => resolve(undefined))))),
     stop() {
-      stopping.abort();
+      stopped = true;
+      sending?.abort();
       wake();
+      queue.forEach(settle);
     },
   };
 }

@@ -1,55 +1,69 @@
-/**
- * @typedef {Pick<BroadcastChannel, "postMessage" | "close"> & {onmessage: ((event: any) => void) | null}} Channel
- */
+/** @import { Message, Tab } from "./parts.types.js" */
 
 /**
- * Many tabs, one connection: the tab that holds the lock `name` leads, which is `lead` called until it is stopped;
- * what it tells goes to all others. When it closes, the browser gives the lock to the next.
- * Without locks every tab leads for itself, and they still tell each other.
- * @param {{name: string, channel: Channel | null, lead: () => () => void, hear: (message: any) => void, greet: () => any}} tab
+ * Many tabs, one connection: the tab that holds the lock `name` leads, and what it tells goes to all others. When it
+ * closes, the browser gives the lock to the next. Without locks (plain HTTP) every tab leads for itself.
+ * @param {Tab} tab
  */
 export function joinTabs({ name, channel, lead, hear, greet }) {
   const locks = channel ? globalThis.navigator?.locks : undefined;
-  const leaving = new AbortController();
+  let left = false;
   let leads = false;
-  /** @type {() => void} */
+  let asking = new AbortController();
   let stop = () => {};
-  /** @type {() => void} */
   let release = () => {};
 
   if (channel) {
     channel.onmessage = ({ data }) => {
-      if (data.kind === "hello") leads && channel.postMessage(greet());
-      else hear(data);
+      if (data?.kind !== "hello") return hear(data);
+      if (leads) for (const message of greet()) channel.postMessage(message);
     };
     channel.postMessage({ kind: "hello" });
   }
-  function begin() {
+  const begin = () => {
     leads = true;
     stop = lead();
-  }
-  if (!locks) begin();
-  else {
+  };
+  const end = () => {
+    leads = false;
+    stop();
+    stop = () => {};
+    release();
+  };
+  /** @param {LockOptions} how */
+  function ask(how) {
+    /** @type {(lock: unknown) => Promise<void>} */
     const held = () => new Promise((resolve) => {
-      if (leaving.signal.aborted) return resolve(undefined);
-      release = () => resolve(undefined);
-      begin();
+      release = resolve;
+      if (left) resolve();
+      else begin();
     });
-    locks.request(name, { signal: leaving.signal }, held).catch(() => {});
+    locks?.request(name, how, held).catch(() => {
+      // Another tab took the lock, or this request was withdrawn.
+      if (left || !leads) return;
+      end();
+      queue();
+    });
   }
+  const queue = () => ask({ signal: (asking = new AbortController()).signal });
+  if (locks) queue();
+  else begin();
   return {
-    get leads() {
-      return leads;
+    /** Lead from now on: whoever leads does not get through. */
+    take() {
+      if (!locks || leads || left) return;
+      asking.abort();
+      ask({ steal: true });
     },
-    /** @param {any} message */
+    /** @param {Message} message */
     tell(message) {
-      channel?.postMessage(message);
+      if (!left) channel?.postMessage(message);
     },
     leave() {
-      leads = false;
-      leaving.abort();
-      stop();
-      release();
+      left = true;
+      asking.abort();
+      end();
+      if (channel) channel.onmessage = null;
       channel?.close();
     },
   };

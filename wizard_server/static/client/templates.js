@@ -1,8 +1,5 @@
-/**
- * @typedef {import("./client.types.js").WizardClient} WizardClient
- * @typedef {import("./client.types.js").WizardStore} Store
- * @typedef {import("./client.types.js").ApiResponse<any>} Answer
- */
+/** @import { WizardClient, WizardStore as Store } from "./client.types.js" */
+/** @import { Answer } from "./parts.types.js" */
 
 const PAGE = 100;
 

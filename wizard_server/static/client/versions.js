@@ -1,17 +1,13 @@
 import { patched } from "./json.js";
 import { withoutNulls } from "./nulls.js";
 
-/**
- * @typedef {import("./client.types.js").FollowedState} FollowedState
- * @typedef {import("./client.types.js").Change} Change
- * @typedef {"taken" | "known" | "gap"} Verdict
- */
+/** @import { Change } from "./client.types.js" */
+/** @import { State, Verdict } from "./parts.types.js" */
 
 /** One state as it is known here: newer versions replace it, whatever channel they come by and in which order. */
-export function createKnown() {
-  /** @type {FollowedState | null} */
+export function createKnown(version = 0) {
+  /** @type {State | null} */
   let state = null;
-  let version = 0;
   let failures = 0;
   return {
     get state() {
@@ -25,22 +21,17 @@ export function createKnown() {
       return failures;
     },
     /**
-     * Take a whole state. Older ones are refused unless the server says that its history was put back (`reset`);
-     * the same version again is taken for its marks (`stalled`).
-     * @param {FollowedState} whole @param {boolean} [reset] @returns {Verdict}
+     * Take a whole state, unless it is older and the server does not say that its history was put back (`reset`); the
+     * same version again is taken for its marks (`stalled`). @param {State} whole @param {boolean} [reset] @returns {Verdict}
      */
     take(whole, reset = false) {
-      if (state && !reset && whole.version < version) return "known";
-      const same = state !== null && whole.version === version && whole.stalled === state.stalled && whole.stale === state.stale;
-      if (same && !reset) return "known";
+      if (whole.version < version && !reset) return "known";
+      if (state && whole.version === version && whole.stalled === state.stalled && whole.stale === state.stale) return "known";
       state = whole;
       version = whole.version;
       return "taken";
     },
-    /**
-     * Take one change, which must follow on from `from` (by default the version before its own).
-     * @param {Change} change @param {number} [from] @returns {Verdict}
-     */
+    /** Take one change, which must follow on from `from`. @param {Change} change @param {number} [from] @returns {Verdict} */
     apply(change, from = change.version - 1) {
       if (change.version <= version) return "known";
       if (!state || from !== version) return "gap";
@@ -53,10 +44,9 @@ export function createKnown() {
       version = change.version;
       return "taken";
     },
-    /** Drop the state; only versions from `since` on, by default those not older than it, are taken. @param {number} [since] */
-    forget(since = version) {
+    /** Drop the state: a whole one is needed, no older one. */
+    forget() {
       state = null;
-      version = since;
     },
   };
 }
