@@ -68,15 +68,22 @@ export function follow(client, id, options = {}) {
     tell({ lastUpdate: new Date().toISOString() });
   }
 
-  /** @param {Change} change @param {number} [from] */
-  function takeChange(change, from) {
-    const verdict = known.apply(change, from);
-    if (verdict === "taken" && known.state) {
-      call(options.onChange, change);
-      call(options.onState, known.state, { reset: false, ...(change.mutation_id ? { mutationId: change.mutation_id } : {}) });
+  /** Take changes that follow on from `from`: each is told, and their last state. @param {Change[]} changes @param {number} [from] */
+  function takeChanges(changes, from) {
+    /** @type {Change | undefined} */
+    let last;
+    let gap = false;
+    for (const change of changes) {
+      const verdict = known.apply(change, from);
+      if ((gap = verdict === "gap")) break;
+      from = change.version;
+      if (verdict === "taken") call(options.onChange, (last = change));
+    }
+    if (last && known.state) {
+      call(options.onState, known.state, { reset: false, ...(last.mutation_id ? { mutationId: last.mutation_id } : {}) });
       tell({ lastUpdate: new Date().toISOString() });
     }
-    return verdict;
+    return gap;
   }
 
   /** @param {any} data */
@@ -99,15 +106,6 @@ export function follow(client, id, options = {}) {
     }
   }
 
-  /** @param {any} data */
-  function takeChanges(data) {
-    let from = data?.from_version;
-    for (const change of data?.changes ?? []) {
-      if (takeChange(change, from) === "gap") return lose();
-      from = change.version;
-    }
-  }
-
   async function ask() {
     asking = new AbortController();
     const whole = known.state === null;
@@ -117,7 +115,7 @@ export function follow(client, id, options = {}) {
     if (!answer.success || (kind === "whole" && !answer.data?.state && answer.status !== 304)) return refused(polled);
     const wasParked = state === "parked";
     if (kind === "whole") takeWhole(answer.data);
-    else takeChanges(answer.data);
+    else if (takeChanges(answer.data?.changes ?? [], answer.data?.from_version)) lose();
     if (asking.signal.aborted) return;
     backoff.reset();
     idle = known.version !== before || waited || !wasParked ? 0 : idle + 1;
@@ -184,7 +182,7 @@ export function follow(client, id, options = {}) {
     since: () => (known.state || !polls ? known.version : 0),
     onState: takeState,
     onChange: (/** @type {Change} */ change) => {
-      if (takeChange(change) !== "gap") return;
+      if (!takeChanges([change])) return;
       missing = Math.max(missing, change.version);
       void refresh();
     },
