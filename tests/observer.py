@@ -122,7 +122,7 @@ def _kept(method: str, path: str, response: web.StreamResponse) -> tuple[str, ..
         return ("no-store",)
     if path.rstrip("/").endswith(("/openapi.json", "/docs")):
         return ("no-cache",)
-    if "/docs/" in path:
+    if "/docs/" in path or "/static/" in path:
         return ("public, max-age=31536000, immutable", "no-cache")
     is_state = response.headers.get("ETag", "").startswith('"version-') and "/polling/" not in path
     return ("private, no-cache",) if is_state else ("no-store",)

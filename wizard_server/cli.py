@@ -8,6 +8,7 @@ from typing import Any
 
 from wizard_server import __version__
 from wizard_server.commands import backup as backup_command
+from wizard_server.commands import client as client_command
 from wizard_server.commands import config as config_command
 from wizard_server.commands import export as export_command
 from wizard_server.commands import import_ as import_command
@@ -90,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_commands(commands)
 
     _command(commands, "openapi", _openapi, "print the description of the API, OpenAPI 3.1")
+
+    client = _command(commands, "client", _client, "write the browser client as an npm package")
+    client.add_argument("file", metavar="FILE.tgz", help="the new file; an existing one is refused")
 
     config = _command(commands, "config", _config, "check the configuration and print what is in force, secrets masked")
     config.add_argument("action", choices=["check"], help="the one thing to do with it")
@@ -201,3 +205,9 @@ def _config(arguments: argparse.Namespace) -> int:
 
 def _openapi(arguments: argparse.Namespace) -> int:
     return openapi_command.write(_load(arguments))
+
+
+def _client(arguments: argparse.Namespace) -> int:
+    if arguments.config is not None:
+        _load(arguments)  # it needs none, and yet a wrong file is told
+    return client_command.write(arguments.file)

@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, run, write_config
 
 READER_GONE = 141
-COMMANDS = ("serve", "demo", "schema", "token", "purge", "backup", "export", "import", "openapi", "config")
+COMMANDS = ("serve", "demo", "schema", "token", "purge", "backup", "export", "import", "client", "openapi", "config")
 PRINTING = [
     ("config", "check"),
     ("config", "check", "--json"),

@@ -18,7 +18,7 @@ POLL = "/api/v1/polling/wizard-state/{investigation_id}"
 EVENTS = "/api/v1/events/wizard-state/{investigation_id}"
 SOCKET = "/ws/investigation/{investigation_id}"
 # What these name is a file of the server's own.
-NOBODYS = {("GET", "/docs/{file}"), ("GET", "/api/v1/docs/{file}")}
+NOBODYS = {("GET", "/docs/{file}"), ("GET", "/api/v1/docs/{file}"), ("GET", "/static/client/{module}")}
 
 UPGRADE = {
     "Connection": "Upgrade",

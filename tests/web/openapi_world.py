@@ -79,7 +79,8 @@ class World:
     ) -> ClientResponse:
         """Send the request of `route`, with its example unless a body is given; a stream is not read to its end."""
         path = route.path.replace("{investigation_id}", quote(identifier or INV))
-        path = path.replace("{template_id}", quote(identifier or self.template_id)).replace("{file}", "docs.js")
+        path = path.replace("{template_id}", quote(identifier or self.template_id))
+        path = path.replace("{file}", "docs.js").replace("{module}", "index.js")
         sent = {**self.caller(), **(headers or {})}
         if route.bodies:
             media = media or next(iter(route.bodies))

@@ -61,7 +61,7 @@ async def use_templates(world: World) -> None:
 async def look_around(world: World) -> None:
     for path in ("/api/v1/config", "/api/v1/tools", f"{POLLING}/health", "/healthz", "/readyz", *OTHERS):
         await world.expect(200, "GET", path)
-    for path in FILES:
+    for path in (*FILES, "/static/client/{module}"):
         answer = await world.expect(200, "GET", path)
         await world.expect(304, "GET", path, headers={"If-None-Match": answer.headers["ETag"]})
 

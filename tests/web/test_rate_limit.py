@@ -171,7 +171,9 @@ async def test_what_is_open_to_everybody_is_not_limited_and_says_nothing(
 ) -> None:
     client = await start_server(**LIMITED)
     for _ in range(4):
-        async with client.request(route.method, route.path.replace("{file}", "docs.js")) as answer:
+        async with client.request(
+            route.method, route.path.replace("{file}", "docs.js").replace("{module}", "index.js")
+        ) as answer:
             assert answer.status == 200
             assert not {"RateLimit", "RateLimit-Policy"} & set(answer.headers)
 

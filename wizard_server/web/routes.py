@@ -21,11 +21,12 @@ from wizard_server.web.openapi import docs_page
 from wizard_server.web.openapi import routes as openapi
 from wizard_server.web.openapi.document import describe
 from wizard_server.web.ops import routes as ops
+from wizard_server.web.pages import routes as pages
 
 __all__ = ["ROUTES", "OpenRoute", "Route", "add_routes", "describe_api"]
 
 
-ROUTES: tuple[AnyRoute, ...] = (*api.ROUTES, *live.ROUTES, *ops.ROUTES, *openapi.ROUTES)
+ROUTES: tuple[AnyRoute, ...] = (*api.ROUTES, *live.ROUTES, *ops.ROUTES, *openapi.ROUTES, *pages.ROUTES)
 
 
 def add_routes(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:

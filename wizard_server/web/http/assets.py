@@ -2,12 +2,22 @@
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip
 from wizard_server.web.http.etags import opaque_tags, tags_in
+
+FOR_EVER = "public, max-age=31536000, immutable"
+_HASHED = re.compile(r"(.+)\.([0-9a-f]{16})\.([a-z]+)")
+
+
+def without_hash(name: str) -> tuple[str, str | None]:
+    """Return the name of a file and the hash in it, None where it has none."""
+    found = _HASHED.fullmatch(name)
+    return (f"{found[1]}.{found[3]}", found[2]) if found else (name, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """``/openapi.json`` and ``/docs``: the description of the API, and a page to try it."""
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,7 +10,7 @@ from typing import TypeVarTuple
 from aiohttp import web
 
 from wizard_server.errors import NotFoundError
-from wizard_server.web.http.assets import Asset
+from wizard_server.web.http.assets import FOR_EVER, Asset, without_hash
 
 
 class Description:
@@ -42,9 +41,7 @@ _SCRIPT, _STYLE, _ICON = "text/javascript; charset=utf-8", "text/css; charset=ut
 _OURS = {"docs.js": _SCRIPT}
 _SWAGGER = {"swagger-ui-bundle.js": _SCRIPT, "swagger-ui.css": _STYLE, "favicon-32x32.png": _ICON}
 FILES = (*_OURS, *_SWAGGER)
-_HASHED = re.compile(r"(.+)\.([0-9a-f]{16})\.([a-z]+)")
 FILE_PATTERN = rf"^({'|'.join(sorted({name.rpartition('.')[0] for name in FILES}))})(\.[0-9a-f]{{16}})?\.(css|js|png)$"
-_FOR_EVER = "public, max-age=31536000, immutable"
 # The style sheet of Swagger UI holds its icons as data; its scripts set styles on elements, which no policy forbids.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -67,19 +64,13 @@ async def page(request: web.Request) -> web.Response:
 async def file(request: web.Request) -> web.Response:
     """Return a file of that page; under a name that holds its hash, as the page names it, it never changes."""
     asked = request.match_info["file"]
-    name, tag = _without_hash(asked)
+    name, tag = without_hash(asked)
     if name not in FILES:
         raise NotFoundError(f"no file {asked}")
     asset = await asyncio.to_thread(_asset, name)
     if tag is not None and tag != asset.hash:
         raise NotFoundError(f"no file {asked}")
-    return asset.answer(request, {"Cache-Control": _FOR_EVER if tag else "no-cache"})
-
-
-def _without_hash(name: str) -> tuple[str, str | None]:
-    """Return the name of a file and the hash in it, None where it has none."""
-    found = _HASHED.fullmatch(name)
-    return (f"{found[1]}.{found[3]}", found[2]) if found else (name, None)
+    return asset.answer(request, {"Cache-Control": FOR_EVER if tag else "no-cache"})
 
 
 def _once(make: Callable[[*Names], Asset]) -> Callable[[*Names], Asset]:

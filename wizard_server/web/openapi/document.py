@@ -19,6 +19,7 @@ from wizard_server.web.openapi.schemas import Mode, Schema, components, referenc
 
 _IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "Template identifier"}
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
+_FILES = {"file": FILE_PATTERN, "module": r"^[a-z_]+(\.[a-z0-9]+)*\.(js|ts)$"}
 _SOURCES = {"investigation_id": "$request.body#/investigation_id", "template_id": "$response.body#/template_id"}
 _ALWAYS = ("Cache-Control", "X-Request-Id")
 _TYPES = {JSON: {"type": "object"}}
@@ -90,7 +91,7 @@ class _Document:
 
     def _parameters(self, route: AnyRoute) -> Iterator[Schema]:
         for name in _PARAMETER.findall(route.path):
-            schema = _IDENTIFIER if name in _IDENTIFIERS else {"type": "string", "pattern": FILE_PATTERN}
+            schema = _IDENTIFIER if name in _IDENTIFIERS else {"type": "string", "pattern": _FILES[name]}
             yield {
                 "name": name,
                 "in": "path",

@@ -1,0 +1,111 @@
+"""The browser client, as packed, under ``node --test``: a clock that tests move, a service in memory."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.process import ServerProcess, run, write_config
+from tests.clients.node import TSC, installed, node, project
+from wizard_server.commands.types import generated
+from wizard_server.web.pages.client_files import CLIENT
+
+PROGRAMS = Path(__file__).parent / "browser_client"
+REACT = ("react", "react-test-renderer", "react-is", "scheduler", "zustand")
+TYPES = ("@types/react", "@types/node", "csstype", "undici-types")
+STRICT = (
+    *("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--target", "es2022"),
+    *("--module", "nodenext", "--lib", "es2023,dom,dom.iterable", "--jsx", "react-jsx"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project with the client and the programs of these tests."""
+    shutil.copytree(PROGRAMS, tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """Where a real server listens, in mode none."""
+    (tmp_path / "server").mkdir()
+    config = write_config(tmp_path / "server")
+    assert run(config.parent, "schema", "apply", "--config", config).returncode == 0
+    with ServerProcess(config) as server:
+        yield server.ready().url
+        assert not server.complaints, server.stderr
+
+
+def passes(folder: Path, name: str, **env: str) -> None:
+    """Run a program of tests; every one has to run and to pass."""
+    said = node(folder, "--test", "--test-reporter=tap", f"{name}.test.js", **env)
+    for line in ("# fail 0", "# skipped 0", "# todo 0", "# cancelled 0"):
+        assert f"\n{line}\n" in said
+    assert "\n# pass 0\n" not in said
+
+
+@pytest.mark.parametrize("name", ["parts", "follow", "store"])
+def test_it_does_what_it_promises(folder: Path, name: str) -> None:
+    passes(project(folder), name)
+
+
+def test_at_rest_the_store_is_what_the_server_has_whatever_happened_on_the_way(folder: Path) -> None:
+    passes(project(folder, "fast-check", "pure-rand"), "property")
+
+
+def test_react_and_zustand_take_the_store_as_it_is(folder: Path) -> None:
+    passes(project(folder, *REACT), "react")
+
+
+def test_answers_of_a_real_server_parse_with_the_schemas(folder: Path, url: str) -> None:
+    passes(project(folder, "zod"), "schemas", WIZARD_URL=url)
+
+
+def test_types_and_schemas_are_what_the_server_has_today() -> None:
+    stale = [name for name, text in generated().items() if (CLIENT / name).read_text(encoding="utf-8") != text]
+    assert stale == [], "python -m wizard_server.commands.types"
+
+
+def test_the_interfaces_are_those_of_the_specification_and_a_strict_program_runs(folder: Path, url: str) -> None:
+    project(folder, *REACT, *TYPES, "zod")
+    installed(TSC)
+    node(folder, TSC, *STRICT, "specified.ts", "program.tsx")
+    assert node(folder, "program.js", url) == "as expected true true 0 function\n"
+
+
+def test_a_program_that_misuses_it_does_not_compile(folder: Path) -> None:
+    project(folder, "zod")
+    installed(TSC)
+    wrong = folder / "wrong.ts"
+    for line in (
+        "client.getState(7);",
+        'client.updateState("a", { wizard_step: "NOWHERE" });',
+        "createWizardStore({});",
+        'follow(client, "a", { transport: "pigeon" });',
+        'const state: WizardState = { investigation_id: "a" };',
+    ):
+        head = 'import { createClient, createWizardStore, follow, type WizardState } from "wizard-client";\n'
+        wrong.write_text(f"{head}const client = createClient();\n{line}\n", encoding="utf-8")
+        with pytest.raises(AssertionError, match=r"wrong\.ts\(3,"):
+            node(folder, TSC, *STRICT, "--noEmit", "wrong.ts")
+
+
+def test_the_modules_are_typed_strictly(tmp_path: Path) -> None:
+    installed(TSC)
+    shutil.copytree(CLIENT, tmp_path / "client")
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "zod").symlink_to(TSC.parents[2] / "zod")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    options = ("--allowJs", "--checkJs", "--noEmit")
+    modules = [path for path in sorted((tmp_path / "client").glob("*.js")) if path.name != "wizard.schemas.js"]
+    node(tmp_path, TSC, *options, *STRICT, *modules, tmp_path / "client" / "wizard.schemas.d.ts")
+
+
+def test_what_is_served_is_the_module_without_its_comments(tmp_path: Path) -> None:
+    project(tmp_path, "typescript")
+    installed(TSC)
+    shutil.copytree(CLIENT, tmp_path / "source")
+    shutil.copy(PROGRAMS / "tokens.mjs", tmp_path)
+    assert node(tmp_path, "tokens.mjs").startswith("as expected")

@@ -1,0 +1,164 @@
+"""Which schema of the server is which interface of the front end, and the interfaces that are the front end's alone."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from wizard_server.domain import models
+from wizard_server.web.openapi import answers
+
+
+class Member(NamedTuple):
+    """One member of an interface: its TypeScript type and its zod schema."""
+
+    name: str
+    type: str
+    zod: str
+    optional: bool = False
+    note: str = ""
+
+
+# A text is the type parameter of an interface in `OWN`.
+SECTIONS: dict[str, dict[str, type[StrEnum] | type[BaseModel] | str]] = {
+    "Enumerations": {
+        "WizardStep": models.WizardStep,
+        "InvestigationStatus": models.InvestigationStatus,
+        "AuditSource": models.AuditSource,
+    },
+    "Settings": {
+        "Entity": models.Entity,
+        "TimeRange": models.TimeRange,
+        "ToolSelection": models.ToolSelection,
+        "InvestigationSettings": models.InvestigationSettings,
+    },
+    "Progress": {
+        "PhaseStatus": models.PhaseStatus,
+        "AgentStatus": models.AgentStatus,
+        "InvestigationProgress": models.InvestigationProgress,
+    },
+    "Results": {
+        "Finding": models.Finding,
+        "RiskScore": models.RiskScore,
+        "InvestigationResults": models.InvestigationResults,
+    },
+    "Wizard state": {
+        "WizardState": models.WizardStateResponse,
+        "WizardStateUpdate": models.WizardStateUpdate,
+    },
+    "Templates": {
+        "Template": models.TemplateResponse,
+        "TemplateCreate": models.TemplateCreate,
+        "TemplateUpdate": models.TemplateUpdate,
+    },
+    "Polling": {
+        "PollingConfig": answers.PollingConfig,
+        "PollingState": "",
+        "PollingResponse": models.PollingResponse,
+    },
+    "Audit log": {"AuditLogEntry": models.AuditLogResponse},
+    "Store": {"WizardStoreState": "", "WizardStoreActions": ""},
+    "Answers": {"ApiResponse": "<T>", "PaginatedResponse": "<T>"},
+    "Configuration": {"WizardConfig": answers.FrontEndConfig},
+}
+# What the server calls otherwise; None: an object without a name in the specification.
+NAMES: dict[str, str | None] = {
+    "WizardStateResponse": "WizardState",
+    "FrontEndFeatures": None,
+    "FrontEndLimits": None,
+}
+# Members that the specification does not have: objects made by it lack them.
+ADDED = {
+    "AgentStatus": ("logs_dropped",),
+    "InvestigationProgress": ("logs_dropped",),
+    "WizardState": ("version", "stale", "stalled"),
+    "PollingResponse": ("version", "reset", "mutation_id"),
+    "AuditLogEntry": ("version", "mutation_id", "parts_left_out"),
+}
+_READ_ONLY = ("user_id", "created_at", "updated_at")
+LEFT_OUT = {
+    "WizardStateUpdate": ("investigation_id", "last_accessed", "stale", "stalled", *_READ_ONLY),
+    "TemplateCreate": ("from_investigation_id",),
+    "TemplateUpdate": ("template_id", "usage_count", *_READ_ONLY),
+}
+REQUIRED = {"TemplateCreate": ("settings",)}
+
+
+def _text_or_null(name: str, note: str = "") -> Member:
+    return Member(name, "string | null", "z.string().nullable()", note=note)
+
+
+def _flag(name: str) -> Member:
+    return Member(name, "boolean", "z.boolean()")
+
+
+def _number(name: str) -> Member:
+    return Member(name, "number", "z.number()")
+
+
+def _or_null(name: str, interface: str) -> Member:
+    return Member(name, f"{interface} | null", f"{interface}Schema.nullable()")
+
+
+def _many(name: str, interface: str) -> Member:
+    return Member(name, f"{interface}[]", f"z.array({interface}Schema)")
+
+
+def _action(name: str, signature: str) -> Member:
+    return Member(name, signature, "action")
+
+
+OWN: dict[str, list[Member]] = {
+    "PollingState": [
+        _flag("isPolling"),
+        _flag("isConnected"),
+        _text_or_null("lastUpdate", "ISO 8601 timestamp"),
+        _text_or_null("error"),
+        _number("retryCount"),
+        _number("currentInterval"),
+    ],
+    "WizardStoreState": [
+        _or_null("wizardState", "WizardState"),
+        _or_null("serverState", "WizardState"),
+        _or_null("localChanges", "WizardStateUpdate"),
+        _flag("isLoading"),
+        _flag("isSyncing"),
+        _text_or_null("error"),
+        Member("polling", "PollingState", "PollingStateSchema"),
+        _many("templates", "Template"),
+        _or_null("selectedTemplate", "Template"),
+        _many("auditLog", "AuditLogEntry"),
+    ],
+    "WizardStoreActions": [
+        _action("setWizardState", "(state: WizardState) => void"),
+        _action("updateWizardState", "(updates: WizardStateUpdate) => Promise<void>"),
+        _action("syncWithServer", "() => Promise<void>"),
+        _action("rollbackChanges", "() => void"),
+        _action("setCurrentStep", "(step: WizardStep) => void"),
+        _action("navigateToStep", "(step: WizardStep) => void"),
+        _action("loadTemplates", "() => Promise<void>"),
+        _action("createTemplate", "(template: TemplateCreate) => Promise<Template>"),
+        _action("updateTemplate", "(id: string, updates: TemplateUpdate) => Promise<void>"),
+        _action("deleteTemplate", "(id: string) => Promise<void>"),
+        _action("selectTemplate", "(template: Template) => void"),
+        _action("applyTemplate", "(template: Template) => void"),
+        _action("startPolling", "() => void"),
+        _action("stopPolling", "() => void"),
+        _action("refreshState", "() => Promise<void>"),
+        _action("loadAuditLog", "(investigationId: string) => Promise<void>"),
+        _action("resetWizard", "() => void"),
+    ],
+    "ApiResponse": [
+        _flag("success"),
+        Member("data", "T", "item", optional=True),
+        Member("error", "string", "z.string()", optional=True),
+        Member("timestamp", "string", "time", note="ISO 8601 timestamp"),
+    ],
+    "PaginatedResponse": [
+        Member("items", "T[]", "z.array(item)"),
+        _number("total"),
+        _number("page"),
+        _number("page_size"),
+        _flag("has_more"),
+    ],
+}
