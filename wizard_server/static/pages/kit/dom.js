@@ -1,0 +1,83 @@
+/** A view is a tree of `h()`; `render` makes the page equal to it and touches only what differs. */
+const SVG = "http://www.w3.org/2000/svg";
+const PROPERTIES = new Set(["value", "checked", "indeterminate"]);
+
+/**
+ * A node: `key` tells children apart, `mounted(element)` runs once, `updated(element)` after every change.
+ * The same object given again is taken as unchanged.
+ */
+export function h(tag, props, ...children) {
+  const { key, mounted, updated, ...rest } = props ?? {};
+  return { tag, key, mounted, updated, props: rest, children: children.flat(Infinity).map(node) };
+}
+
+const node = (child) => (child?.tag ? child : { text: child == null || child === false || child === true ? "" : String(child) });
+
+export function render(parent, ...children) {
+  const now = children.flat(Infinity).map(node);
+  reconcile(parent, parent.rendered ?? [], now, parent.namespaceURI === SVG);
+  parent.rendered = now;
+}
+
+function reconcile(parent, old, now, svg) {
+  const keyed = new Map(), loose = [];
+  for (const each of old) each.key === undefined ? loose.push(each) : keyed.set(each.key, each);
+  const kept = new Set(), born = [];
+  let next = 0;
+  for (const each of now) {
+    const before = each.key === undefined ? loose[next++] : keyed.get(each.key);
+    if (before && before.tag === each.tag && !kept.has(before)) {
+      kept.add(before);
+      patch(before, each, svg);
+    } else {
+      each.element = create(each, svg);
+      if (each.mounted) born.push(each);
+    }
+  }
+  for (const each of old) if (!kept.has(each)) each.element.remove();
+  let at = parent.firstChild;
+  for (const { element } of now) {
+    if (element === at) at = at.nextSibling;
+    else parent.insertBefore(element, at);
+  }
+  for (const each of born) each.mounted(each.element);
+}
+
+function create(vnode, svg) {
+  if (!vnode.tag) return document.createTextNode(vnode.text);
+  const inSvg = svg || vnode.tag === "svg";
+  const element = inSvg ? document.createElementNS(SVG, vnode.tag) : document.createElement(vnode.tag);
+  assign(element, {}, vnode.props, false);
+  reconcile(element, [], vnode.children, inSvg);
+  assign(element, {}, vnode.props, true);
+  return element;
+}
+
+function patch(before, now, svg) {
+  const element = (now.element = before.element);
+  if (before === now) return;
+  if (!now.tag) {
+    if (before.text !== now.text) element.data = now.text;
+    return;
+  }
+  assign(element, before.props, now.props, false);
+  reconcile(element, before.children, now.children, svg || now.tag === "svg");
+  assign(element, before.props, now.props, true);
+  now.updated?.(element);
+}
+
+/** What is typed into is set last: a select needs its options first. */
+function assign(element, before, now, late) {
+  for (const name in { ...before, ...now }) if (PROPERTIES.has(name) === late) set(element, name, before[name], now[name]);
+}
+
+function set(element, name, before, now) {
+  if (PROPERTIES.has(name)) {
+    if (element[name] !== (now ?? "")) element[name] = now ?? "";
+  } else if (name === "style") {
+    for (const property in { ...before, ...now }) if (before?.[property] !== now?.[property]) element.style.setProperty(property, now?.[property] ?? null);
+  } else if (before === now) return;
+  else if (name.startsWith("on")) element[name] = now ?? null;
+  else if (now == null || now === false) element.removeAttribute(name);
+  else element.setAttribute(name, now === true ? "" : now);
+}

@@ -1,0 +1,38 @@
+/** Addresses below the base path; the address is the truth. */
+export function createRouter(changed) {
+  const base = new URL(document.baseURI).pathname;
+  let leaving = () => true;
+
+  const path = () => `/${location.pathname.slice(base.length)}`.replace(/(.)\/+$/, "$1");
+  const href = (to) => base + to.replace(/^\/+/, "");
+
+  function go(to, { replace = false } = {}) {
+    if (!replace && href(to) === location.pathname + location.search) return;
+    history[replace ? "replaceState" : "pushState"](null, "", href(to));
+    changed();
+  }
+
+  addEventListener("popstate", changed);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (link.target || link.hasAttribute("download") || link.origin !== location.origin || !link.pathname.startsWith(base)) return;
+    if (link.hash && link.pathname === location.pathname) return;
+    if (!recognise(link.pathname.slice(base.length))) return;
+    event.preventDefault();
+    go(`/${link.pathname.slice(base.length)}${link.search}`);
+  });
+
+  return { go, href, path, base, get query() { return new URLSearchParams(location.search); }, route: () => recognise(path().slice(1)) };
+}
+
+const TABS = ["settings", "progress", "results", "history"];
+
+/** What an address shows; null: no page of ours. */
+export function recognise(path) {
+  const [first, id, tab, ...more] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  if (!first) return { name: "dashboard" };
+  if (first === "templates" && !id) return { name: "templates" };
+  if (first === "investigations" && id && !more.length && (!tab || TABS.includes(tab))) return { name: "investigation", id, tab };
+  return null;
+}

@@ -1,0 +1,75 @@
+/** Who uses the page. Mode "none": a name of one's own choice. Mode "jwt": a token, kept in this tab. */
+const TOKEN = "wizard:token", USER = "wizard:user";
+
+export function createSession({ mode, changed }) {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem(TOKEN, given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  let token = mode === "jwt" ? sessionStorage.getItem(TOKEN) : null;
+  let refused = "";
+  let waiting = [];
+
+  const claims = () => read(token);
+  const isExpired = () => Boolean(token) && Number(claims()?.exp ?? Infinity) * 1000 <= Date.now();
+
+  return {
+    mode,
+    get user() { return mode === "jwt" ? claims()?.sub ?? "" : localStorage.getItem(USER) || "dev"; },
+    get scopes() { return mode === "jwt" ? scopesOf(claims()) : []; },
+    /** Why one has to sign in now; empty while one is signed in. */
+    get needed() {
+      if (mode !== "jwt") return "";
+      if (!token) return "Sign in with a token to see your investigations.";
+      return refused || (isExpired() ? "Your token has expired." : "");
+    },
+    get isFirst() { return mode === "jwt" && !token; },
+    /** The token for a request. After a refusal, or once it has expired, the request waits until one has signed in. */
+    getToken({ refresh = false } = {}) {
+      if (mode !== "jwt") return null;
+      if (refresh) refused = isExpired() ? "Your token has expired." : "The server refused your token.";
+      if (token && !refresh && !isExpired()) return refused ? wait() : token;
+      changed();
+      return wait();
+    },
+    /** Take a new token; returns what is wrong with it. */
+    signIn(text) {
+      const fresh = text.trim().replace(/^Bearer\s+/i, "");
+      const found = read(fresh);
+      if (!found) return "That is no token: it needs three parts with dots between them.";
+      if (Number(found.exp ?? Infinity) * 1000 <= Date.now()) return "That token has expired already.";
+      const other = token && read(token)?.sub !== found.sub;
+      sessionStorage.setItem(TOKEN, fresh);
+      if (other) return location.reload(), "";
+      token = fresh;
+      refused = "";
+      for (const go of waiting.splice(0)) go(token);
+      changed();
+      return "";
+    },
+    signOut() {
+      sessionStorage.removeItem(TOKEN);
+      location.reload();
+    },
+    rename(user) {
+      localStorage.setItem(USER, user);
+      location.reload();
+    },
+  };
+
+  function wait() {
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+}
+
+function read(token) {
+  try {
+    const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (letter) => letter.charCodeAt(0))));
+  } catch {
+    return null;
+  }
+}
+
+const scopesOf = (claims) => ["scope", "scp", "scopes", "permissions"].flatMap((name) => claims?.[name] ?? []).flatMap((text) => String(text).split(" "));
