@@ -1,0 +1,79 @@
+import { createClient } from "../client/index.js";
+import { render } from "./kit/dom.js";
+import { createKeys } from "./kit/keys.js";
+import { createRouter } from "./kit/router.js";
+import { createSession } from "./kit/session.js";
+import { account, keysHelp, signIn } from "./parts/account.js";
+import { frame } from "./parts/frame.js";
+import { createMessages } from "./parts/messages.js";
+import { createDashboard } from "./views/dashboard.js";
+import { createInvestigation } from "./views/investigation.js";
+import { notFound } from "./views/not_found.js";
+import { createTemplates } from "./views/templates.js";
+
+const { auth: mode = "none", login: loginUrl = "" } = document.documentElement.dataset;
+const root = document.getElementById("app");
+const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, templates: createTemplates };
+const DIALOGS = { keys: keysHelp, user: account };
+let scheduled = false, shown = null, view = null;
+
+const session = createSession({ mode, changed: update });
+const router = createRouter(follow);
+const messages = createMessages(update);
+const client = createClient({
+  baseUrl: new URL(document.baseURI).href.replace(/\/$/, ""),
+  ...(mode === "jwt" ? { getToken: session.getToken } : { userId: session.user }),
+});
+
+/** What every view is given. */
+const app = {
+  client, session, loginUrl, update,
+  ui: { dialog: null, signInError: "" },
+  href: router.href, go: router.go, router,
+  say: messages.say,
+  set(changes) { Object.assign(app.ui, changes); update(); },
+  open(name) { app.set({ dialog: name }); },
+  keys: () => ({
+    "?": { does: "show the keys", run: () => app.open("keys") },
+    "g i": { does: "go to the investigations", run: () => router.go("/") },
+    "g t": { does: "go to the templates", run: () => router.go("/templates") },
+    ...view?.keys?.(),
+  }),
+};
+
+/** Draw once, however many things changed. */
+function update() {
+  if (scheduled) return;
+  scheduled = true;
+  (document.hidden ? setTimeout : requestAnimationFrame)(draw);
+}
+
+/** The address has changed: another view, or another part of this one. */
+function follow() {
+  const route = router.route();
+  const name = route ? `${route.name} ${route.id ?? ""}` : "";
+  if (name !== shown) {
+    view?.stop?.();
+    shown = name;
+    view = route && !session.isFirst ? VIEWS[route.name](app, route) : null;
+    scrollTo(0, 0);
+  }
+  app.ui.dialog = null;
+  view?.entered?.(route);
+  update();
+}
+
+function draw() {
+  scheduled = false;
+  const route = router.route();
+  if (!view && route && !session.isFirst) return (shown = null), follow();
+  const overlay = session.needed ? signIn(app) : app.ui.dialog ? DIALOGS[app.ui.dialog](app) : view?.dialog?.();
+  const main = view ? view.view(route) : route ? null : notFound(app);
+  document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
+  render(root, frame(app, { route, main, link: view?.link?.() }), messages.view(), overlay);
+}
+
+createKeys(app.keys);
+setInterval(() => { if (!document.hidden) update(); }, 1000);
+document.addEventListener("visibilitychange", update);
+follow();

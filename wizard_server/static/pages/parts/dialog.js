@@ -1,0 +1,35 @@
+import { h } from "../kit/dom.js";
+
+/** A dialog over the page. It closes by Escape and by its buttons; focus goes back to where it was. */
+export function dialog({ key, title, close, wide = false }, ...content) {
+  return h("dialog", {
+    key: `dialog ${key ?? title}`, class: wide ? "wide" : "", "aria-label": title,
+    mounted: (element) => element.showModal(),
+    oncancel: (event) => { event.preventDefault(); close?.(); },
+    onclick: (event) => { if (event.target === event.currentTarget) close?.(); },
+  }, h("div", { class: "sheet" },
+    h("header", null, h("h2", null, title), close && h("button", { class: "plain", type: "button", onclick: close, "aria-label": "Close" }, "✕")),
+    content));
+}
+
+/** Ask once before what cannot be taken back. */
+export const confirming = ({ title, text, action, danger = true, run, close }) =>
+  dialog({ title, close }, h("p", null, text),
+    h("footer", null,
+      h("button", { type: "button", onclick: close }, "Keep as it is"),
+      h("button", { type: "button", class: danger ? "danger" : "primary", mounted: (button) => button.focus(), onclick: () => { close(); run(); } }, action)));
+
+/** Ask for one line of text. */
+export function asking({ title, label, value = "", action, run, close, hint }) {
+  return dialog({ title, close }, h("form", {
+    class: "stack", method: "dialog",
+    onsubmit: (event) => {
+      event.preventDefault();
+      const text = event.target.elements.text.value.trim();
+      if (text) { close(); run(text); }
+    },
+  }, h("label", { class: "field" }, h("span", null, label),
+    h("input", { name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", mounted: (input) => { input.value = value; input.select(); } })),
+  hint && h("p", { class: "quiet small" }, hint),
+  h("footer", null, h("button", { type: "button", onclick: close }, "Close"), h("button", { class: "primary" }, action))));
+}

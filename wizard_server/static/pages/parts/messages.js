@@ -1,0 +1,22 @@
+import { h } from "../kit/dom.js";
+
+const SHOWN_MS = 6000;
+
+/** What happened, at the foot of the page and to screen readers; one of them may be undone. */
+export function createMessages(changed) {
+  let list = [], next = 1;
+  const drop = (id) => { list = list.filter((each) => each.id !== id); changed(); };
+  return {
+    say(text, { tone = "", action, run, lasts = SHOWN_MS } = {}) {
+      const id = next++;
+      list = [...list.filter((each) => each.text !== text), { id, text, tone, action, run }].slice(-4);
+      if (lasts) setTimeout(() => drop(id), lasts);
+      changed();
+      return () => drop(id);
+    },
+    view: () => h("div", { class: "messages", role: "status", "aria-live": "polite" }, list.map(({ id, text, tone, action, run }) =>
+      h("div", { key: id, class: `message ${tone}` }, h("span", { dir: "auto" }, text),
+        action && h("button", { type: "button", onclick: () => { drop(id); run(); } }, action),
+        h("button", { type: "button", class: "plain", "aria-label": "Dismiss", onclick: () => drop(id) }, "✕")))),
+  };
+}

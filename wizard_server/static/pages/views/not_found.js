@@ -1,0 +1,5 @@
+import { h } from "../kit/dom.js";
+
+export const notFound = (app) => h("section", { class: "empty" },
+  h("h1", null, "There is no such page"), h("p", null, "The address may be mistyped, or the page has moved."),
+  h("a", { class: "button primary", href: app.href("/") }, "All investigations"));
