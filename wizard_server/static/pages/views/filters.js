@@ -1,0 +1,48 @@
+import { h } from "../kit/dom.js";
+import { load, save } from "../kit/keep.js";
+import { standing } from "../parts/mark.js";
+
+const NOTHING = { text: "", stands: "", since: "", sort: "updated" };
+const SINCE = { "": "any time", "1": "last 24 h", "7": "last 7 d", "30": "last 30 d" };
+const STANDS = ["Draft", "Running", "Stalled", "Completed", "Failed", "Cancelled"];
+const SORTS = {
+  updated: ["last change", (a, b) => b.updated_at.localeCompare(a.updated_at)],
+  created: ["newest", (a, b) => b.created_at.localeCompare(a.created_at)],
+  name: ["name", (a, b) => (a.name ?? "\uffff").localeCompare(b.name ?? "\uffff")],
+  risk: ["risk", (a, b) => (b.risk_score?.overall_score ?? -1) - (a.risk_score?.overall_score ?? -1)],
+  progress: ["progress", (a, b) => (b.overall_progress ?? -1) - (a.overall_progress ?? -1)],
+};
+
+/** What of the list is shown; kept in this browser. */
+export function createFilters(app) {
+  let wanted = { ...NOTHING, ...load("filters"), text: "" };
+  function set(changes) {
+    wanted = { ...wanted, ...changes };
+    save("filters", wanted);
+    app.update();
+  }
+  return {
+    get wanted() { return wanted; },
+    set,
+    clear: () => set({ ...NOTHING, sort: wanted.sort }),
+    of(rows) {
+      const text = wanted.text.trim().toLowerCase();
+      const oldest = wanted.since ? Date.now() - Number(wanted.since) * 86_400_000 : 0;
+      return rows.filter((row) =>
+        (!text || [row.name, row.investigation_id, row.user_id, row.description].some((each) => each?.toLowerCase().includes(text))) &&
+        (!wanted.stands || standing(row).word === wanted.stands) && Date.parse(row.updated_at) >= oldest)
+        .sort((SORTS[wanted.sort] ?? SORTS.updated)[1]);
+    },
+  };
+}
+
+export function filterBar(app, { wanted, set }, ...more) {
+  const choice = (name, label, options) => h("label", null, h("span", { class: "visually-hidden" }, label),
+    h("select", { value: wanted[name], onchange: (event) => set({ [name]: event.target.value }) }, options.map(([value, text]) => h("option", { key: value, value }, text))));
+  return h("div", { class: "filters", role: "search" },
+    h("input", { type: "search", placeholder: "Search name or id", "aria-label": "Search name or id", value: wanted.text, oninput: (event) => set({ text: event.target.value }) }),
+    choice("stands", "Status", [["", "every status"], ...STANDS.map((each) => [each, each])]),
+    choice("since", "Changed", Object.entries(SINCE)),
+    choice("sort", "Sorted by", Object.entries(SORTS).map(([value, [text]]) => [value, `by ${text}`])),
+    more);
+}

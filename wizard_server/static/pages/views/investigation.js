@@ -1,0 +1,79 @@
+import { createWizardStore } from "../../client/index.js";
+import { h } from "../kit/dom.js";
+import { conflictDialog } from "../parts/conflict.js";
+import { confirming } from "../parts/dialog.js";
+import { chip, standing } from "../parts/mark.js";
+import { steps } from "../parts/steps.js";
+import { createHistory } from "./history.js";
+import { createProgress } from "./progress.js";
+import { createResults } from "./results.js";
+import { createSettings } from "./settings.js";
+
+const PARTS = { settings: createSettings, progress: createProgress, results: createResults, history: createHistory };
+const OF_STEP = { SETTINGS: "settings", PROGRESS: "progress", RESULTS: "results" };
+
+/** One investigation: its frame, and in it the part that the address names, or the one of the step where it stands. */
+export function createInvestigation(app, { id }) {
+  const store = createWizardStore({ client: app.client });
+  const parts = {};
+  let confirmed = null, said = null;
+
+  const close = () => { confirmed = null; app.update(); };
+  const here = {
+    id, store,
+    get state() { return store.getState().wizardState; },
+    get server() { return store.getState().serverState; },
+    get isMine() { return this.state?.user_id === app.session.user || app.session.scopes.includes("wizard:agent"); },
+    path: (tab) => app.href(`/investigations/${id}/${tab}`),
+    go: (tab) => app.go(`/investigations/${id}/${tab}`),
+    update: (updates) => store.getState().updateWizardState(updates),
+    ask(question) { confirmed = { ...question, close }; app.update(); },
+    part: (name) => (parts[name] ??= PARTS[name](app, here)),
+  };
+
+  const tabOf = (route) => route.tab ?? OF_STEP[here.server?.wizard_step] ?? "settings";
+
+  store.subscribe((now, before) => {
+    if (now.error && now.error !== before.error && now.serverState) {
+      if (now.error !== said) app.say(`Not done: ${now.error}.`, { tone: "error", lasts: 12_000 });
+      said = now.error;
+    } else if (!now.error) said = null;
+    for (const part of Object.values(parts)) part.received?.(now, before);
+    app.update();
+  });
+  void store.getState().openInvestigation(id);
+
+  return {
+    title: (route) => `${here.state?.settings?.name ?? "Untitled draft"}, ${tabOf(route)}`,
+    stop() { for (const part of Object.values(parts)) part.stop?.(); store.destroy(); },
+    entered: (route) => { if (here.server) here.part(tabOf(route)).entered?.(); },
+    link() {
+      const { connection, waiting, lastSyncedAt: syncedAt } = store.getState();
+      return { connection, waiting, syncedAt, hidden: !syncedAt };
+    },
+    dialog() {
+      const { conflict } = store.getState();
+      if (conflict) return conflictDialog(app, conflict, (choice) => store.getState().resolveConflict(choice));
+      return confirmed ? confirming(confirmed) : Object.values(parts).map((part) => part.dialog?.()).find(Boolean);
+    },
+    keys: () => ({
+      ...Object.fromEntries(Object.keys(PARTS).map((name, index) => [String(index + 1), { where: "page", does: name, run: () => here.go(name) }])),
+      ...here.state && here.part(tabOf(app.router.route())).keys?.(),
+    }),
+    view(route) {
+      const { serverState, isLoading, error } = store.getState();
+      if (!serverState) return isLoading ? h("p", { class: "nothing quiet late" }, "Loading the investigation") : missing(app, id, error);
+      const tab = tabOf(route);
+      return [h("header", { key: "head", class: "subject" }, heading(here), steps(app, here, tab)),
+        !here.isMine && h("p", { key: "whose", class: "banner waiting" }, "Read-only: this belongs to ", h("bdi", null, h("b", null, here.state.user_id)), "."),
+        h("div", { key: tab, class: `part ${tab}` }, here.part(tab).view())];
+    },
+  };
+}
+
+const heading = ({ state }) => h("div", { class: "heading" },
+  h("h1", { dir: "auto" }, state.settings?.name ?? "Untitled draft"), chip(standing(state)));
+
+const missing = (app, id, error) => h("section", { class: "empty" }, h("h1", null, "Not to be seen"),
+  h("p", null, error ? `${error[0].toUpperCase()}${error.slice(1)}.` : "", " It may have been deleted, or it belongs to somebody else."),
+  h("p", { class: "mono quiet" }, id), h("a", { class: "button primary", href: app.href("/") }, "All investigations"));
