@@ -1,0 +1,77 @@
+import { merge } from "../../../client/index.js";
+import { load, save } from "../../kit/keep.js";
+import { formOf, problems, settingsOf } from "./model.js";
+
+const AUTOSAVE_MS = 800;
+const same = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
+const sorted = (value) => (Array.isArray(value) ? value.map(sorted) : value && typeof value === "object"
+  ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])])) : value);
+
+/** What is being typed: kept in this browser at once, sent 800 ms after the last key once it is complete. */
+export function createDraft(app, here, catalogue) {
+  const name = `draft:${app.session.user}:${here.id}`;
+  let seen = here.state.settings ?? null;
+  const kept = load(name);
+  let form = kept?.form ?? formOf(seen);
+  let timer = 0, savedAt = null, conflict = null;
+  if (kept && !same(kept.seen, seen)) overtaken(kept.seen, seen);
+
+  function edit(changes) {
+    form = { ...form, ...changes };
+    save(name, { form, seen });
+    clearTimeout(timer);
+    timer = setTimeout(send, AUTOSAVE_MS);
+    app.update();
+  }
+
+  const isDirty = () => !same(settingsOf(form), seen ? settingsOf(formOf(seen)) : settingsOf(formOf(null)));
+
+  /** Send what is complete; resolves when it was answered, and says whether the server has it. */
+  async function send() {
+    clearTimeout(timer);
+    if (conflict || here.server.wizard_step !== "SETTINGS" || Object.keys(problems(form, catalogue())).length) return false;
+    const settings = settingsOf(form);
+    if (seen && same(settings, settingsOf(formOf(seen)))) return true;
+    await here.update({ settings });
+    return !isDirty();
+  }
+
+  /** The server has other settings than before: mine, or somebody's. */
+  function received(settings) {
+    if (same(settings ?? null, seen)) return;
+    if (isDirty() && seen && settings) overtaken(seen, settings);
+    else if (!isDirty()) form = formOf(settings);
+    seen = settings ?? null;
+    settle();
+  }
+
+  function overtaken(base, theirs) {
+    const mine = settingsOf(form);
+    const { merged, conflicts } = merge(base ?? {}, mine, theirs ?? {});
+    if (conflicts.length && theirs) conflict = { fields: ["settings"], base: { settings: base }, mine: { settings: mine }, theirs: { settings: theirs } };
+    else form = formOf(merged);
+    if (!conflict) timer = setTimeout(send, AUTOSAVE_MS);
+  }
+
+  function settle() {
+    if (isDirty()) return;
+    save(name, null);
+    savedAt = new Date().toISOString();
+  }
+
+  return {
+    get form() { return form; },
+    get savedAt() { return savedAt; },
+    get conflict() { return conflict; },
+    edit, send, received, isDirty,
+    /** End a conflict by mine, theirs or a mixture. */
+    resolve(choice) {
+      const { theirs } = conflict;
+      conflict = null;
+      if (choice === "theirs") form = formOf(theirs.settings);
+      else if (choice !== "mine") form = formOf(choice.settings);
+      edit({});
+    },
+    stop() { clearTimeout(timer); void send(); },
+  };
+}
