@@ -1,0 +1,61 @@
+import { patched } from "../../../client/json.js";
+
+const MOST_PAGES = 40;
+
+/** The lines of an investigation in the order in which they came, with the time at which they came. */
+export function createLog() {
+  let lines = [], counts = new Map();
+
+  /** Take what is new in `progress`; `at` is when it was reported. */
+  function feed(progress, at) {
+    let fresh = 0;
+    const sources = [["", progress?.logs, progress?.logs_dropped], ...(progress?.agents ?? []).map((agent) => [agent.agent_name, agent.logs, agent.logs_dropped])];
+    for (const [agent, logs = [], dropped = 0] of sources) {
+      const known = counts.get(agent) ?? 0, total = dropped + logs.length;
+      if (total < known) return restart(progress, at);
+      for (const text of logs.slice(Math.max(0, known - dropped))) lines.push({ n: lines.length + 1, at, agent, text, search: `${agent} ${text}`.toLowerCase() }), fresh++;
+      counts.set(agent, total);
+    }
+    return fresh;
+  }
+
+  /** Fewer lines than before: another run. */
+  function restart(progress, at) {
+    clear();
+    return progress ? feed(progress, at) : 0;
+  }
+
+  function clear() {
+    lines = [];
+    counts = new Map();
+  }
+
+  return {
+    get lines() { return lines; },
+    feed,
+    clear,
+    /** Read the past out of the changes, as far as it is kept; then what is known now. */
+    async replay(client, id, state) {
+      let at = await start(client, id, state.version);
+      const past = createLog();
+      for (let page = 0; at && page < MOST_PAGES && at.version < state.version; page++) {
+        const answer = await client.changes(id, { sinceVersion: at.version });
+        if (!answer.success || !answer.data) return false;
+        for (const change of answer.data.changes) {
+          at = { ...patched(at, change.patch), version: change.version };
+          if (change.fields_changed.includes("progress")) past.feed(at.progress, change.timestamp);
+        }
+      }
+      if (!at || !past.lines.length) return false;
+      lines = past.lines;
+      counts = past.counts;
+      return true;
+    },
+    get counts() { return counts; },
+  };
+}
+
+async function start(client, id, version) {
+  const answer = version > 1 ? await client.getState(id, { version: 1 }) : null;
+  return answer?.success ? answer.data : null;
+}
