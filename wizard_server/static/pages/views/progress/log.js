@@ -36,26 +36,22 @@ export function createLog() {
     clear,
     /** Read the past out of the changes, as far as it is kept; then what is known now. */
     async replay(client, id, state) {
-      let at = await start(client, id, state.version);
       const past = createLog();
-      for (let page = 0; at && page < MOST_PAGES && at.version < state.version; page++) {
+      let at = { version: 0 };
+      for (let page = 0; page < MOST_PAGES && at.version < state.version; page++) {
         const answer = await client.changes(id, { sinceVersion: at.version });
-        if (!answer.success || !answer.data) return false;
+        if (!answer.success || !answer.data) break;
         for (const change of answer.data.changes) {
           at = { ...patched(at, change.patch), version: change.version };
-          if (change.fields_changed.includes("progress")) past.feed(at.progress, change.timestamp);
+          if (!at.progress) past.clear();
+          else if (change.fields_changed.includes("progress")) past.feed(at.progress, change.timestamp);
         }
       }
-      if (!at || !past.lines.length) return false;
+      if (at.version < state.version || !past.lines.length) return false;
       lines = past.lines;
       counts = past.counts;
       return true;
     },
     get counts() { return counts; },
   };
-}
-
-async function start(client, id, version) {
-  const answer = version > 1 ? await client.getState(id, { version: 1 }) : null;
-  return answer?.success ? answer.data : null;
 }
