@@ -4,7 +4,7 @@ const OPENED = 3;
 
 /** JSON as a tree that opens and closes. */
 export function tree(value, name = "", depth = 0) {
-  const label = name === "" ? null : h("span", { class: "name", dir: "auto" }, name, ": ");
+  const label = name === "" ? null : h("span", { class: "member", dir: "auto" }, name, ": ");
   if (value === null || typeof value !== "object") return h("div", { class: "leaf" }, label, leaf(value));
   const entries = Object.entries(value);
   const many = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;

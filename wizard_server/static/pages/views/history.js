@@ -103,4 +103,4 @@ const changes = (found) => found.length ? h("ul", { class: "diff" }, found.map((
   h("b", { class: "sign", title: kind }, kind === "added" ? "+" : kind === "removed" ? "−" : "±"), h("span", { class: "visually-hidden" }, kind), h("span", { class: "path mono" }, path),
   h("div", { class: "values" }, before !== undefined && h("del", null, short(before)), now !== undefined && h("ins", null, short(now)))))) : h("p", { class: "quiet" }, `Nothing but its ${count(1, "mark")}.`);
 
-const short = (value) => h("bdi", null, typeof value === "object" ? JSON.stringify(value, null, 1) : String(value));
+const short = (value) => (value && typeof value === "object" ? tree(value) : h("bdi", null, String(value)));

@@ -53,14 +53,14 @@ export function createProgress(app, here) {
       const showTab = (name) => () => { tab = name; app.update(); };
       return [
         banner(here, { offered, retry, again, cancel }),
-        overall(server, progress, ended),
+        overall(server, progress, ended, running && here.isMine && cancel),
         h("div", { class: "tabs", role: "tablist", "aria-label": "Parts" }, [["work", "Phases and agents"], ["log", `Log, ${log.lines.length}`]].map(([name, text]) =>
           h("button", { key: name, type: "button", role: "tab", "aria-selected": String(tab === name), onclick: showTab(name) }, text))),
-        h("div", { class: `running shows-${tab}` },
+        h("div", { class: `run shows-${tab}` },
           h("div", { class: "work" }, phases(progress, ended ?? new Date().toISOString()), agents(progress),
             !progress.agents?.length && running && h("p", { class: "nothing quiet" }, `Started ${age(server.updated_at)}. Waiting for the first agent to report.`)),
           logView.view()),
-        running && here.isMine && h("footer", { class: "foot" }, h("button", { type: "button", class: "danger", onclick: cancel }, "Cancel investigation")),
+        running && here.isMine && h("footer", { class: "foot narrow" }, h("button", { type: "button", class: "danger", onclick: cancel }, "Cancel investigation")),
       ];
     },
   };
@@ -68,7 +68,7 @@ export function createProgress(app, here) {
 
 const isRunning = ({ wizard_step: step, status }) => step === "PROGRESS" && status === "IN_PROGRESS";
 
-function overall(server, { overall_progress: at = 0, current_phase: phase, started_at: started }, ended) {
+function overall(server, { overall_progress: at = 0, current_phase: phase, started_at: started }, ended, cancel) {
   const tone = server.status === "ERROR" ? "error" : server.status === "COMPLETED" ? "done" : server.status === "CANCELLED" ? "pending" : server.stalled ? "waiting" : "running";
   const elapsed = started ? ((ended ? Date.parse(ended) : Date.now()) - Date.parse(started)) / 1000 : null;
   return h("section", { class: "overall", "aria-label": "Overall" },
@@ -76,7 +76,8 @@ function overall(server, { overall_progress: at = 0, current_phase: phase, start
     h("dl", { class: "facts" },
       phase && !ended && [h("dt", null, "phase"), h("dd", { dir: "auto" }, phase)],
       elapsed !== null && [h("dt", null, "elapsed"), h("dd", null, stopwatch(elapsed))],
-      !ended && [h("dt", null, "last report"), h("dd", null, age(server.updated_at))]));
+      !ended && [h("dt", null, "last report"), h("dd", null, age(server.updated_at))]),
+    cancel && h("button", { type: "button", class: "danger wide", onclick: cancel }, "Cancel investigation"));
 }
 
 function banner(here, { offered, retry, again, cancel }) {

@@ -3,7 +3,7 @@ const ACTIONS = {
   STATE_CREATED: "created the investigation", PROGRESS_UPDATED: "reported progress", STATE_DELETED: "deleted the investigation",
   TEMPLATE_SAVED: "saved its settings as a template", TEMPLATE_APPLIED: "made it from a template", STATE_IMPORTED: "imported it",
 };
-const SOURCES = { USER: "by hand", SYSTEM: "as an agent or the server", WEBSOCKET: "over a WebSocket", POLLING: "over polling" };
+const SOURCES = { USER: "by hand", SYSTEM: "by an agent", WEBSOCKET: "over a WebSocket", POLLING: "over polling" };
 const STATUSES = { COMPLETED: "completed it", ERROR: "ended it with an error", CANCELLED: "cancelled it", IN_PROGRESS: "retried it" };
 
 export const over = (source) => SOURCES[source] ?? source;

@@ -1,5 +1,5 @@
 import { h } from "../../kit/dom.js";
-import { count, number } from "../../kit/format.js";
+import { count } from "../../kit/format.js";
 import { copyButton } from "../../parts/copy.js";
 import { severity } from "../../parts/mark.js";
 import { tree } from "../../parts/tree.js";
@@ -28,7 +28,7 @@ function one(app, finding, isOpen, toggle) {
   const { title, description, confidence, evidence = [] } = finding;
   return h("li", { class: `finding ${isOpen ? "open" : ""}` },
     h("button", { type: "button", class: "title", "aria-expanded": String(isOpen), onclick: toggle },
-      severity(finding.severity), h("b", { dir: "auto" }, title), h("span", { class: "quiet" }, `${number(confidence * 100)} % sure`)),
+      severity(finding.severity), h("b", { dir: "auto" }, title), h("span", { class: "quiet" }, `${Math.round(confidence * 100)} % sure`)),
     h("div", { class: "body", hidden: !isOpen },
       h("p", { dir: "auto" }, description),
       evidence.length ? [h("div", { class: "heading" }, h("h3", null, count(evidence.length, "piece", "pieces"), " of evidence"), copyButton(app, "Copy as JSON", () => JSON.stringify(evidence, null, 2), "Evidence copied.")),

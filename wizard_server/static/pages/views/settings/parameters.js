@@ -24,7 +24,7 @@ function control(schema, value, set, props) {
   if (type === "boolean") return h("input", { ...props, type: "checkbox", checked: value === true, onchange: (event) => set(event.target.checked) });
   if (schema.enum) {
     return h("select", { ...props, value: String(value ?? ""), onchange: (event) => set(schema.enum.find((each) => String(each) === event.target.value)) },
-      value === undefined && h("option", { value: "" }, "none"), schema.enum.map((each) => h("option", { key: String(each), value: String(each) }, String(each))));
+      value === undefined && h("option", { value: "" }, "not set"), schema.enum.map((each) => h("option", { key: String(each), value: String(each) }, String(each))));
   }
   if (type === "integer" || type === "number") {
     return h("input", { ...props, type: "number", min: schema.minimum, max: schema.maximum, step: type === "integer" ? "1" : "any", value: value ?? "",
