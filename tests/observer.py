@@ -5,6 +5,7 @@ Route, status, problem code, media type, headers and (up to 64 KiB) the body hav
 
 import gzip
 import json
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from wizard_server.web.http.context import CONFIG
 from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.http.unmatched import ANYTHING
 from wizard_server.web.openapi.document import describe
+from wizard_server.web.pages.site import FILE, SHELLS
 from wizard_server.web.routes import ROUTES
 
 MAX_BODY_BYTES = 64 * 1024
@@ -44,6 +46,8 @@ _GENERAL = frozenset(
         "x-frame-options",
     }
 )
+# The framework's names of the pages: a placeholder without its pattern.
+_PAGES = frozenset(re.sub(r"{(\w+):[^}]*}", r"{\1}", path) for path in (*SHELLS, FILE))
 
 
 @cache
@@ -79,8 +83,8 @@ class Observer:
         resource = request.match_info.route.resource
         self._compare_keeping(request, response)
         undescribed = response.status == HTTPStatus.INTERNAL_SERVER_ERROR or request.method == "OPTIONS"
-        if resource is None or resource.raw_match(ANYTHING) or undescribed:
-            return  # no route; a mistake that a test makes happen; a page that asks first
+        if resource is None or resource.raw_match(ANYTHING) or undescribed or resource.canonical in _PAGES:
+            return  # no route; a mistake that a test makes happen; a page that asks first; what is for browsers only
         mode = request.app[CONFIG].auth.mode
         method = "get" if request.method == "HEAD" else request.method.lower()
         where = f"{request.method} {resource.canonical} {response.status}"

@@ -54,6 +54,7 @@ from wizard_server.web.http.quotas import RateLimiter
 from wizard_server.web.http.receiving import RECEIVING, Receiving
 from wizard_server.web.http.unmatched import refuse_the_rest
 from wizard_server.web.ops.metrics import SCRAPES, Scrapes, registry
+from wizard_server.web.pages.site import add_pages
 from wizard_server.web.routes import add_routes
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ def _route(app: web.Application, config: ServerConfig) -> None:
         trusting=config.auth.mode == "none",
     )
     add_routes(app, config, pipeline)
+    add_pages(app, config, pipeline)
     answer_preflights(app, origins, pipeline)
     app[REQUESTS].watch(app.router)
     refuse_the_rest(app, origins, pipeline)

@@ -56,8 +56,8 @@ TARGETS = {
     "GET http://localhost/api/v1/wizard-state?nothing=1": (422, "/api/v1/wizard-state"),
     "GET http://localhost/nowhere": (404, "/nowhere"),
     "POST http://localhost/healthz": (405, "/healthz"),
-    "PUT http://localhost": (404, "/"),
-    "PUT http://localhost?a=1": (404, "/"),
+    "PUT http://localhost": (405, "/"),
+    "PUT http://localhost?a=1": (405, "/"),
     "GET /*": (404, "/*"),
     "OPTIONS /*": (404, "/*"),
 }

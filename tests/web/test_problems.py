@@ -82,7 +82,7 @@ async def test_a_request_id_that_could_harm_a_log_is_replaced(client: Client, gi
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1", "/api/v2/wizard-state", url(suffix="/nothing"), "/api/v1/wizard-states"]
+    "path", ["/nothing", "/api/v1", "/api/v2/wizard-state", url(suffix="/nothing"), "/api/v1/wizard-states"]
 )
 async def test_an_unknown_route_is_a_problem_too(client: Client, path: str) -> None:
     answer = await send(client, "GET", path)

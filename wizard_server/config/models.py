@@ -171,6 +171,7 @@ class ListenConfig(Frozen):
     keepalive_seconds: int = Field(default=75, ge=1, le=3600)
     max_connections: int = Field(default=0, ge=0)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
+    pages: bool = True
 
     @field_validator("workers")
     @classmethod
