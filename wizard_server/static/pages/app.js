@@ -11,7 +11,7 @@ import { createInvestigation } from "./views/investigation.js";
 import { notFound } from "./views/not_found.js";
 import { createTemplates } from "./views/templates.js";
 
-const { auth: mode = "none", login: loginUrl = "" } = document.documentElement.dataset;
+const { auth: mode = "none", login: loginUrl = "", catalogue: hasCatalogue = "" } = document.documentElement.dataset;
 const root = document.getElementById("app");
 const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, templates: createTemplates };
 const DIALOGS = { keys: keysHelp, user: account };
@@ -27,7 +27,7 @@ const client = createClient({
 
 /** What every view is given. */
 const app = {
-  client, session, loginUrl, update,
+  client, session, loginUrl, hasCatalogue, update,
   ui: { dialog: null, signInError: "" },
   href: router.href, go: router.go, router,
   say: messages.say,

@@ -47,6 +47,11 @@ class Files:
         """What stands for the content of all files."""
         return self._hash
 
+    @property
+    def modules(self) -> list[str]:
+        """The paths of all scripts, so that a page asks for them at once instead of one after the other."""
+        return [name for name in self._assets or {} if name.endswith(".js")]
+
     def find(self, path: str) -> tuple[Asset | None, bool]:
         """Return the file at `path`, None where there is none, and whether `path` holds the hash, so for ever."""
         hashed = _HASHED.fullmatch(path)

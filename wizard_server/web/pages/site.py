@@ -46,6 +46,7 @@ class _Site:
         self._named = {
             "{auth}": config.auth.mode,
             "{login}": escape(config.auth.login_url or ""),
+            "{catalogue}": "yes" if config.tools.catalog else "",
             "{base}": escape(f"{config.server.public_path}/"),
         }
         self._text = ""
@@ -61,7 +62,8 @@ class _Site:
     def _filled(self) -> str:
         self._files.load()
         text = shell()
-        for name, value in {**self._named, "{hash}": self._files.hash}.items():
+        preloads = "\n".join(f'<link rel="modulepreload" href="static/{{hash}}/{name}">' for name in self._files.modules)
+        for name, value in {**self._named, "{preloads}": preloads, "{hash}": self._files.hash}.items():
             text = text.replace(name, value)
         return text
 

@@ -21,7 +21,7 @@ export function createSettings(app, here) {
   const touched = new Set();
   const edit = (changes) => { for (const name in changes) touched.add(name); draft.edit(changes); };
   const close = () => { dialog = null; app.update(); };
-  void app.client.tools().then((answer) => {
+  if (app.hasCatalogue) void app.client.tools().then((answer) => {
     if (answer.success) catalogue = new Map(answer.data.items.map((item) => [item.tool_name, item.parameters]));
     app.update();
   });

@@ -1,0 +1,110 @@
+"""The wizard's pages as somebody with a mouse sees them: what is named is found by its words."""
+
+import time
+from typing import Any
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+PATIENCE_SECONDS = 20.0
+_RECORDER = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI));
+"""
+
+
+class WizardPage:
+    """A window of the browser that shows the wizard below `base`."""
+
+    def __init__(self, driver: Chrome, base: str) -> None:
+        """Open nothing yet; from now on every page records what its policy blocks."""
+        self.driver, self.base = driver, base
+        driver.get_log("browser")  # of pages before
+        self._recorder = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORDER})
+
+    def close(self) -> None:
+        """Leave the page as it was found."""
+        self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", self._recorder)
+        self.driver.get("about:blank")
+
+    def open(self, path: str) -> None:
+        """Go to an address."""
+        self.driver.get(self.base + path)
+
+    def reload(self) -> None:
+        """Load the present address again."""
+        self.driver.refresh()
+
+    @property
+    def path(self) -> str:
+        """The present address below the base."""
+        return self.driver.current_url.removeprefix(self.base)
+
+    @property
+    def text(self) -> str:
+        """All that is to be read."""
+        return str(self.driver.execute_script("return document.body.innerText"))
+
+    def sees(self, *texts: str) -> None:
+        """Wait until each of `texts` can be read, whatever its case."""
+        for text in texts:
+            _until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
+
+    def is_at(self, path: str) -> None:
+        """Wait until the address is `path`."""
+        _until(lambda: self.path == path, f"address {path}, but it is {self.path}")
+
+    def click(self, words: str) -> None:
+        """Click the button, link or label with these words."""
+        self._act(_named(words), lambda element: element.click())
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type `text` into the control that a CSS selector names, over what is there."""
+
+        def type_it(element: WebElement) -> None:
+            element.clear()
+            element.send_keys(text)
+
+        self._act((By.CSS_SELECTOR, selector), type_it)
+
+    def press(self, keys: str) -> None:
+        """Press keys wherever the focus is."""
+        self.driver.switch_to.active_element.send_keys(keys)
+
+    def value(self, selector: str) -> Any:
+        """Return what a control holds."""
+        return self.driver.execute_script("return document.querySelector(arguments[0])?.value", selector)
+
+    def complaints(self) -> list[str]:
+        """Return what the browser complained of, and what the policy blocked on the present page."""
+        blocked: list[str] = self.driver.execute_script("return window.violations")
+        return blocked + [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+    def _act(self, where: tuple[str, str], act: Any) -> None:
+        def tried() -> bool:
+            for element in self.driver.find_elements(*where):
+                try:
+                    if element.is_displayed() and element.is_enabled():
+                        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+                        act(element)
+                        return True
+                except StaleElementReferenceException:
+                    continue
+            return False
+
+        _until(tried, f"{where[1]} to be had:\n{self.text[:2000]}")
+
+
+def _named(words: str) -> tuple[str, str]:
+    inner = f"normalize-space(.)={words!r} or @aria-label={words!r}"
+    return By.XPATH, f"//*[self::button or self::a or self::label or self::span][{inner}]"
+
+
+def _until(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
+        time.sleep(0.05)
