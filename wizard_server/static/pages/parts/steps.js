@@ -10,6 +10,7 @@ export function closed(state, step) {
   if (to <= at) return "";
   if (step === "PROGRESS") return "opens when the investigation starts";
   if (state.status === "CANCELLED") return "cancelled before there were any";
+  if (state.status === "ERROR") return "failed before there were any";
   return at === 0 ? "opens when the investigation is done" : "opens when the agents are done";
 }
 

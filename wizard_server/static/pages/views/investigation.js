@@ -10,13 +10,14 @@ import { createResults } from "./results.js";
 import { createSettings } from "./settings.js";
 
 const PARTS = { settings: createSettings, progress: createProgress, results: createResults, history: createHistory };
+const SETTLED_MS = 50;
 const OF_STEP = { SETTINGS: "settings", PROGRESS: "progress", RESULTS: "results" };
 
 /** One investigation: its frame, and in it the part that the address names, or the one of the step where it stands. */
 export function createInvestigation(app, { id }) {
   const store = createWizardStore({ client: app.client });
   const parts = {};
-  let confirmed = null, said = null;
+  let confirmed = null;
 
   const close = () => { confirmed = null; app.update(); };
   const here = {
@@ -33,11 +34,14 @@ export function createInvestigation(app, { id }) {
 
   const tabOf = (route) => route.tab ?? OF_STEP[here.server?.wizard_step] ?? "settings";
 
+  /** An update that waits for its next attempt is no refusal. */
+  function refused(error) {
+    const { waiting, error: still } = store.getState();
+    if (still === error && !waiting) app.say(`Not done: ${error}.`, { tone: "error", lasts: 12_000 });
+  }
+
   store.subscribe((now, before) => {
-    if (now.error && now.error !== before.error && now.serverState) {
-      if (now.error !== said) app.say(`Not done: ${now.error}.`, { tone: "error", lasts: 12_000 });
-      said = now.error;
-    } else if (!now.error) said = null;
+    if (now.error && now.error !== before.error && now.serverState) setTimeout(() => refused(now.error), SETTLED_MS);
     for (const part of Object.values(parts)) part.received?.(now, before);
     app.update();
   });

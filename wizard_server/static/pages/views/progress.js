@@ -53,14 +53,14 @@ export function createProgress(app, here) {
       const showTab = (name) => () => { tab = name; app.update(); };
       return [
         banner(here, { offered, retry, again, cancel }),
-        overall(server, progress, ended, running && here.isMine && cancel),
+        overall(server, progress, ended, running && !server.stalled && here.isMine && cancel),
         h("div", { class: "tabs", role: "tablist", "aria-label": "Parts" }, [["work", "Phases and agents"], ["log", `Log, ${log.lines.length}`]].map(([name, text]) =>
           h("button", { key: name, type: "button", role: "tab", "aria-selected": String(tab === name), onclick: showTab(name) }, text))),
         h("div", { class: `run shows-${tab}` },
-          h("div", { class: "work" }, phases(progress, ended ?? new Date().toISOString()), agents(progress),
+          h("div", { class: "work" }, phases(progress, ended ?? new Date().toISOString(), running), agents(progress, running),
             !progress.agents?.length && running && h("p", { class: "nothing quiet" }, `Started ${age(server.updated_at)}. Waiting for the first agent to report.`)),
           logView.view()),
-        running && here.isMine && h("footer", { class: "foot narrow" }, h("button", { type: "button", class: "danger", onclick: cancel }, "Cancel investigation")),
+        running && !server.stalled && here.isMine && h("footer", { class: `foot narrow` }, h("button", { type: "button", class: "danger", onclick: cancel }, "Cancel investigation")),
       ];
     },
   };

@@ -44,7 +44,7 @@ export function createSettings(app, here) {
   });
 
   return {
-    received: (now) => { if (now.wizardState) draft.received(now.wizardState.settings); },
+    received: (now) => { if (now.wizardState) draft.received(now.wizardState.settings, now.waiting); },
     stop: () => draft.stop(),
     dialog: () => draft.conflict ? conflictDialog(app, draft.conflict, (choice) => draft.resolve(choice))
       : dialog === "paste" ? pasting({ form: draft.form, edit, close, say: app.say }) : menu.dialog(),
@@ -81,7 +81,9 @@ const summary = (all) => h("div", { class: "summary banner error", role: "alert"
 function saveMark(here, draft, all) {
   const missing = Object.keys(all).length;
   const { waiting, connection } = here.store.getState();
-  const text = !draft.isDirty() ? (draft.savedAt ? `Saved at ${clock(draft.savedAt)}` : here.server.settings ? "Saved" : "Nothing entered yet")
-    : missing ? "Kept in this browser; saved once it is complete" : waiting && connection === "offline" ? "Kept in this browser; sent when the server is back" : "Saving";
-  return h("p", { class: `saved ${draft.isDirty() ? "dirty" : ""}`, role: "status" }, h("i", { "aria-hidden": "true" }), text);
+  const away = connection === "offline" || connection === "draining";
+  const dirty = draft.isDirty() || waiting > 0;
+  const text = !dirty ? (draft.savedAt ? `Saved at ${clock(draft.savedAt)}` : here.server.settings ? "Saved" : "Nothing entered yet")
+    : missing ? "Kept in this browser; saved once it is complete" : away ? "Kept in this browser; sent when the server is back" : "Saving";
+  return h("p", { class: `saved ${dirty ? "dirty" : here.server.settings ? "" : "none"}`, role: "status" }, h("i", { "aria-hidden": "true" }), text);
 }

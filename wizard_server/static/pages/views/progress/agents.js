@@ -7,10 +7,10 @@ const KINDS = [[/^(run|work|act|busy|in.?progress)/i, "running"], [/^(done|compl
 const kindOf = (status) => KINDS.find(([pattern]) => pattern.test(status))?.[1] ?? "pending";
 
 /** The agents as cards: how far each is, and what it said last. */
-export function agents({ agents: list = [] }) {
+export function agents({ agents: list = [] }, running) {
   if (!list.length) return null;
   return h("section", { class: "agents", "aria-label": "Agents" }, h("h2", null, "Agents", h("span", { class: "quiet count" }, String(list.length))), h("ul", null, list.map((agent) => {
-    const kind = kindOf(agent.status), last = agent.logs?.at(-1);
+    const known = kindOf(agent.status), kind = known === "running" && !running ? "cancelled" : known, last = agent.logs?.at(-1);
     return h("li", { key: agent.agent_name, class: `card agent ${kind}` },
       h("header", null, mark(kind), h("b", { dir: "auto", title: agent.agent_name }, agent.agent_name), h("span", { class: "percent" }, percent(agent.progress))),
       bar(agent.progress, { label: `Agent ${agent.agent_name}`, tone: kind === "pending" ? "running" : kind, slim: true }),

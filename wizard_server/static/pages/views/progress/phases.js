@@ -13,10 +13,10 @@ function times(phase, started, now) {
 }
 
 /** The phases as a timeline: each where it begins and ends in the time elapsed. */
-export function phases({ phases: list = [], started_at: started }, now) {
+export function phases({ phases: list = [], started_at: started }, now, running) {
   if (!list.length) return null;
   return h("section", { class: "phases", "aria-label": "Phases" }, h("h2", null, "Phases"), h("ol", null, list.map((phase) => {
-    const kind = KINDS[phase.status] ?? "pending";
+    const known = KINDS[phase.status] ?? "pending", kind = known === "running" && !running ? "cancelled" : known;
     return h("li", { key: phase.phase_name, class: kind },
       mark(kind), h("b", { dir: "auto" }, phase.phase_name), h("span", { class: "visually-hidden" }, phase.status),
       bar(phase.progress, { label: `Phase ${phase.phase_name}`, tone: kind, slim: true }),

@@ -44,7 +44,7 @@ function chart(name, series) {
 }
 
 function table({ columns, rows }) {
-  return h("div", { class: "scroll", tabindex: "0" }, h("table", null, h("thead", null, h("tr", null, columns.map((each) => h("th", { scope: "col" }, each)))),
+  return h("div", { class: "scroll", tabindex: "0" }, h("table", null, h("thead", null, h("tr", null, columns.map((each, at) => h("th", { scope: "col", class: isNumber(rows[0]?.[at]) ? "figure-cell" : "" }, each)))),
     h("tbody", null, rows.slice(0, 200).map((row) => h("tr", null, row.map((each) => h("td", { class: isNumber(each) ? "figure-cell" : "", dir: "auto" }, isNumber(each) ? number(each) : each && typeof each === "object" ? JSON.stringify(each) : String(each ?? ""))))))));
 }
 

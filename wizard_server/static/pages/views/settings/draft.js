@@ -13,7 +13,7 @@ export function createDraft(app, here, catalogue) {
   let seen = here.state.settings ?? null;
   const kept = load(name);
   let form = kept?.form ?? formOf(seen);
-  let timer = 0, savedAt = null, conflict = null;
+  let timer = 0, savedAt = null, conflict = null, pending = false;
   if (kept && !same(kept.seen, seen)) overtaken(kept.seen, seen);
 
   function edit(changes) {
@@ -37,7 +37,9 @@ export function createDraft(app, here, catalogue) {
   }
 
   /** The server has other settings than before: mine, or somebody's. */
-  function received(settings) {
+  function received(settings, waiting) {
+    if (!waiting && pending) [savedAt, pending] = [new Date().toISOString(), false];
+    if (waiting) pending = true;
     if (same(settings ?? null, seen)) return;
     if (isDirty() && seen && settings) overtaken(seen, settings);
     else if (!isDirty()) form = formOf(settings);
@@ -54,9 +56,7 @@ export function createDraft(app, here, catalogue) {
   }
 
   function settle() {
-    if (isDirty()) return;
-    save(name, null);
-    savedAt = new Date().toISOString();
+    if (!isDirty()) save(name, null);
   }
 
   return {
