@@ -70,7 +70,7 @@ function draw() {
   const overlay = session.needed ? signIn(app) : app.ui.dialog ? DIALOGS[app.ui.dialog](app) : view?.dialog?.();
   const main = view ? view.view(route) : route ? null : notFound(app);
   document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
-  render(root, frame(app, { route, main, link: view?.link?.() }), messages.view(), overlay);
+  render(root, frame(app, { route, main, link: session.needed ? { connection: "signed out" } : view?.link?.() }), messages.view(), overlay);
 }
 
 createKeys(app.keys);

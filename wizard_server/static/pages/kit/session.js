@@ -2,11 +2,18 @@
 const TOKEN = "wizard:token", USER = "wizard:user";
 
 export function createSession({ mode, changed }) {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem(TOKEN, given);
-    history.replaceState(null, "", location.pathname + location.search);
+  /** A token in the address's fragment, which it leaves at once. */
+  function fromAddress() {
+    const given = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (given) history.replaceState(null, "", location.pathname + location.search);
+    return given;
   }
+  const brought = fromAddress();
+  if (brought) sessionStorage.setItem(TOKEN, brought);
+  addEventListener("hashchange", () => {
+    const later = fromAddress();
+    if (later) session.signIn(later);
+  });
   let token = mode === "jwt" ? sessionStorage.getItem(TOKEN) : null;
   let refused = "";
   let waiting = [];
@@ -14,7 +21,7 @@ export function createSession({ mode, changed }) {
   const claims = () => read(token);
   const isExpired = () => Boolean(token) && Number(claims()?.exp ?? Infinity) * 1000 <= Date.now();
 
-  return {
+  const session = {
     mode,
     get user() { return mode === "jwt" ? claims()?.sub ?? "" : localStorage.getItem(USER) || "dev"; },
     get scopes() { return mode === "jwt" ? scopesOf(claims()) : []; },
@@ -57,6 +64,7 @@ export function createSession({ mode, changed }) {
       location.reload();
     },
   };
+  return session;
 
   function wait() {
     return new Promise((resolve) => waiting.push(resolve));

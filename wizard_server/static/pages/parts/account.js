@@ -14,7 +14,7 @@ export function signIn(app) {
     h("p", null, session.needed, session.isFirst ? "" : " The page and your edits stay as they are."),
     h("form", { class: "stack", onsubmit: submit },
       h("label", { class: "field" }, h("span", null, "Token"),
-        h("textarea", { name: "token", rows: "4", class: "mono", spellcheck: "false", autocomplete: "off", required: true, "aria-invalid": app.ui.signInError ? "true" : null, mounted: (area) => area.focus() })),
+        h("textarea", { name: "token", rows: "4", class: "mono", spellcheck: "false", autocomplete: "off", required: true, "aria-invalid": app.ui.signInError ? "true" : null, autofocus: true })),
       app.ui.signInError && h("p", { class: "wrong", role: "alert" }, app.ui.signInError),
       h("p", { class: "quiet small" }, "It stays in this tab and is forgotten when you close it. For development: ", h("code", null, "wizard-server token --user ann")),
       h("footer", null, app.loginUrl && h("a", { class: "button", href: app.loginUrl }, "Sign in at the issuer"), h("button", { class: "primary" }, "Sign in"))));
@@ -30,7 +30,7 @@ export function account(app) {
       h("footer", null, h("button", { type: "button", onclick: () => session.signOut() }, "Sign out")));
   }
   return dialog({ title: "You", close }, h("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); session.rename(event.target.elements.user.value.trim() || "dev"); } },
-    h("label", { class: "field" }, h("span", null, "User"), h("input", { name: "user", pattern: "[!-~]{1,255}", autocomplete: "username", mounted: (input) => { input.value = session.user; input.select(); } })),
+    h("label", { class: "field" }, h("span", null, "User"), h("input", { name: "user", pattern: "[!-~]{1,255}", autocomplete: "username", autofocus: true, mounted: (input) => { input.value = session.user; input.select(); } })),
     h("p", { class: "quiet small" }, "This server runs for development and believes what name you give."),
     h("footer", null, h("button", { class: "primary" }, "Use this name"))));
 }

@@ -4,13 +4,14 @@ import { age, count, exact } from "../kit/format.js";
 /** The connection in words. */
 export function words({ connection, waiting = 0, hidden }) {
   const edits = waiting ? `, ${count(waiting, "edit")} waiting` : "";
+  if (connection === "signed out") return connection;
   if (connection === "live") return waiting ? `saving${edits}` : "live";
   if (connection === "polling") return waiting ? `saving${edits}` : "polling";
   if (connection === "draining") return `server restarting${edits}`;
   return hidden ? "connecting" : `offline${edits}`;
 }
 
-const TONES = { live: "done", polling: "done", draining: "waiting", offline: "error" };
+const TONES = { live: "done", polling: "done", draining: "waiting", "signed out": "waiting", offline: "error" };
 
 export function connectionView(link) {
   const text = words(link);

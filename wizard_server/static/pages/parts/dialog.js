@@ -17,7 +17,7 @@ export const confirming = ({ title, text, action, danger = true, run, close }) =
   dialog({ title, close }, h("p", null, text),
     h("footer", null,
       h("button", { type: "button", onclick: close }, "Keep as it is"),
-      h("button", { type: "button", class: danger ? "danger" : "primary", mounted: (button) => button.focus(), onclick: () => { close(); run(); } }, action)));
+      h("button", { type: "button", class: danger ? "danger" : "primary", autofocus: true, onclick: () => { close(); run(); } }, action)));
 
 /** Ask for one line of text. */
 export function asking({ title, label, value = "", action, run, close, hint }) {
@@ -29,7 +29,7 @@ export function asking({ title, label, value = "", action, run, close, hint }) {
       if (text) { close(); run(text); }
     },
   }, h("label", { class: "field" }, h("span", null, label),
-    h("input", { name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", mounted: (input) => { input.value = value; input.select(); } })),
+    h("input", { name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", autofocus: true, mounted: (input) => { input.value = value; input.select(); } })),
   hint && h("p", { class: "quiet small" }, hint),
   h("footer", null, h("button", { type: "button", onclick: close }, "Close"), h("button", { class: "primary" }, action))));
 }

@@ -52,7 +52,8 @@ export function createInvestigation(app, { id }) {
     stop() { for (const part of Object.values(parts)) part.stop?.(); store.destroy(); },
     entered: (route) => { if (here.server) here.part(tabOf(route)).entered?.(); },
     link() {
-      const { connection, waiting, lastSyncedAt: syncedAt } = store.getState();
+      const { connection, waiting, lastSyncedAt, polling } = store.getState();
+      const syncedAt = [lastSyncedAt, polling.lastUpdate].filter(Boolean).sort().at(-1) ?? null;
       return { connection, waiting, syncedAt, hidden: !syncedAt };
     },
     dialog() {

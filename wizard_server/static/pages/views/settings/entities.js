@@ -41,6 +41,6 @@ export const pasting = ({ form, edit, close, say }) => dialog({ title: "Paste en
     close();
   },
 }, h("label", { class: "field" }, h("span", null, "One on each line: type, identifier, name"),
-  h("textarea", { name: "lines", rows: "8", class: "mono", spellcheck: "false", placeholder: "user_id, u-48213, First account\n203.0.113.77\nann@example.com", mounted: (area) => area.focus() })),
+  h("textarea", { name: "lines", rows: "8", class: "mono", spellcheck: "false", placeholder: "user_id, u-48213, First account\n203.0.113.77\nann@example.com", autofocus: true })),
 h("p", { class: "quiet small" }, "A type that is left out is guessed. Those that are listed already are left out."),
 h("footer", null, h("button", { class: "primary" }, "Add entities"))));

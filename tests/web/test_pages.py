@@ -1,0 +1,103 @@
+"""The wizard's shell and its files, as a browser asks for them (contract 11, 12)."""
+
+import gzip
+import re
+
+import pytest
+from yarl import URL
+
+from tests.conftest import Client, StartServer
+
+SHELLS = ["/", "/templates", "/investigations/inv-1", "/investigations/inv-1/", "/investigations/inv-1/history"]
+
+
+async def shell(client: Client, path: str = "/") -> str:
+    async with client.get(path) as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+def folder(text: str) -> str:
+    found = re.search(r'src="(static/[0-9a-f]{16})/pages/app\.js"', text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("path", SHELLS)
+async def test_every_address_shows_the_shell_under_a_strict_policy_and_kept_nowhere(client: Client, path: str) -> None:
+    async with client.get(path) as answer:
+        text = await answer.text()
+        policy = answer.headers["Content-Security-Policy"]
+        assert (answer.status, answer.content_type) == (200, "text/html")
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=|\son\w+=|https?://|{\w+}", text)
+
+
+@pytest.mark.parametrize("path", ["/investigations", "/investigations/inv-1/nothing", "/template", "/static", "/static/"])
+async def test_what_is_no_page_is_a_problem(client: Client, path: str) -> None:
+    async with client.get(path) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (404, "not-found")
+
+
+async def test_files_below_the_hash_of_all_never_change_and_others_are_asked_for_again(client: Client) -> None:
+    hashed = folder(await shell(client))
+    for path in (f"/{hashed}/pages/app.js", f"/{hashed}/client/index.js", f"/{hashed}/pages/kit/dom.js"):
+        async with client.get(path) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/javascript")
+            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    async with client.get("/static/client/index.js") as answer:
+        assert answer.headers["Cache-Control"] == "no-cache"
+        known = answer.headers["ETag"]
+    async with client.get("/static/client/index.js", headers={"If-None-Match": known}) as answer:
+        assert answer.status == 304
+    async with client.get("/static/0123456789abcdef/pages/app.js") as answer:
+        assert (answer.status, answer.headers["Cache-Control"]) == (404, "no-store")
+
+
+@pytest.mark.parametrize("path", ["pages/index.html", "docs.html", "pages", "%2e%2e/app.py", "pages/../../app.py", ""])
+async def test_nothing_else_of_the_package_is_served(client: Client, path: str) -> None:
+    async with client.get(f"/static/{path}") as answer:
+        assert answer.status == 404
+
+
+async def test_every_module_that_is_imported_is_there(client: Client) -> None:
+    text = await shell(client)
+    for path in re.findall(r'href="(static/[^"]+\.js)"', text):
+        async with client.get(f"/{path}") as answer:
+            assert answer.status == 200
+            for target in re.findall(r'^(?:import|export)[^"\n]* from "(\.[^"]+)"', await answer.text(), re.M):
+                async with client.get(answer.url.join(URL(target)).relative()) as imported:
+                    assert imported.status == 200, f"{path} imports {target}"
+
+
+async def test_behind_a_prefix_the_shell_names_it_as_its_base(start_server: StartServer) -> None:
+    client = await start_server(server={"public_url": "https://wizard.example.com/w"})
+    async with client.get("/templates") as answer:
+        assert '<base href="/w/">' in await answer.text()
+        assert "connect-src 'self' wss://wizard.example.com;" in answer.headers["Content-Security-Policy"]
+
+
+async def test_the_shell_says_how_to_sign_in(start_server: StartServer) -> None:
+    login = 'https://issuer.example.com/?to="x"'
+    client = await start_server(auth={"mode": "jwt", "jwt_secret": "k" * 32, "login_url": login})
+    assert 'data-auth="jwt" data-login="https://issuer.example.com/?to=&quot;x&quot;"' in await shell(client)
+
+
+async def test_pages_can_be_switched_off(start_server: StartServer) -> None:
+    client = await start_server(server={"pages": False})
+    async with client.get("/") as answer:
+        assert answer.status == 404
+    async with client.get("/static/client/index.js") as answer:
+        assert answer.status == 200
+
+
+async def test_all_that_the_first_page_loads_is_small(client: Client) -> None:
+    text = await shell(client)
+    total = len(gzip.compress(text.encode()))
+    for path in re.findall(r'(?:href|src)="(static/[^"]+)"', text):
+        async with client.get(f"/{path}") as answer:
+            total += len(gzip.compress(await answer.read()))
+    assert total < 96 * 1024
