@@ -47,7 +47,7 @@ _GENERAL = frozenset(
     }
 )
 # The framework's names of the pages: a placeholder without its pattern.
-_PAGES = frozenset(re.sub(r"{(\w+):[^}]*}", r"{\1}", path) for path in (*SHELLS, FILE))
+_PAGES = frozenset(re.sub(r"{(\w+):(?:[^{}]|{\d+})*}", r"{\1}", path) for path in (*SHELLS, FILE))
 
 
 @cache

@@ -62,7 +62,7 @@ def wizard(driver: Chrome, wizard_server: ServerProcess) -> Iterator[WizardPage]
     """The pages, in a window of 1280 by 900, for somebody who was never here."""
     driver.set_window_size(1280, 900)
     page = WizardPage(driver, wizard_server.url)
-    page.open("/static/pages/icon.svg")
+    page.open("/healthz")
     driver.execute_script("localStorage.clear(); sessionStorage.clear()")
     yield page
     page.close()
@@ -102,7 +102,9 @@ def test_an_analyst_does_the_whole_job_by_mouse_and_reloads_at_every_step(
     identifier = wizard.path.split("/")[2]
 
     wizard.click("Start investigation")
-    wizard.sees("Investigation name is required", "At least one entity is required", "At least one tool must be selected")
+    wizard.sees(
+        "Investigation name is required", "At least one entity is required", "At least one tool must be selected"
+    )
     wizard.fill("input[name=name]", "Card testing ring")
     wizard.click("Paste many")
     wizard.fill("textarea[name=lines]", "user_id, u-48213, First account\n203.0.113.77")
@@ -206,9 +208,7 @@ def test_keys_alone_lead_through_the_pages(wizard: WizardPage, wizard_server: Se
     assert wizard.complaints() == []
 
 
-def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(
-    driver: Chrome, tmp_path: Path
-) -> None:
+def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(driver: Chrome, tmp_path: Path) -> None:
     config = write_config(tmp_path, auth={"mode": "jwt", "jwt_secret": SECRET, "leeway_seconds": 0})
     assert run(tmp_path, "schema", "apply", "--config", config).returncode == 0
     with ServerProcess(config) as server:

@@ -11,7 +11,8 @@ from selenium.webdriver.remote.webelement import WebElement
 PATIENCE_SECONDS = 20.0
 _RECORDER = """
 window.violations = [];
-document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI));
+document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+  violations.push(`${violatedDirective} ${blockedURI}`));
 """
 
 
@@ -21,7 +22,7 @@ class WizardPage:
     def __init__(self, driver: Chrome, base: str) -> None:
         """Open nothing yet; from now on every page records what its policy blocks."""
         self.driver, self.base = driver, base
-        driver.get_log("browser")  # of pages before
+        self._logged()  # of pages before
         self._recorder = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORDER})
 
     def close(self) -> None:
@@ -80,7 +81,11 @@ class WizardPage:
     def complaints(self) -> list[str]:
         """Return what the browser complained of, and what the policy blocked on the present page."""
         blocked: list[str] = self.driver.execute_script("return window.violations")
-        return blocked + [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        return blocked + [line["message"] for line in self._logged() if line["level"] == "SEVERE"]
+
+    def _logged(self) -> list[dict[str, Any]]:
+        logged: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]  # the library has no types here
+        return logged
 
     def _act(self, where: tuple[str, str], act: Any) -> None:
         def tried() -> bool:

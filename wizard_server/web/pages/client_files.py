@@ -15,7 +15,7 @@ _COMMENT = re.compile(
 @cache
 def client_files() -> dict[str, bytes]:
     """Return the files of the client by their names."""
-    return {path.name: _without_comments(path) for path in sorted(CLIENT.iterdir()) if path.suffix in (".js", ".ts")}
+    return {path.name: _served(path) for path in sorted(CLIENT.iterdir()) if path.suffix in (".js", ".ts")}
 
 
 def media_of(name: str) -> str:
@@ -23,6 +23,11 @@ def media_of(name: str) -> str:
     return _SCRIPT if name.endswith(".js") else _TYPES
 
 
-def _without_comments(path: Path) -> bytes:
+def without_comments(text: str) -> str:
+    """Return a module as browsers load it."""
+    return _COMMENT.sub("", text)
+
+
+def _served(path: Path) -> bytes:
     text = path.read_text(encoding="utf-8")
-    return (_COMMENT.sub("", text) if path.suffix == ".js" else text).encode()
+    return (without_comments(text) if path.suffix == ".js" else text).encode()

@@ -1,26 +1,24 @@
-"""The files of the browser client and of the pages, held in memory; one hash stands for all of them.
+"""The files of the pages and of the browser client, held in memory; one hash stands for all of them.
 
 The hash is a folder of their addresses, so that files import each other by relative paths and a new release is never
 mixed with an old one.
 """
 
 import hashlib
-import re
 import threading
 from pathlib import Path, PurePosixPath
 
 from wizard_server.web.http.assets import Asset
+from wizard_server.web.pages.client_files import client_files, without_comments
 
-SHELL = "pages/index.html"
-_STATIC = Path(__file__).parents[2] / "static"
-_FOLDERS = ("client", "pages")
+_PAGES = Path(__file__).parents[2] / "static" / "pages"
 _MEDIA = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".ts": "text/plain; charset=utf-8",
 }
-_HASHED = re.compile(r"([0-9a-f]{16})/(.+)")
+# What only other programs than the pages import.
+_UNUSED = ("wizard.schemas.js",)
 
 
 class Files:
@@ -28,19 +26,20 @@ class Files:
 
     def __init__(self) -> None:
         self._making = threading.Lock()
-        self._assets: dict[str, Asset] | None = None
+        self._assets: dict[str, Asset] = {}
         self._hash = ""
 
     def load(self) -> None:
-        """Read the files unless that is done; it takes a few milliseconds, so call it in a thread."""
+        """Read the files unless that is done; it takes some milliseconds, so call it in a thread."""
         with self._making:
-            if self._assets is None:
-                texts = {name: (_STATIC / name).read_bytes() for name in sorted(_names())}
-                whole = hashlib.sha256()
+            if not self._assets:
+                texts, whole = _texts(), hashlib.sha256()
                 for name, text in texts.items():
                     whole.update(f"{name}\n{len(text)}\n".encode() + text)
                 self._hash = whole.hexdigest()[:16]
-                self._assets = {name: Asset.of(text, _MEDIA[PurePosixPath(name).suffix]) for name, text in texts.items()}
+                self._assets = {
+                    name: Asset.of(text, _MEDIA[PurePosixPath(name).suffix]) for name, text in texts.items()
+                }
 
     @property
     def hash(self) -> str:
@@ -50,21 +49,23 @@ class Files:
     @property
     def modules(self) -> list[str]:
         """The paths of all scripts, so that a page asks for them at once instead of one after the other."""
-        return [name for name in self._assets or {} if name.endswith(".js")]
+        return [name for name in self._assets if name.endswith(".js")]
 
-    def find(self, path: str) -> tuple[Asset | None, bool]:
-        """Return the file at `path`, None where there is none, and whether `path` holds the hash, so for ever."""
-        hashed = _HASHED.fullmatch(path)
-        if hashed and hashed[1] != self._hash:
-            return None, True
-        return (self._assets or {}).get(hashed[2] if hashed else path), hashed is not None
+    def find(self, path: str) -> Asset | None:
+        """Return the file at `path`, None where there is none."""
+        return self._assets.get(path)
 
 
 def shell() -> str:
     """Return the page that all addresses of the wizard show, with names in braces for what `site` fills in."""
-    return (_STATIC / SHELL).read_text(encoding="utf-8")
+    return (_PAGES / "index.html").read_text(encoding="utf-8")
 
 
-def _names() -> list[str]:
-    found = (file for folder in _FOLDERS for file in (_STATIC / folder).rglob("*") if file.suffix in _MEDIA)
-    return [file.relative_to(_STATIC).as_posix() for file in found]
+def _texts() -> dict[str, bytes]:
+    found = {f"client/{name}": text for name, text in client_files().items() if name.endswith(".js")}
+    for path in sorted(_PAGES.rglob("*")):
+        if path.suffix in _MEDIA:
+            text = path.read_bytes()
+            name = f"pages/{path.relative_to(_PAGES).as_posix()}"
+            found[name] = without_comments(text.decode()).encode() if path.suffix == ".js" else text
+    return {name: text for name, text in found.items() if PurePosixPath(name).name not in _UNUSED}

@@ -1,4 +1,4 @@
-"""The shell of the wizard, and the files of it and of the browser client (contract 11, 12).
+"""The shell of the wizard, and the files of it and of the browser client (contract 12).
 
 These are no part of the API and of its description: browsers ask for them, and programs do not.
 """
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from wizard_server.config.loading import ServerConfig
 from wizard_server.errors import NotFoundError
+from wizard_server.web.http.assets import FOR_EVER
 from wizard_server.web.http.pipeline import Pipeline, expect
 from wizard_server.web.pages.files import Files, shell
 
@@ -21,9 +22,9 @@ SHELLS = (
     "/investigations/{investigation_id}",
     "/investigations/{investigation_id}/{part:settings|progress|results|history}",
 )
-FILE = "/static/{path:.+}"
-_FOR_EVER = "public, max-age=31536000, immutable"
+FILE = "/static/{hash:[0-9a-f]{16}}/{path:.+}"
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_PRELOAD = '<link rel="modulepreload" href="static/{{hash}}/{}">'
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sockets};"
     " base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
@@ -31,12 +32,13 @@ _POLICY = (
 
 
 def add_pages(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:
-    """Put the files into `app`, and the shell unless ``[server] pages`` is off."""
+    """Put the shell and the files into `app`, unless ``[server] pages`` is off."""
+    if not config.server.pages:
+        return
     site = _Site(config)
     app.router.add_get(FILE, pipeline.open(site.file), expect_handler=expect)
-    if config.server.pages:
-        for path in SHELLS:
-            app.router.add_get(path, pipeline.open(site.page), expect_handler=expect)
+    for path in SHELLS:
+        app.router.add_get(path, pipeline.open(site.page), expect_handler=expect)
 
 
 class _Site:
@@ -62,7 +64,7 @@ class _Site:
     def _filled(self) -> str:
         self._files.load()
         text = shell()
-        preloads = "\n".join(f'<link rel="modulepreload" href="static/{{hash}}/{name}">' for name in self._files.modules)
+        preloads = "\n".join(map(_PRELOAD.format, self._files.modules))
         for name, value in {**self._named, "{preloads}": preloads, "{hash}": self._files.hash}.items():
             text = text.replace(name, value)
         return text
@@ -77,8 +79,8 @@ class _Site:
     async def file(self, request: web.Request) -> web.Response:
         """Return a file; below the hash of all files, as the shell names it, it never changes."""
         await asyncio.to_thread(self._files.load)
-        path = request.match_info["path"]
-        found, is_hashed = self._files.find(path)
+        folder, path = request.match_info["hash"], request.match_info["path"]
+        found = self._files.find(path) if folder == self._files.hash else None
         if found is None:
-            raise NotFoundError(f"no file {path}")
-        return found.answer(request, {"Cache-Control": _FOR_EVER if is_hashed else "no-cache"})
+            raise NotFoundError(f"no file {folder}/{path}")
+        return found.answer(request, {"Cache-Control": FOR_EVER})
