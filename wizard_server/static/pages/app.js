@@ -15,6 +15,8 @@ const { auth: mode = "none", login: loginUrl = "", catalogue: hasCatalogue = "" 
 const root = document.getElementById("app");
 const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, templates: createTemplates };
 const DIALOGS = { keys: keysHelp, user: account };
+const REST = 4, MOST_REST_MS = 250;
+let drawnAt = 0, tookMs = 0;
 let scheduled = false, shown = null, view = null;
 
 const session = createSession({ mode, changed: update });
@@ -41,11 +43,13 @@ const app = {
   }),
 };
 
-/** Draw once, however many things changed. */
+/** Draw once, however many things changed, and leave most of the time to the reader where drawing takes long. */
 function update() {
   if (scheduled) return;
   scheduled = true;
-  (document.hidden ? setTimeout : requestAnimationFrame)(draw);
+  const rest = drawnAt + Math.min(MOST_REST_MS, REST * tookMs) - performance.now();
+  if (document.hidden || rest > 16) setTimeout(draw, Math.max(0, rest));
+  else requestAnimationFrame(draw);
 }
 
 /** The address has changed: another view, or another part of this one. */
@@ -65,12 +69,15 @@ function follow() {
 
 function draw() {
   scheduled = false;
+  const began = performance.now();
   const route = router.route();
   if (!view && route && !session.isFirst) return (shown = null), follow();
   const overlay = session.needed ? signIn(app) : app.ui.dialog ? DIALOGS[app.ui.dialog](app) : view?.dialog?.();
   const main = view ? view.view(route) : route ? null : notFound(app);
   document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
   render(root, frame(app, { route, main, link: session.needed ? { connection: "signed out" } : view?.link?.() }), messages.view(), overlay);
+  drawnAt = performance.now();
+  tookMs = drawnAt - began;
 }
 
 createKeys(app.keys);

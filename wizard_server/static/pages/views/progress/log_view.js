@@ -2,6 +2,8 @@ import { h } from "../../kit/dom.js";
 import { clock, count, exact, number } from "../../kit/format.js";
 
 const NEAR_PX = 40;
+// While the log follows its end, older lines are not in the page: they come when one scrolls up.
+const TAIL = 200, DRAWN_MS = 100;
 const drawn = new WeakMap();
 
 /** One line is drawn once. */
@@ -31,11 +33,14 @@ export function createLogView(app, log) {
   };
 
   function jump() {
-    const line = document.getElementById(`line-${target}`);
-    if (!line) return app.say(`There is no line ${target}.`);
     follows = false;
-    line.scrollIntoView({ block: "center" });
-    line.focus();
+    update();
+    setTimeout(() => {
+      const line = document.getElementById(`line-${target}`);
+      if (!line) return app.say(`There is no line ${target}.`);
+      line.scrollIntoView({ block: "center" });
+      line.focus();
+    }, DRAWN_MS);
   }
 
   function pause() {
@@ -54,7 +59,7 @@ export function createLogView(app, log) {
         h("header", null, h("h2", null, "Log"), h("span", { class: "quiet small" }, lines.length === log.lines.length ? count(lines.length, "line") : `${number(lines.length)} of ${count(log.lines.length, "line")}`),
           h("button", { type: "button", class: "small", "aria-pressed": String(frozen !== null), onclick: pause }, frozen === null ? "Pause" : hidden ? `Resume, ${hidden} new` : "Resume"),
           !follows && frozen === null && h("button", { type: "button", class: "small", onclick: () => { follows = true; update(); } }, "Follow the end")),
-        h("ol", { class: "lines", tabindex: "0", role: "log", "aria-live": "off", onscroll, mounted: toEnd, updated: toEnd }, lines.length ? lines.map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet.")),
+        h("ol", { class: "lines", tabindex: "0", role: "log", "aria-live": "off", onscroll, mounted: toEnd, updated: toEnd }, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet.")),
         h("footer", null,
           h("select", { "aria-label": "Agent", value: agent, onchange: (event) => { agent = event.target.value; update(); } }, h("option", { value: "" }, "every agent"), agents.map((name) => h("option", { key: name, value: name || "-" }, name || "investigation"))),
           h("input", { type: "search", placeholder: "Filter", "aria-label": "Filter the log", value: text, oninput: (event) => { text = event.target.value; update(); } }),
