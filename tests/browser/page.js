@@ -62,3 +62,34 @@ function readSocket(url, protocols, messages, count) {
     };
   });
 }
+
+// The browser client in a page: a store, and the versions that it had.
+async function openStore(url, token, id, options = {}) {
+  const { createClient, createWizardStore } = await import(`${url}/static/client/index.js`);
+  const store = createWizardStore({ client: createClient({ baseUrl: url, token }), ...options });
+  const versions = [];
+  store.subscribe(({ serverState }, previous) => {
+    if (serverState && serverState.version !== previous.serverState?.version) versions.push(serverState.version);
+  });
+  Object.assign(globalThis, { store, versions });
+  await store.getState().openInvestigation(id);
+}
+
+async function whatIsSeen() {
+  const { wizardState, serverState, localChanges, conflict, connection, error, polling } = store.getState();
+  const polls = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/polling/")).length;
+  return { wizardState, serverState, localChanges, conflict, connection, error, polling, versions, polls };
+}
+
+async function edit(changes) {
+  const { settings } = store.getState().wizardState;
+  void store.getState().updateWizardState({ settings: { ...settings, ...changes } });
+}
+
+async function decide(choice, url) {
+  const { merge } = await import(`${url}/static/client/index.js`);
+  const { base, mine, theirs } = store.getState().conflict;
+  const { merged, conflicts } = merge(base, mine, theirs);
+  store.getState().resolveConflict(choice === "merged" ? merged : choice);
+  return conflicts;
+}

@@ -334,6 +334,7 @@ test("tabs tell one another each version once: there is no echo", async () => {
   };
   const one = await opened(service.fetch, { channel });
   const two = await opened(service.fetch, { channel });
+  assert.equal(two.getState().connection, "live");
   messages = 0;
   await one.getState().updateWizardState({ settings: settingsNamed("told") });
   await clock.advance(100);

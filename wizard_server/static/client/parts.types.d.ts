@@ -67,7 +67,8 @@ export interface SessionSettings {
 }
 
 export interface Message {
-  kind: "hello" | "state" | "status";
+  /** "hello", "state" or "status". */
+  kind: string;
   id?: string;
   state?: State;
   reset?: boolean;

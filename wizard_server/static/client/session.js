@@ -4,7 +4,7 @@ import { ownerOf } from "./ids.js";
 import { createSync } from "./sync.js";
 import { joinTabs } from "./tabs.js";
 
-/** @import { Channel, StoreOptions } from "./client.types.js" */
+/** @import { Channel, FollowStatus, StoreOptions } from "./client.types.js" */
 /** @import { Answer, SessionSettings, State } from "./parts.types.js" */
 
 /** One open investigation: its updates, and its line to the server, which the tabs share. @param {SessionSettings} settings */
@@ -18,7 +18,8 @@ export function openSession({ client, id, config, storage, channel, transport, s
   let owner = "";
   let closed = false;
   let wanted = false;
-  let isLive = false;
+  /** @type {FollowStatus | null} */
+  let status = null;
   let hearing = false;
 
   const sync = createSync({
@@ -70,34 +71,31 @@ export function openSession({ client, id, config, storage, channel, transport, s
         receive(whole, reset);
         if (reset) tabs?.tell({ kind: "state", id, state: whole, reset });
       },
-      onStatus: told,
+      onStatus: (now) => told(now),
     });
     told(followed.polling);
     return () => followed.stop();
   }
 
-  /** @param {import("./client.types.js").FollowStatus} status @param {boolean} [heard] */
-  function told(status, heard = false) {
-    const wasLive = isLive;
-    isLive = status.isConnected;
-    if (isLive && !wasLive) sync.hurry();
-    if (!closed && wanted) report(status);
-    if (!heard) tabs?.tell({ kind: "status", id, status });
+  /** @param {FollowStatus} now */
+  function told(now, heard = false) {
+    if (now.isConnected && !status?.isConnected) sync.hurry();
+    status = now;
+    if (!closed && wanted) report(now);
+    if (!heard) tabs?.tell({ kind: "status", id, status: now });
   }
 
   const seen = () => {
-    if (globalThis.document?.visibilityState === "visible" && !isLive) tabs?.take();
+    if (globalThis.document?.visibilityState === "visible" && !status?.isConnected) tabs?.take();
   };
 
   function start() {
     if (tabs || closed || !wanted) return;
     const name = `wizard-client:${client.root}:${owner}:${id}`;
-    /** @type {import("./client.types.js").FollowStatus | undefined} */
-    let last;
     globalThis.document?.addEventListener("visibilitychange", seen);
     tabs = joinTabs({
       name, channel: openChannel(channel, name), lead,
-      greet: () => server ? [{ kind: "state", id, state: server }, ...(last ? [{ kind: /** @type {const} */ ("status"), id, status: last }] : [])] : [],
+      greet: () => [...(server ? [{ kind: "state", id, state: server }] : []), ...(status ? [{ kind: "status", id, status }] : [])],
       hear(message) {
         if (message?.id !== id) return;
         hearing = true;
@@ -113,7 +111,7 @@ export function openSession({ client, id, config, storage, channel, transport, s
     globalThis.document?.removeEventListener("visibilitychange", seen);
     tabs?.leave();
     tabs = null;
-    isLive = false;
+    status = null;
     report(null);
   }
 

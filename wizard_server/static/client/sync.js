@@ -83,10 +83,15 @@ export function createSync({ client, id, config, changed, refused, save }) {
     publish();
   }
 
-  /** @param {Pending} entry @param {State} state */
-  function accepted(entry, state) {
+  /** The server answered: what kept it from that is over. */
+  function heard() {
     if (backoff.count) refused(null);
     backoff.reset();
+  }
+
+  /** @param {Pending} entry @param {State} state */
+  function accepted(entry, state) {
+    heard();
     const fields = fieldsOf(entry.updates);
     // What comes after it was made upon it.
     queue = queue.slice(1).map((each) => ({
@@ -99,7 +104,7 @@ export function createSync({ client, id, config, changed, refused, save }) {
 
   /** @param {Pending} entry @param {Answer} answer */
   function overtaken(entry, { problem }) {
-    backoff.reset();
+    heard();
     if (problem?.current && problem.current.version >= (server?.version ?? 0)) server = problem.current;
     const current = /** @type {State} */ (server);
     const unsent = { ...entry, sent: false };
