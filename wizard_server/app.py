@@ -20,9 +20,10 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.hub.hub import Hub
+from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
-from wizard_server.storage.store import StateStore, StoreOptions
+from wizard_server.storage.store import StateStore
 from wizard_server.web.api.kept_answers import made_again
 from wizard_server.web.auth.authenticator import AUTHENTICATOR, Authenticator
 from wizard_server.web.auth.development import TrustingAuthenticator, require_loopback
@@ -222,7 +223,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]], stop: as
             return
         try:
             await work()
-        except (StorageUnavailableError, sqlite3.Error) as error:
+        except StorageUnavailableError as error:
             logger.warning("background work failed", extra={"work": work.__name__, "reason": str(error)})
 
 

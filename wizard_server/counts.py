@@ -52,6 +52,8 @@ class HubCounts:
         self.wake_seconds = {kind: Histogram(_WAKE_BOUNDS) for kind in ("poll", "dashboard", "push")}
 
 
+_BATCH_SIZE_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_BATCH_SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _READER_WAIT_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 
@@ -71,12 +73,14 @@ class CacheCounts(Protocol):
 class StoreCounts:
     """What has happened in the store since the start, and what it holds now; read by ``/metrics``.
 
-    `reader_waits` has the seconds until a reader was lent; `versions` are those committed here, by this process.
+    `batch_sizes` has the number of use cases in each batch that was committed, `batch_seconds` how long that took from
+    the first use case until all of it was on disk, `reader_waits` the seconds until a reader was lent.
+    `versions` are those committed here, by this process.
     """
 
     cache: CacheCounts
-    batch_sizes: Histogram
-    batch_seconds: Histogram
+    batch_sizes: Histogram = field(default_factory=lambda: Histogram(_BATCH_SIZE_BOUNDS))
+    batch_seconds: Histogram = field(default_factory=lambda: Histogram(_BATCH_SECONDS_BOUNDS))
     reader_waits: Histogram = field(default_factory=lambda: Histogram(_READER_WAIT_BOUNDS))
     readers_in_use: int = 0
     log_bytes: int = 0

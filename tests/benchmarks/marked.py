@@ -8,19 +8,17 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from wizard_server.cli import main
 from wizard_server.storage.batch import Batch
-from wizard_server.storage.groupcommit import GroupCommit
+from wizard_server.storage.memory import Memory
 
 
-def _marking(committed: Callable[[Batch], None], marks: int) -> Callable[[Batch], None]:
-    def mark(batch: Batch) -> None:
+def _marking(committed: Callable[[Memory, Batch], None], marks: int) -> Callable[[Memory, Batch], None]:
+    def mark(memory: Memory, batch: Batch) -> None:
         now = time.monotonic()
         os.write(marks, "".join(f"{key} {now}\n" for key, _, _ in batch.heads()).encode())
-        committed(batch)
+        committed(memory, batch)
 
     return mark
 
@@ -28,13 +26,7 @@ def _marking(committed: Callable[[Batch], None], marks: int) -> Callable[[Batch]
 def install(file: str) -> None:
     """Have every group commit of this process write its marks to `file`."""
     marks = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    begin = GroupCommit.__init__
-
-    @wraps(begin)
-    def marked(self: GroupCommit, *, committed: Callable[[Batch], None], **others: Any) -> None:
-        begin(self, committed=_marking(committed, marks), **others)
-
-    GroupCommit.__init__ = marked  # type: ignore[method-assign]  # the one place that every commit goes through
+    Memory.committed = _marking(Memory.committed, marks)  # type: ignore[method-assign,assignment]  # where every commit goes
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from tests.conftest import StartServer
 from tests.operators.rows import AGE, CUTOFF, NOW, OLD, YOUNG, Rows
 from wizard_server.commands import purge as command
 from wizard_server.domain.clock import to_wire
+from wizard_server.storage.engine import Parameters
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite.connection import Connection, Parameters, connect
+from wizard_server.storage.sqlite.connection import Connection, connect
 from wizard_server.storage.statements import retention
 from wizard_server.storage.statements.retention import Removed
 

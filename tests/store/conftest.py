@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.store.gated import Gated
 from tests.store.steps import NOW
 from wizard_server.domain.events import StateEvent
-from wizard_server.storage.store import StateStore, StoreOptions
+from wizard_server.storage.options import StoreOptions
+from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.store import StateStore
 
-ENGINES = {"sqlite": StateStore.open}
+ENGINES = {"sqlite": SqliteEngine.open}
 
 
 @dataclass
@@ -33,9 +36,10 @@ class Listener:
 
 @dataclass
 class Kit:
-    """A store, the path of its database, what it published, and what somebody watches."""
+    """A store and its engine, the path of its database, what it published, and what somebody watches."""
 
     store: StateStore
+    engine: Gated
     path: str
     events: list[StateEvent] = field(default_factory=list)
     watched: set[str] = field(default_factory=set)
@@ -58,7 +62,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
     """Open a store on `database`; keywords are options."""
-    opened: list[StateStore] = []
+    opened: list[Kit] = []
 
     async def open_it(**options: Any) -> Kit:
         listener = Listener()
@@ -71,14 +75,19 @@ async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
             "cache_max_bytes": 1 << 24,
             **options,
         }
-        store = await ENGINES[engine](StoreOptions(**given), hub=listener, clock=lambda: NOW)
-        opened.append(store)
-        return Kit(store, database, listener.events, listener.watching)
+        gated = Gated(await ENGINES[engine](StoreOptions(**given)))
+
+        async def opening(options: StoreOptions) -> Gated:
+            return gated
+
+        store = await StateStore.open(StoreOptions(**given), hub=listener, clock=lambda: NOW, opening=opening)
+        opened.append(Kit(store, gated, database, listener.events, listener.watching))
+        return opened[-1]
 
     yield open_it
-    for store in opened:
-        if not store._commits._closing:
-            await store.close()
+    for kit in opened:
+        if not kit.engine.is_closed:
+            await kit.store.close()
 
 
 @pytest.fixture

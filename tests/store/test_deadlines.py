@@ -13,7 +13,8 @@ from tests.store.conftest import Kit
 from tests.store.steps import Gate, UseCase, by_hand, change, creation, entry, written
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.sqlite import connection as sqlite
+from wizard_server.storage import engine as port
+from wizard_server.storage.sqlite.connection import Connection
 
 PATIENCE = 0.5
 SLACK = 3
@@ -22,7 +23,7 @@ ALL_WAIT = 20
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", PATIENCE)
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ def submit(kit: Kit, *use_cases: UseCase) -> list[asyncio.Task[Any]]:
 
 async def together(kit: Kit, monkeypatch: pytest.MonkeyPatch, *use_cases: Any) -> list[asyncio.Task[Any]]:
     """Submit `use_cases` so that one batch takes them all: they queue behind a commit that has begun."""
-    gate = Gate(kit.store._repository.write)
+    gate = Gate(kit.engine.commit)
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "write", gate)
+        patch.setattr(kit.engine, "commit", gate)
         (blocker,) = submit(kit, creation("blocker"))
         await gate.entered.wait()
     tasks = submit(kit, *use_cases)
@@ -57,18 +58,18 @@ async def _unknown_parent(transaction: Transaction) -> None:
 async def test_writes_are_refused_in_time_while_another_process_commits_and_locks_in_turns(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, rival: sqlite3.Connection
 ) -> None:
-    write, turns = kit.store._repository.write, iter(range(2))
+    write, turns = kit.engine.commit, iter(range(2))
 
-    async def after_the_rival(*arguments: Any) -> None:
+    async def after_the_rival(*arguments: Any) -> int:
         turn = next(turns, None)
         if turn == 0:
             by_hand(kit.path, "INSERT INTO investigations (id) VALUES ('of-the-rival')")
         elif turn == 1:
             rival.execute("BEGIN IMMEDIATE")
-        await write(*arguments)
+        return await write(*arguments)
 
     tasks = await together(kit, monkeypatch, *(creation(f"inv-{number}") for number in range(ALL_WAIT)))
-    monkeypatch.setattr(kit.store._repository, "write", after_the_rival)
+    monkeypatch.setattr(kit.engine, "commit", after_the_rival)
     begun = perf_counter()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert perf_counter() - begun < SLACK * PATIENCE
@@ -82,9 +83,9 @@ async def test_writes_are_refused_in_time_while_another_process_commits_and_lock
 async def test_a_lock_that_is_given_back_in_time_costs_nobody_the_change(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, rival: sqlite3.Connection
 ) -> None:
-    transact, tries = sqlite.Connection.transact, 0
+    transact, tries = Connection.transact, 0
 
-    async def giving_back(self: sqlite.Connection, work: Any) -> Any:
+    async def giving_back(self: Connection, work: Any) -> Any:
         nonlocal tries
         tries += 1
         if tries == 2:
@@ -93,25 +94,25 @@ async def test_a_lock_that_is_given_back_in_time_costs_nobody_the_change(
 
     tasks = await together(kit, monkeypatch, creation("a"), creation("b"))
     rival.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(sqlite.Connection, "transact", giving_back)
+    monkeypatch.setattr(Connection, "transact", giving_back)
     assert [(await task).version for task in tasks] == [1, 1]
     assert tries >= 2
 
 
 async def test_each_is_told_before_the_next_one_has_its_turn(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, gate, calls = kit.store._repository.write, asyncio.Event(), 0
+    write, gate, calls = kit.engine.commit, asyncio.Event(), 0
     reached = asyncio.Event()
 
-    async def holding_the_fourth(*arguments: Any) -> None:
+    async def holding_the_fourth(*arguments: Any) -> int:
         nonlocal calls
         calls += 1
         if calls == 4:
             reached.set()
             await gate.wait()
-        await write(*arguments)
+        return await write(*arguments)
 
     first, poison, last = await together(kit, monkeypatch, creation("first"), _unknown_parent, creation("last"))
-    monkeypatch.setattr(kit.store._repository, "write", holding_the_fourth)
+    monkeypatch.setattr(kit.engine, "commit", holding_the_fourth)
     await asyncio.wait_for(reached.wait(), SLACK)
     assert (first.done(), poison.done(), last.done()) == (True, True, False)
     gate.set()
@@ -122,14 +123,14 @@ async def test_each_is_told_before_the_next_one_has_its_turn(kit: Kit, monkeypat
 async def test_one_whose_turn_does_not_come_in_time_is_refused_and_not_tried(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, runs = Gate(kit.store._repository.write), 0
+    gate, runs = Gate(kit.engine.commit), 0
 
     async def counted(transaction: Transaction) -> None:
         nonlocal runs
         runs += 1
         await creation("late")(transaction)
 
-    monkeypatch.setattr(kit.store._repository, "write", gate)
+    monkeypatch.setattr(kit.engine, "commit", gate)
     (slow,) = submit(kit, creation("slow"))
     await gate.entered.wait()
     with pytest.raises(StorageUnavailableError, match=r"within 0\.5 s; nothing was written"):
@@ -168,7 +169,7 @@ async def test_the_late_are_refused_and_the_others_go_on_waiting(
     rival.execute("BEGIN IMMEDIATE")
     (early,) = submit(kit, creation("early"))
     await asyncio.sleep(0)
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 100 * PATIENCE)
+    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 100 * PATIENCE)
     (patient,) = submit(kit, change(status="ERROR"))
     with pytest.raises(StorageUnavailableError, match="locked"):
         await early

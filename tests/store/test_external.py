@@ -1,7 +1,7 @@
 """Other processes and operators write too: the store notices, forgets, and wakes who is concerned."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, by_hand, change, creation, deletion
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import Row
 
 EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
 DELETE = "DELETE FROM investigation_states WHERE investigation_id = 'inv-1'"
@@ -114,17 +115,17 @@ async def test_hundreds_of_watched_states_are_told_of(kit: Kit) -> None:
     assert sorted(kit.told) == sorted((key, 2) for key in keys)
 
 
-@pytest.mark.parametrize("statement", ["versions", "state"])
+@pytest.mark.parametrize("statement", ["states.versions", "states.get"])
 async def test_an_edit_that_could_not_be_read_is_told_when_it_can_be(
     seen: Kit, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     by_hand(seen.path, EDIT)
 
-    async def broken(*_: Any, **__: Any) -> None:
+    async def broken(*_: Any) -> Sequence[Row]:
         raise StorageUnavailableError("no reader became free")
 
     with monkeypatch.context() as patch:
-        patch.setattr(seen.store._repository, statement, broken)
+        patch.setitem(seen.engine.statements, statement, broken)
         with pytest.raises(StorageUnavailableError):
             await seen.store.notice_external_commits()
     await seen.store.notice_external_commits()
@@ -132,11 +133,11 @@ async def test_an_edit_that_could_not_be_read_is_told_when_it_can_be(
 
 
 def _evict(kit: Kit) -> None:
-    kit.store._cache.drop("inv-1")
+    kit.store.forget("inv-1")
 
 
 def _forget(kit: Kit) -> None:
-    kit.store._forget()
+    kit.store.forget()
 
 
 @pytest.mark.parametrize("lose", [_evict, _forget])
@@ -157,14 +158,14 @@ async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
     seen: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that has the commit's version would take what is told last for a backup that was restored."""
-    writes = Gate(seen.store._repository.write)
-    monkeypatch.setattr(seen.store._repository, "write", writes)
+    writes = Gate(seen.engine.commit)
+    monkeypatch.setattr(seen.engine, "commit", writes)
     committing = asyncio.create_task(seen.store.transact(change(progress={"logs": ["line"]})))
     await writes.entered.wait()
     by_hand(seen.path, EDIT)
-    reads = Gate(seen.store._repository.state, after=True)
+    reads = Gate(seen.engine.ask, after=True)
     with monkeypatch.context() as patch:
-        patch.setattr(seen.store._repository, "state", reads)
+        patch.setitem(seen.engine.statements, "states.get", reads)
         noticing = asyncio.create_task(seen.store.notice_external_commits())
         await reads.entered.wait()
     writes.open()

@@ -15,9 +15,11 @@ from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, audited, change, creation, rows, written
 from wizard_server.domain.filters import HistoryFilter
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage import engine as port
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import connection as sqlite
+from wizard_server.storage.sqlite import readers
 from wizard_server.storage.sqlite.connection import Connection, Session, connect
+from wizard_server.storage.statements.batches import PROBE
 
 LARGE = {"logs": ["x" * 200_000]}
 
@@ -32,13 +34,13 @@ def locked(path: str) -> Iterator[None]:
 
 
 async def pragma(kit: Kit, text: str) -> list[Any]:
-    return [row[0] for row in await kit.store._writer._raw.execute_fetchall(f"PRAGMA {text}")]
+    return [row[0] for row in await kit.engine.inner._writer._raw.execute_fetchall(f"PRAGMA {text}")]
 
 
 async def test_a_database_that_is_locked_is_unavailable_and_then_works_again(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 0.3)
     kit = await open_store()
     before = await kit.store.transact(creation())
     with locked(kit.path):
@@ -79,9 +81,9 @@ async def test_after_a_failure_a_small_write_is_tried_for_all_who_ask_and_change
     await pragma(kit, "query_only = ON")
     with pytest.raises(StorageUnavailableError):
         await kit.store.transact(change(status="ERROR"))
-    probe = Gate(kit.store._repository.probe)
+    probe = Gate(kit.engine.commit)
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "probe", probe)
+        patch.setattr(kit.engine, "commit", probe)
         asking = [asyncio.create_task(kit.store.try_writing()) for _ in range(10)]
         await probe.entered.wait()
         probe.open()
@@ -100,7 +102,7 @@ async def test_after_a_failure_a_small_write_is_tried_for_all_who_ask_and_change
 async def test_a_probe_writes_to_the_disk(kit: Kit) -> None:
     log = Path(f"{kit.path}-wal")
     before = log.stat().st_size  # noqa: ASYNC240 - a local file, nobody else waits
-    await kit.store._repository.probe(kit.store._writer)
+    await kit.engine.commit(PROBE)
     assert log.stat().st_size > before  # noqa: ASYNC240 - a local file, nobody else waits
 
 
@@ -155,8 +157,8 @@ async def test_a_read_for_which_no_reader_becomes_free_is_unavailable(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, read: Callable[[Kit], Any]
 ) -> None:
     kit = await open_store(pool_size=1, max_overflow=1, pool_timeout=0.001)
-    gate = Gate(kit.store._repository.state, callers=2)
-    monkeypatch.setattr(kit.store._repository, "state", gate)
+    gate = Gate(kit.engine.ask, callers=2)
+    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
     holding = [asyncio.create_task(kit.store.state(f"held-{number}")) for number in range(2)]
     await gate.entered.wait()
     with pytest.raises(StorageUnavailableError, match="no database reader became free"):
@@ -170,13 +172,13 @@ async def test_readers_beyond_the_pool_are_closed_after_use(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit = await open_store(pool_size=1, max_overflow=3)
-    gate = Gate(kit.store._repository.state, callers=4)
-    monkeypatch.setattr(kit.store._repository, "state", gate)
+    gate = Gate(kit.engine.ask, callers=4)
+    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
     reads = [asyncio.create_task(kit.store.state(f"inv-{number}")) for number in range(4)]
     await gate.entered.wait()
     gate.open()
     await asyncio.gather(*reads)
-    assert len(kit.store._readers._idle) == 1
+    assert len(kit.engine.inner._readers._idle) == 1
 
 
 @pytest.mark.parametrize("read", READS)
@@ -212,9 +214,9 @@ async def test_closing_while_a_read_is_under_way_leaves_no_reader_open(
         opened.append(await original(*arguments, **options))
         return opened[-1]
 
-    monkeypatch.setattr(sqlite, "connect", noting)
-    gate = Gate(kit.store._repository.state)
-    monkeypatch.setattr(kit.store._repository, "state", gate)
+    monkeypatch.setattr(readers, "connect", noting)
+    gate = Gate(kit.engine.ask)
+    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
     asking = asyncio.create_task(kit.store.state("inv-1"))
     await gate.entered.wait()
     closing_ = asyncio.create_task(kit.store.close())

@@ -70,7 +70,7 @@ def test_a_database_that_is_replaced_while_it_is_opened_is_refused(tmp_path: Pat
 
 async def test_what_was_committed_is_saved_as_soon_as_the_readers_are_back(kit: Kit, tmp_path: Path) -> None:
     path, away = Path(kit.path), tmp_path / "away.db"
-    async with kit.store._readers.acquire() as reader:
+    async with kit.engine.inner.reader() as reader:
         await reader._raw.execute_fetchall("BEGIN")
         await reader._raw.execute_fetchall("SELECT count(*) FROM investigations")
         await kit.store.transact(creation())

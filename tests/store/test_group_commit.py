@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def gate_writes(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, is_open: bool = False) -> Gate:
     """Stand before every commit of `kit`."""
-    gate = Gate(kit.store._repository.write, is_open=is_open)
-    monkeypatch.setattr(kit.store._repository, "write", gate)
+    gate = Gate(kit.engine.commit, is_open=is_open)
+    monkeypatch.setattr(kit.engine, "commit", gate)
     return gate
 
 
@@ -173,7 +173,7 @@ async def test_a_commit_that_the_database_refuses_is_told_to_all_and_writes_noth
         raise StorageUnavailableError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "write", full)
+        patch.setattr(kit.engine, "commit", full)
         outcomes = await asyncio.gather(
             *await queued(kit, creation(), change("other", status="ERROR")), return_exceptions=True
         )

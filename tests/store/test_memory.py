@@ -1,6 +1,7 @@
 """What the store keeps in memory: bounded, read once, and never older than what is committed."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,17 +10,18 @@ from tests.store.steps import Gate, change, creation
 from tests.unit.test_polling import record
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.cache import StateCache
+from wizard_server.storage.engine import Row
 
 
 async def test_a_load_that_a_commit_overtakes_is_not_kept(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     await kit.store.transact(creation())
-    writes = Gate(kit.store._repository.write)
-    monkeypatch.setattr(kit.store._repository, "write", writes)
+    writes = Gate(kit.engine.commit)
+    monkeypatch.setattr(kit.engine, "commit", writes)
     commit = asyncio.create_task(kit.store.transact(change(status="ERROR")))
     await writes.entered.wait()
-    kit.store._forget()
-    reads = Gate(kit.store._repository.state, after=True)
-    monkeypatch.setattr(kit.store._repository, "state", reads)
+    kit.store.forget()
+    reads = Gate(kit.engine.ask, after=True)
+    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
     load = asyncio.create_task(kit.store.state("inv-1"))
     await reads.entered.wait()
     writes.open()
@@ -33,12 +35,12 @@ async def test_a_load_that_a_commit_overtakes_is_not_kept(kit: Kit, monkeypatch:
 
 async def test_a_load_that_a_foreign_commit_overtakes_is_not_kept(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     await kit.store.transact(creation())
-    kit.store._forget()
-    reads = Gate(kit.store._repository.state, after=True)
-    monkeypatch.setattr(kit.store._repository, "state", reads)
+    kit.store.forget()
+    reads = Gate(kit.engine.ask, after=True)
+    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
     load = asyncio.create_task(kit.store.state("inv-1"))
     await reads.entered.wait()
-    kit.store._forget()
+    kit.store.forget()
     reads.open()
     assert await load is not None
     assert kit.store.cached("inv-1") is None
@@ -49,8 +51,8 @@ async def test_a_state_is_read_once_for_all_who_ask_at_the_same_time(
 ) -> None:
     await (await open_store()).store.transact(creation())
     kit = await open_store()
-    reads = Gate(kit.store._repository.state)
-    monkeypatch.setattr(kit.store._repository, "state", reads)
+    reads = Gate(kit.engine.ask)
+    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
     asking = [asyncio.create_task(kit.store.state("inv-1")) for _ in range(20)]
     await reads.entered.wait()
     asking[0].cancel()
@@ -69,11 +71,11 @@ async def test_a_read_that_fails_fails_for_all_who_ask_and_is_tried_again(
     await (await open_store()).store.transact(creation())
     kit = await open_store()
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object) -> Sequence[Row]:
         raise StorageUnavailableError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "state", broken)
+        patch.setitem(kit.engine.statements, "states.get", broken)
         outcomes = await asyncio.gather(*(kit.store.state("inv-1") for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailableError] * 3
     assert await kit.store.state("inv-1") is not None
@@ -97,12 +99,12 @@ async def test_what_is_not_there_is_asked_for_each_time(kit: Kit) -> None:
 async def test_memory_is_bounded_and_what_left_is_read_again(open_store: OpenStore) -> None:
     kit = await open_store(cache_max_bytes=10_000)
     made = [await kit.store.transact(creation(f"inv-{number}")) for number in range(20)]
-    assert 0 < kit.store._cache.size_bytes <= 10_000
+    assert 0 < kit.store.counts.cache.size_bytes <= 10_000
     assert kit.store.cached("inv-0") is None
     assert kit.store.cached("inv-19") is made[19]
     for state in made:
         assert await kit.store.state(state.investigation_id) == state
-        assert kit.store._cache.size_bytes <= 10_000
+        assert kit.store.counts.cache.size_bytes <= 10_000
     changed = await kit.store.transact(change("inv-0", status="ERROR"))
     assert (changed.version, await kit.store.state("inv-0")) == (2, changed)
 

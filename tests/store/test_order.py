@@ -21,8 +21,8 @@ async def test_every_commit_takes_a_higher_place_and_its_event_names_it(kit: Kit
 async def test_all_of_a_commit_lies_up_to_the_place_that_its_events_name(kit: Kit) -> None:
     for name in ("a", "b", "c"):
         await kit.store.transact(creation(name))
-    gate = Gate(kit.store._commits._flush)
-    kit.store._commits._flush = gate
+    gate = Gate(kit.engine.commit)
+    kit.engine.commit = gate
     tasks = [asyncio.create_task(kit.store.transact(change("a", status="ERROR")))]
     await gate.entered.wait()
     told = len(kit.events)
@@ -48,8 +48,8 @@ async def test_an_event_names_the_owner_of_what_is_there_and_of_what_went(kit: K
 
 async def test_the_entries_of_an_event_are_those_of_its_commit_in_order(kit: Kit) -> None:
     await kit.store.transact(creation("a"))
-    gate = Gate(kit.store._commits._flush)
-    kit.store._commits._flush = gate
+    gate = Gate(kit.engine.commit)
+    kit.engine.commit = gate
     tasks = [asyncio.create_task(kit.store.transact(change("a", status="ERROR")))]
     await gate.entered.wait()
     tasks += [

@@ -34,15 +34,15 @@ class Counted:
 
 def overtake(kit: Kit, monkeypatch: pytest.MonkeyPatch, *statements: str, times: int = 1) -> None:
     """Let an operator run `statements` right before each of the next commits."""
-    original = kit.store._repository.write
+    original = kit.engine.commit
     left = iter(range(times))
 
-    async def write(*arguments: Any) -> None:
+    async def write(*arguments: Any) -> int:
         if next(left, None) is not None:
             await asyncio.to_thread(by_hand, kit.path, *statements)
-        await original(*arguments)
+        return await original(*arguments)
 
-    monkeypatch.setattr(kit.store._repository, "write", write)
+    monkeypatch.setattr(kit.engine, "commit", write)
 
 
 async def test_a_change_that_was_overtaken_is_made_on_the_fresh_state(
@@ -92,17 +92,19 @@ async def test_an_edit_of_one_state_does_not_take_the_others_of_the_batch(
 ) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))
-    gate = Gate(kit.store._repository.write)
+    gate = Gate(kit.engine.commit)
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "write", gate)
+        patch.setattr(kit.engine, "commit", gate)
         blocker = asyncio.create_task(kit.store.transact(creation("other")))
         await gate.entered.wait()
-    tasks = [asyncio.create_task(kit.store.transact(change(key, status="CANCELLED"))) for key in ("inv-1", "inv-2")]
+    use_cases = [Counted(change(key, status="CANCELLED")) for key in ("inv-1", "inv-2")]
+    tasks = [asyncio.create_task(kit.store.transact(use_case)) for use_case in use_cases]
     await asyncio.sleep(0)
     overtake(kit, monkeypatch, EDIT)
     gate.open()
     await blocker
     assert [(await task).version for task in tasks] == [3, 2]
+    assert [use_case.runs for use_case in use_cases] == [2, 1], "only what rests on the edit is run again"
     assert written(kit.path) == {"inv-1": 3, "inv-2": 2, "other": 1}
 
 
@@ -159,9 +161,9 @@ async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_no
 async def test_nor_when_others_of_the_batch_write(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))
-    gate = Gate(kit.store._repository.write)
+    gate = Gate(kit.engine.commit)
     with monkeypatch.context() as patch:
-        patch.setattr(kit.store._repository, "write", gate)
+        patch.setattr(kit.engine, "commit", gate)
         blocker = asyncio.create_task(kit.store.transact(creation("other")))
         await gate.entered.wait()
     use_case = _noticed_once(kit, _reading)

@@ -13,7 +13,8 @@ from wizard_server.domain.filters import TemplateFilter
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.trail import Template
 from wizard_server.storage.batch import Batch
-from wizard_server.storage.store import StateStore, StoreOptions
+from wizard_server.storage.options import StoreOptions
+from wizard_server.storage.store import StateStore
 
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
 

@@ -29,8 +29,8 @@ async def two(kit: Kit) -> Kit:
 
 
 async def test_looks_are_written_together_the_last_of_each_state(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    writes = Gate(two.store._repository.touch, is_open=True)
-    monkeypatch.setattr(two.store._repository, "touch", writes)
+    writes = Gate(two.engine.commit, is_open=True)
+    monkeypatch.setattr(two.engine, "commit", writes)
     for instant in (EARLY, LATE):
         for key in ("inv-1", "inv-2", "gone"):
             two.store.touch(key, instant)
@@ -77,7 +77,7 @@ async def test_looks_that_cannot_be_written_are_kept_and_newer_ones_win(
     two.store.touch("inv-1", EARLY)
     two.store.touch("inv-2", EARLY)
     with monkeypatch.context() as patch:
-        patch.setattr(two.store._repository, "touch", failing)
+        patch.setattr(two.engine, "commit", failing)
         await two.store.flush_touched()
     assert [line.getMessage() for line in caplog.records] == ["last_accessed not written"]
     assert looked_at(two) == {"inv-1": None, "inv-2": None}
@@ -103,9 +103,9 @@ async def test_closing_writes_the_looks(open_store: OpenStore) -> None:
 async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
     two: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = Gate(two.store._writer.transact)
+    looks = Gate(two.engine.inner._writer.transact)
     with monkeypatch.context() as patch:
-        patch.setattr(two.store._writer, "transact", looks)
+        patch.setattr(two.engine.inner._writer, "transact", looks)
         two.store.touch("inv-1", LATE)
         flush = asyncio.create_task(two.store.flush_touched())
         await looks.entered.wait()
@@ -125,9 +125,9 @@ async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
 
 
 async def test_looks_that_meet_a_commit_are_written(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits = Gate(two.store._writer.transact)
+    commits = Gate(two.engine.inner._writer.transact)
     with monkeypatch.context() as patch:
-        patch.setattr(two.store._writer, "transact", commits)
+        patch.setattr(two.engine.inner._writer, "transact", commits)
         commit = asyncio.create_task(two.store.transact(change("inv-2", status="ERROR")))
         await commits.entered.wait()
     two.store.touch("inv-1", LATE)

@@ -72,7 +72,7 @@ async def test_every_version_has_its_entry_and_can_be_rebuilt(open_store: OpenSt
     outcomes = await asyncio.gather(*(some_use_case(service, chance) for _ in range(300)), return_exceptions=True)
     assert all(outcome is None or isinstance(outcome, RequestError) for outcome in outcomes)
     assert sum(outcome is None for outcome in outcomes) > 50
-    kit.store._forget()
+    kit.store.forget()
     for key in KEYS:
         versions = await documents(kit, key)
         assert list(versions) == list(range(1, len(versions) + 1))
@@ -113,7 +113,7 @@ async def test_edits_by_hand_between_the_use_cases_leave_no_gap(kit: Kit) -> Non
         await asyncio.to_thread(
             by_hand, kit.path, f"UPDATE investigation_states SET status = '{statuses[round_ % 3]}' WHERE version > 1"
         )
-    kit.store._forget()
+    kit.store.forget()
     for key in KEYS:
         versions = await documents(kit, key)
         assert list(versions) == list(range(1, len(versions) + 1))

@@ -89,12 +89,12 @@ async def test_a_log_that_another_process_keeps_long_is_told_once_and_when_it_is
 async def test_a_reader_that_stays_holds_up_nobody_for_long(kit: Kit) -> None:
     await kit.store.transact(creation())
     await grow(kit, LARGE + 1)
-    async with kit.store._readers.acquire():
+    async with kit.engine.reader():
         await kit.store.look_around()
         assert await kit.store.states(EVERYTHING)
     assert (await kit.store.transact(change(status="ERROR"))).status == "ERROR"
 
 
 async def test_a_log_that_begins_anew_is_cut(kit: Kit) -> None:
-    [(limit,)] = await kit.store._writer._raw.execute_fetchall("PRAGMA journal_size_limit")
+    [(limit,)] = await kit.engine.inner._writer._raw.execute_fetchall("PRAGMA journal_size_limit")
     assert limit == 4 << 20

@@ -13,7 +13,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.batches import Repository
+from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB
 
 STATES = "/api/v1/wizard-state"
@@ -145,14 +145,22 @@ class Door:
 
 def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
     """Hold every commit before it begins; what is asked for meanwhile queues."""
-    door, write = Door(), Repository.write
+    door, write = Door(), SqliteEngine.commit
 
-    async def held(self: Repository, *args: Any) -> None:
-        await door.go_through()
-        await write(self, *args)
+    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
+        if locked is not None:  # one of use cases
+            await door.go_through()
+        return await write(self, writes, locked, *more)
 
-    monkeypatch.setattr(Repository, "write", held)
+    monkeypatch.setattr(SqliteEngine, "commit", held)
     return door
+
+
+def engine_of(client: Client) -> SqliteEngine:
+    """Return the engine of the server behind `client`."""
+    engine = client.app[DATABASE].engine
+    assert isinstance(engine, SqliteEngine)
+    return engine
 
 
 def queued(client: Client) -> int:

@@ -25,7 +25,7 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.storage.statements.batches import Repository
+from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB, SERVICE
 
 WebSocket = ClientWebSocketResponse
@@ -204,13 +204,15 @@ def after_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Ac
 
 def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:
     """Hold the server between the commit on disk and the moment when it knows of it; readers see what is on disk."""
-    door, write = Door(), Repository.write
+    door, write = Door(), SqliteEngine.commit
 
-    async def held(self: Repository, *args: Any) -> None:
-        await write(self, *args)
-        await door.go_through()
+    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
+        place = await write(self, writes, locked, *more)
+        if locked is not None:  # one of use cases
+            await door.go_through()
+        return place
 
-    monkeypatch.setattr(Repository, "write", held)
+    monkeypatch.setattr(SqliteEngine, "commit", held)
     return door
 
 

@@ -10,7 +10,7 @@ from tests.web.helpers import as_operator, parked, patch, sending, soon, start
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import told, waiting
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.batches import Repository
+from wizard_server.storage.sqlite.engine import SqliteEngine
 
 
 async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: str) -> None:
@@ -65,14 +65,14 @@ async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(
     await start(client, "b")
     task = waiting(client, await cursor(client))
     await parked(client)
-    write = Repository.write
+    write = SqliteEngine.commit
 
-    async def shadowed(repository: Repository, *args: Any) -> None:
+    async def shadowed(engine: SqliteEngine, *args: Any) -> int:
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'b'")
-        monkeypatch.setattr(Repository, "write", write)
-        await write(repository, *args)
+        monkeypatch.setattr(SqliteEngine, "commit", write)
+        return await write(engine, *args)
 
-    monkeypatch.setattr(Repository, "write", shadowed)
+    monkeypatch.setattr(SqliteEngine, "commit", shadowed)
     await patch(client, {"status": "ERROR"}, "a")
     answer = await soon(task)
     await client.app[DATABASE].notice_external_commits()

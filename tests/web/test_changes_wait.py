@@ -23,7 +23,7 @@ from tests.web.helpers import (
 )
 from tests.web.test_changes import applied, content
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.batches import Repository
+from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
@@ -181,14 +181,16 @@ class Told:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.written = asyncio.Event()
         self.release = asyncio.Event()
-        write = Repository.write
+        write = SqliteEngine.commit
 
-        async def held(repository: Repository, *args: Any) -> None:
-            await write(repository, *args)
-            self.written.set()
-            await self.release.wait()
+        async def held(engine: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
+            place = await write(engine, writes, locked, *more)
+            if locked is not None:  # one of use cases
+                self.written.set()
+                await self.release.wait()
+            return place
 
-        monkeypatch.setattr(Repository, "write", held)
+        monkeypatch.setattr(SqliteEngine, "commit", held)
 
 
 @pytest.mark.parametrize("since", [1, 2])

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartServer
-from tests.web.helpers import STATES, create, read, send, sending, soon, until, url
+from tests.web.helpers import STATES, create, engine_of, read, send, sending, soon, until, url
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.dashboards import ActiveRepository
+from wizard_server.storage.statements.dashboards import Dashboards
 
 ACTIVE = "/api/v1/polling/active-investigations"
 BOB = {"X-User-Id": "bob"}
@@ -20,23 +20,23 @@ async def test_another_users_cold_read_passes_twenty_dashboards(
     client = await start_server(database={"pool_size": 1, "max_overflow": 1})
     await create(client)
     await create(client, "inv-bob", user_id="bob")
-    store, door, page, begun = client.app[DATABASE], asyncio.Event(), ActiveRepository.page, 0
+    store, door, page, begun = client.app[DATABASE], asyncio.Event(), Dashboards.page, 0
 
-    async def held(self: ActiveRepository, *asked: Any) -> Any:
+    async def held(self: Dashboards, *asked: Any) -> Any:
         nonlocal begun
         begun += 1
         await door.wait()
         return await page(self, *asked)
 
-    monkeypatch.setattr(ActiveRepository, "page", held)
+    monkeypatch.setattr(Dashboards, "page", held)
     dashboards = [sending(client, "GET", ACTIVE) for _ in range(20)]
     try:
-        await until(lambda: store._readers._shares._waiting.keys() == {"dev"})
-        await until(lambda: len(store._readers._shares._waiting["dev"]) == 19)
-        store._forget()
+        await until(lambda: engine_of(client)._readers._shares._waiting.keys() == {"dev"})
+        await until(lambda: len(engine_of(client)._readers._shares._waiting["dev"]) == 19)
+        store.forget()
         assert (await soon(sending(client, "GET", url("inv-bob"), headers=BOB))).status == 200
         assert (await soon(sending(client, "GET", STATES, headers=BOB))).body["total"] == 1
-        store._forget()
+        store.forget()
         assert (await read(client))["investigation_id"] == "inv-1", "nor does her own state wait for her dashboards"
         assert (await send(client, "GET", "/readyz")).status == 200
         assert begun == 1

@@ -50,7 +50,7 @@ class World:
 
     def forget(self) -> None:
         """Have nothing in memory, as after a restart."""
-        self.client.app[DATABASE]._forget()
+        self.client.app[DATABASE].forget()
 
     def everything(self) -> Any:
         templates = rows(self.database, "SELECT * FROM investigation_templates ORDER BY template_id")

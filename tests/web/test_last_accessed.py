@@ -23,7 +23,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.batches import Repository
+from wizard_server.storage.sqlite.engine import SqliteEngine
 
 ACCESSED = "2026-01-09T08:07:00.000Z"
 QUERY = "SELECT version, last_accessed FROM investigation_states"
@@ -124,20 +124,18 @@ async def test_a_change_while_accesses_are_written_waits_its_turn(
     timed: Client, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     """Both go over the one connection that writes: neither may meet the other's open transaction."""
-    door, touch, write = Door(), Repository.touch, Repository.write
+    door, write = Door(), SqliteEngine.commit
     writing = asyncio.Event()
 
-    async def held(self: Repository, *args: Any) -> None:
-        await door.go_through()
-        await touch(self, *args)
-
-    async def noted(self: Repository, *args: Any) -> None:
-        writing.set()
-        await write(self, *args)
+    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
+        if locked is None:  # what was touched
+            await door.go_through()
+        else:
+            writing.set()
+        return await write(self, writes, locked, *more)
 
     await read(timed)
-    monkeypatch.setattr(Repository, "touch", held)
-    monkeypatch.setattr(Repository, "write", noted)
+    monkeypatch.setattr(SqliteEngine, "commit", held)
     flushing = asyncio.create_task(timed.app[DATABASE].flush_touched())
     await door.reached.wait()
     change = sending(timed, "PATCH", url(), json={"status": "ERROR"}, headers={"Prefer": "return=minimal"})

@@ -9,7 +9,7 @@ import pytest
 from tests import factories
 from tests.conftest import StartServer
 from tests.observer import Observer
-from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator
+from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator, engine_of
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
 from wizard_server.app import DATABASE
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
@@ -196,7 +196,7 @@ async def storage_unavailable(start: Start, mode: str, case: Case) -> None:
     world = await start(database={"pool_size": 1, "max_overflow": 0})
     store = world.client.app[DATABASE]
     await store._commits.close()
-    readers = store._readers
+    readers = engine_of(world.client)._readers
     readers._timeout = 0.0
     async with readers.acquire():
         for each in documented("storage-unavailable", mode):

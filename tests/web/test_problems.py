@@ -13,6 +13,7 @@ from tests.web.helpers import (
     TIMESTAMP,
     StoppedClock,
     create,
+    engine_of,
     parked,
     patch,
     poll_url,
@@ -24,7 +25,6 @@ from tests.web.helpers import (
     stored,
     url,
 )
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import SERVICE
 
 MEMBERS = {
@@ -174,7 +174,7 @@ async def test_a_pool_without_a_free_reader_is_a_503(
 ) -> None:
     client = await start_server(database={"pool_size": 1, "max_overflow": 0})
     await create(client)
-    readers = client.app[DATABASE]._readers
+    readers = engine_of(client)._readers
     monkeypatch.setattr(readers, "_timeout", 0.0)
     async with readers.acquire():
         for path in (STATES, url("inv-cold"), url(suffix="/history"), poll_url("inv-cold")):

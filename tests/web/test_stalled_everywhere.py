@@ -142,13 +142,13 @@ async def restarted(client: Client, start_server: StartServer, clock: StoppedClo
 
 
 async def evicted(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
-    client.app[DATABASE]._cache.drop("inv-1")
+    client.app[DATABASE].forget("inv-1")
     return client
 
 
 async def evicted_once_written(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     await client.app[DATABASE].flush_touched()
-    client.app[DATABASE]._cache.drop("inv-1")
+    client.app[DATABASE].forget("inv-1")
     return client
 
 
@@ -195,8 +195,8 @@ async def test_what_is_heard_while_it_is_written_is_known(
 ) -> None:
     """The row is read before the write is on disk, and looked at after it."""
     store = living.app[DATABASE]
-    store._cache.drop("inv-1")
-    original = store._repository.state
+    store.forget("inv-1")
+    original = store._states.state
     flushed = asyncio.Event()
 
     async def slow(*args: Any) -> Any:
@@ -205,7 +205,7 @@ async def test_what_is_heard_while_it_is_written_is_known(
         flushed.set()
         return found
 
-    monkeypatch.setattr(store._repository, "state", slow)
+    monkeypatch.setattr(store._states, "state", slow)
     assert not stalled(await read(living))
     assert flushed.is_set()
 

@@ -1,7 +1,7 @@
 """Templates used by several at once: every order is forced, in one commit and in two, by one server and by two."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -13,9 +13,9 @@ from tests.web.helpers import HANGS_AFTER_SECONDS
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
 from wizard_server.app import DATABASE
+from wizard_server.domain.keyed import Claim
 from wizard_server.domain.ports import Transaction
-from wizard_server.storage.batch import Batch
-from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.engine import Write
 
 Result = TypeVar("Result")
 UseCase = Callable[[Transaction], Awaitable[Result]]
@@ -27,34 +27,39 @@ def store_of(client: Client) -> Any:
     return client.app[DATABASE]
 
 
+def _rows(writes: Sequence[Write], name: str) -> list[Any]:
+    return [row for write in writes if write.query == name for row in write.rows]
+
+
 class Commits:
-    """Holds every commit of a server back until it is let go, and knows what has queued and been written."""
+    """Holds every commit of a server back until it is let go, and knows what has queued, and what uses were written."""
 
     def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         store = store_of(client)
-        self._write: Callable[..., Awaitable[None]] = store._repository.write
-        self._submit: Callable[[UseCase[Any]], Awaitable[Any]] = store._commits.submit
+        self._write: Callable[..., Awaitable[int]] = store.engine.commit
+        self._submit: Callable[[UseCase[Any], Claim | None], Awaitable[Any]] = store._commits.submit
         self._go = asyncio.Event()
         self._news = asyncio.Condition()
-        self.written: list[Batch] = []
+        self.written: list[dict[str, int]] = []
         self._writing = 0
         self._queued = 0
-        monkeypatch.setattr(store._repository, "write", self._held)
+        monkeypatch.setattr(store.engine, "commit", self._held)
         monkeypatch.setattr(store._commits, "submit", self._counted)
 
-    async def _held(self, connection: Connection, batch: Batch, *more: Any) -> None:
+    async def _held(self, writes: Sequence[Write], *more: Any) -> int:
         async with self._news:
             self._writing += 1
             self._news.notify_all()
         await self._go.wait()
-        await self._write(connection, batch, *more)
-        self.written.append(batch)
+        place = await self._write(writes, *more)
+        self.written.append({row["template_id"]: row["uses"] for row in _rows(writes, "templates.count_use")})
+        return place
 
-    async def _counted(self, use_case: UseCase[Any]) -> Any:
+    async def _counted(self, use_case: UseCase[Any], claim: Claim | None) -> Any:
         async with self._news:
             self._queued += 1
             self._news.notify_all()
-        return await self._submit(use_case)
+        return await self._submit(use_case, claim)
 
     async def writing(self) -> None:
         """Return when a commit is under way and held back."""
@@ -93,7 +98,7 @@ async def test_two_applies_in_one_commit_count_two(client: Client, monkeypatch: 
     requests = [apply(client, template, key) for key in ("inv-1", "inv-2")]
     async with together(client, commits, *requests) as answers:
         assert [status for status, _, _ in answers] == [201, 201]
-    assert dict(commits.written[-1].uses) == {template["template_id"]: 2}
+    assert commits.written[-1] == {template["template_id"]: 2}
     assert await uses(client, template) == 2
 
 
@@ -106,7 +111,7 @@ async def test_two_applies_in_two_commits_count_two(client: Client, monkeypatch:
     await commits.queued(2)
     commits.let_go()
     assert [status for status, _, _ in await asyncio.gather(first, second)] == [201, 201]
-    assert [sum(batch.uses.values()) for batch in commits.written] == [1, 1]
+    assert [sum(uses.values()) for uses in commits.written] == [1, 1]
     assert await uses(client, template) == 2
 
 

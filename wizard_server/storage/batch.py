@@ -30,20 +30,17 @@ class Committed(Protocol):
 class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
 
-    However often a state changes within the batch, its row is written once; every version has its entry. It rests on
-    the database as it was at `data_version`, whatever is noticed of other processes while the use cases run. Requests
-    that are known to have been `answered_before` (by user and key) are not carried out again.
+    However often a state changes within the batch, its row is written once; every version has its entry. Requests that
+    are known to have been `answered_before` (by user and key) are not carried out again.
     """
 
     def __init__(
         self,
         committed: Committed,
-        data_version: int | None = None,
         answered_before: Mapping[tuple[str, str], KeptAnswer] = MappingProxyType({}),
     ) -> None:
         self._committed = committed
         self._answered_before = answered_before
-        self.data_version = data_version
         self._base: dict[str, StateRecord | None] = {}
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}
@@ -54,8 +51,6 @@ class Batch:
         self.heard: dict[str, StateRecord] = {}
         self.revived: set[str] = set()
         self.answers: dict[tuple[str, str], KeptAnswer] = {}
-        self.sequence_before = 0
-        self.sequence = 0
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """See `Transaction`."""

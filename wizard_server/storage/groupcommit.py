@@ -1,48 +1,49 @@
 """The one writer: whatever has queued is committed in one transaction, and acknowledged once that is on disk.
 
-While a commit is under way the next use cases queue, so the batches grow with the load and the wait stays short.
+While a commit is under way the next use cases queue, so the batches grow with the load and the wait stays short. Read
+from top to bottom: `submit`, begin, run the use cases, commit, publish.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from wizard_server.counts import Histogram
-from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer
+from wizard_server.counts import StoreCounts
+from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
-from wizard_server.storage.batch import Batch
+from wizard_server.storage import engine as port
+from wizard_server.storage.batch import Batch, Committed
+from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError
+from wizard_server.storage.feed import Feed
 from wizard_server.storage.jobs import Job
-from wizard_server.storage.sqlite import connection as sqlite
+from wizard_server.storage.memory import Memory
+from wizard_server.storage.recording import Recording
+from wizard_server.storage.statements.batches import plan
+from wizard_server.storage.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+Answered = Mapping[tuple[str, str], KeptAnswer]
 MAX_BATCH = 256
 _MOST_OVERTAKEN = 5
-_SIZE_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
-_SECONDS_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
-class StaleBaseError(Exception):
-    """The database is not what the batch was computed from."""
+class Source(Committed, Protocol):
+    """What the database has, and what is kept in it of requests."""
+
+    async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
+        """Return what is kept under the keys of some requests."""
 
 
-class OvertakenError(StaleBaseError):
+class _OvertakenError(StaleError):
     """Another process has written since the batch was begun: none of its use cases is to blame."""
-
-
-class AnsweredError(Exception):
-    """Requests of the batch have been carried out before; `answers` is what is kept of them, by user and key."""
-
-    def __init__(self, answers: Mapping[tuple[str, str], KeptAnswer]) -> None:
-        super().__init__(f"{len(answers)} requests were carried out before")
-        self.answers = answers
 
 
 class _TooLateError(Exception):
@@ -65,42 +66,43 @@ class _Outcome:
 class GroupCommit:
     """Runs use cases one after the other and commits their writes together.
 
-    `refresh` drops what is remembered of the database if another process has written to it; `overtaken` does the same
-    and says whether one has since a batch was begun, so that one that writes nothing rests on the newest state too;
-    `begin` makes an empty batch that knows what was answered before; `flush` writes one to disk, waiting for a lock
-    while its second argument returns True, and raises `StaleBaseError`, `LockedError` or `StorageUnavailableError`
-    with nothing written; `committed` is called after the commit and before anybody is told; `forget` drops what is
-    remembered of the database.
+    They run on what `source` has. What they wrote goes through `engine`, whose `health` is noted, into `memory`, and to
+    `publish` with its place in the order of changes, before anybody is told. `feed` corrects memory when others have
+    written: then only those run again that rest on what has changed. Entries are written with `audit` only.
 
     A use case is answered within `BUSY_TIMEOUT_SECONDS`, unless it is being written just then: one whose time is up is
     refused, and not tried.
-
-    `sizes` has the number of use cases in each batch that was committed, `seconds` how long that took from the first
-    use case until all of it was on disk.
     """
 
     def __init__(
         self,
+        engine: Engine,
+        health: WriteHealth,
         *,
-        refresh: Callable[[], Awaitable[object]],
-        overtaken: Callable[[Batch], Awaitable[bool]],
-        begin: Callable[[Mapping[tuple[str, str], KeptAnswer]], Batch],
-        flush: Callable[[Batch, Callable[[], bool]], Awaitable[None]],
-        committed: Callable[[Batch], None],
-        forget: Callable[[], None],
+        source: Source,
+        memory: Memory,
+        feed: Feed,
+        publish: Callable[[Batch, int], None],
+        counts: StoreCounts,
+        audit: bool,
     ) -> None:
-        self._refresh = refresh
-        self._overtaken = overtaken
-        self._begin = begin
-        self._flush = flush
-        self._committed = committed
-        self._forget = forget
+        self._engine = engine
+        self._health = health
+        self._source = source
+        self._memory = memory
+        self._feed = feed
+        self._publish = publish
+        self._counts = counts
+        self._audit = audit
         self._queue: deque[Job] = deque()
         self._queued = asyncio.Event()
         self._closing = False
-        self.sizes = Histogram(_SIZE_BOUNDS)
-        self.seconds = Histogram(_SECONDS_BOUNDS)
         self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    @property
+    def waiting(self) -> int:
+        """How many use cases have queued."""
+        return len(self._queue)
 
     async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None) -> Result:
         """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises.
@@ -110,7 +112,7 @@ class GroupCommit:
         """
         if self._closing:
             raise StorageUnavailableError("the server is shutting down")
-        job = Job(use_case, sqlite.BUSY_TIMEOUT_SECONDS, claim)
+        job = Job(use_case, port.BUSY_TIMEOUT_SECONDS, claim)
         self._queue.append(job)
         self._queued.set()
         try:
@@ -143,20 +145,109 @@ class GroupCommit:
                 await self._attempt(jobs, answered)
             except _TooLateError:
                 continue
-            except AnsweredError as error:
-                answered.update(error.answers)
-            except OvertakenError as error:
+            except _OvertakenError as error:
                 overtaken += 1
                 if overtaken == _MOST_OVERTAKEN:
                     _refuse(jobs, f"another process keeps writing: {error}")
-                await self._renew(jobs)
+                await self._learn(jobs, answered)
+            except StaleError as error:
+                if not await self._learn(jobs, answered):
+                    await self._apart(jobs, error, alone=alone)
             except Exception as error:  # noqa: BLE001 - one use case must not take the others with it
                 await self._apart(jobs, error, alone=alone)
 
+    async def _attempt(self, jobs: list[Job], answered: Answered) -> None:
+        """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
+        begun = perf_counter()
+        locked = await self._engine.begin((), self._feed.mark)
+        batch = Batch(self._source, answered)
+        try:
+            outcomes = [await self._outcome(job, batch) for job in jobs]
+            if any(job.is_refused for job in jobs):
+                raise _TooLateError
+            if batch.is_empty:
+                await self._require_newest(locked)
+                place = 0
+            else:
+                place = await self._write(batch, locked, jobs)
+                self._measure(len(jobs), perf_counter() - begun)
+            self._tell_others(batch, place)
+        except StorageUnavailableError as error:
+            outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
+        for outcome in outcomes:
+            outcome.tell()
+
+    @staticmethod
+    async def _outcome(job: Job, batch: Batch) -> _Outcome:
+        """Run the use case, or take what it came to before where it would read the same."""
+        try:
+            if job.claim is not None:
+                batch.require_new(job.claim.request)
+            result = await _result(job, batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
+            return _Outcome(job, error=_logged(error))
+        if job.claim is not None:
+            batch.keep_answer(job.claim, result)
+        return _Outcome(job, result=result)
+
+    async def _write(self, batch: Batch, locked: Locked, jobs: list[Job]) -> int:
+        """Write `batch` and return its place; whose time is up while another process holds the lock is refused."""
+        for job in jobs:
+            job.is_writing = True
+        writes = plan(batch, audit=self._audit)
+        try:
+            return await self._health.written(
+                self._engine.commit(writes, locked, lambda: not any(job.is_late for job in jobs))
+            )
+        except BusyError as error:
+            for job in jobs:
+                job.refuse_if_late(error.message)
+            raise _TooLateError from None
+        except StaleError:
+            await self._require_newest(locked)
+            raise
+        finally:
+            for job in jobs:
+                job.is_writing = False
+
+    async def _require_newest(self, locked: Locked) -> None:
+        """Correct memory, and raise `_OvertakenError` when a batch that rests on `locked` rests on old states."""
+        await self._feed.look()
+        if self._feed.mark != locked.mark:
+            raise _OvertakenError("another process has written to the database")
+
+    def _tell_others(self, batch: Batch, place: int) -> None:
+        try:
+            self._memory.committed(batch)
+            self._publish(batch, place)
+        except Exception:
+            logger.exception("a committed batch could not be told")
+
+    def _measure(self, jobs: int, seconds: float) -> None:
+        self._counts.batch_sizes.observe(jobs)
+        self._counts.batch_seconds.observe(seconds)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("batch committed", extra={"jobs": jobs, "duration_ms": round(seconds * 1000, 3)})
+
+    async def _learn(self, jobs: list[Job], answered: dict[tuple[str, str], KeptAnswer]) -> bool:
+        """Look which requests of `jobs` were carried out before, by this server or another; return whether any was."""
+        claimed = [job for job in jobs if job.claim is not None]
+        if not claimed:
+            return False
+        try:
+            kept = await self._source.kept_answers([job.claim.request for job in claimed if job.claim is not None])
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked, where it is known who
+            if len(jobs) == 1:
+                jobs[0].fail(_logged(error))
+            return len(jobs) == 1
+        known = len(answered)
+        answered.update({(each.user_id, each.key): each for each in kept})
+        return len(answered) > known
+
     async def _apart(self, jobs: list[Job], error: Exception, *, alone: bool) -> None:
         """Commit each of `jobs` alone, and tell it before the next one's turn; `error` is what they met together."""
-        if alone and isinstance(error, StaleBaseError):
-            self._forget()
+        if alone and isinstance(error, StaleError):
+            self._memory.forget()
             _refuse(jobs, f"another process keeps changing this: {error}")
         elif alone:
             jobs[0].fail(_logged(error))
@@ -169,69 +260,20 @@ class GroupCommit:
 
     async def _renew(self, jobs: list[Job]) -> None:
         """Look at the database anew; when that cannot be, tell all who wait for it."""
-        self._forget()
+        self._memory.forget()
         try:
-            await self._refresh()
+            await self._feed.look()
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for job in jobs:
                 job.fail(copy(_logged(error)))
 
-    async def _attempt(self, jobs: list[Job], answered: Mapping[tuple[str, str], KeptAnswer]) -> None:
-        """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
-        batch, begun = self._begin(answered), perf_counter()
-        try:
-            outcomes = [await self._outcome(job, batch) for job in jobs]
-            if any(job.is_refused for job in jobs):
-                raise _TooLateError
-            if batch.is_empty:
-                if await self._overtaken(batch):
-                    raise OvertakenError("another process has written to the database")
-            else:
-                await self._write(batch, jobs)
-                self._measure(len(jobs), perf_counter() - begun)
-            self._tell_others(batch)
-        except StorageUnavailableError as error:
-            outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
-        for outcome in outcomes:
-            outcome.tell()
 
-    async def _write(self, batch: Batch, jobs: list[Job]) -> None:
-        """Write `batch`; whose time is up while another process holds the lock is refused."""
-        for job in jobs:
-            job.is_writing = True
-        try:
-            await self._flush(batch, lambda: not any(job.is_late for job in jobs))
-        except sqlite.LockedError as error:
-            for job in jobs:
-                job.refuse_if_late(error.message)
-            raise _TooLateError from None
-        finally:
-            for job in jobs:
-                job.is_writing = False
-
-    def _tell_others(self, batch: Batch) -> None:
-        try:
-            self._committed(batch)
-        except Exception:
-            logger.exception("a committed batch could not be told")
-
-    def _measure(self, jobs: int, seconds: float) -> None:
-        self.sizes.observe(jobs)
-        self.seconds.observe(seconds)
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("batch committed", extra={"jobs": jobs, "duration_ms": round(seconds * 1000, 3)})
-
-    @staticmethod
-    async def _outcome(job: Job, batch: Batch) -> _Outcome:
-        try:
-            if job.claim is not None:
-                batch.require_new(job.claim.request)
-            result = await job.use_case(batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
-            return _Outcome(job, error=_logged(error))
-        if job.claim is not None:
-            batch.keep_answer(job.claim, result)
-        return _Outcome(job, result=result)
+async def _result(job: Job, batch: Batch) -> Any:
+    """Return what the use case returns, or raise what it raises; where it would read the same it is not run again."""
+    if job.ran is None or not await job.ran.holds_for(batch):
+        job.ran = Recording(job.use_case)
+        return await job.ran.run_on(batch)
+    return job.ran.repeat_on(batch)
 
 
 def _logged(error: Exception) -> Exception:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wizard_server.domain.keyed import Claim
 from wizard_server.domain.ports import Transaction
 from wizard_server.errors import StorageUnavailableError, bare
+
+if TYPE_CHECKING:
+    from wizard_server.storage.recording import Recording
 
 UseCase = Callable[[Transaction], Awaitable[Any]]
 # Who is refused for being late takes those along who would be next: each refusal has the others run again.
@@ -19,7 +22,18 @@ class Job:
     Unless `is_writing`, it is refused `patience` seconds after it came: nothing of it is on disk then, nor will be.
     """
 
-    __slots__ = ("_alarm", "_loop", "_patience", "claim", "deadline", "done", "is_refused", "is_writing", "use_case")
+    __slots__ = (
+        "_alarm",
+        "_loop",
+        "_patience",
+        "claim",
+        "deadline",
+        "done",
+        "is_refused",
+        "is_writing",
+        "ran",
+        "use_case",
+    )
 
     def __init__(self, use_case: UseCase, patience: float, claim: Claim | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -30,6 +44,8 @@ class Job:
         self.deadline = self._loop.time() + patience
         self.is_writing = False
         self.is_refused = False
+        # What it read and wrote when it ran last.
+        self.ran: Recording | None = None
         self._alarm = self._loop.call_at(self.deadline, self._ring)
 
     @property

@@ -5,7 +5,6 @@ JSON that nobody else reads. Decoding starts here, for every table, and so does 
 """
 
 import math
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from wizard_server.domain.json_text import check_depth, refuse_inexact
 from wizard_server.domain.models import AuditSource, InvestigationStatus, WizardStep
 from wizard_server.domain.record import FIELDS, PARTS
 from wizard_server.errors import MalformedJsonError, UnreadableRowError
+from wizard_server.storage.engine import Row
 
 # The largest integer that every reader of JSON has exactly; a version or a place has to leave room for the next one.
 LARGEST = 2**53 - 1
@@ -249,7 +249,7 @@ KEPT_ANSWERS = Shape(
 SHAPES = (INVESTIGATIONS, STATES, ENTRIES, TEMPLATES, KEPT_ANSWERS, SEQUENCE)
 
 
-def read(shape: Shape, row: sqlite3.Row, *, without: Collection[str] = ()) -> dict[str, Any]:
+def read(shape: Shape, row: Row, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Return those columns of `row` that `shape` knows, as values, but not those in `without`.
 
     Raises `UnreadableRowError` for the first fault.
@@ -268,7 +268,7 @@ def read(shape: Shape, row: sqlite3.Row, *, without: Collection[str] = ()) -> di
     return values
 
 
-def faults(shape: Shape, row: sqlite3.Row) -> Iterator[UnreadableRowError]:
+def faults(shape: Shape, row: Row) -> Iterator[UnreadableRowError]:
     """Yield every fault of `row`; between columns only when each is good for itself."""
     found = False
     for name, value in zip(row.keys(), row, strict=True):
@@ -285,7 +285,7 @@ def faults(shape: Shape, row: sqlite3.Row) -> Iterator[UnreadableRowError]:
             yield error
 
 
-def only(shape: Shape, rows: Sequence[sqlite3.Row]) -> dict[str, Any]:
+def only(shape: Shape, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the values of a table that has one row; raise `UnreadableRowError` when it has none."""
     if not rows:
         raise missing(shape)
@@ -297,7 +297,7 @@ def missing(shape: Shape) -> UnreadableRowError:
     return UnreadableRowError(table=shape.table, key=shape.table, column=shape.key, reason="is missing: no row")
 
 
-def _unreadable(shape: Shape, row: sqlite3.Row, column: str, reason: str) -> UnreadableRowError:
+def _unreadable(shape: Shape, row: Row, column: str, reason: str) -> UnreadableRowError:
     names = row.keys()
     key = row[shape.key] if shape.key in names else shape.table
     owner = row["user_id"] if "user_id" in names else None

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from sqlite3 import Row
 from typing import Any
 
 import orjson
@@ -13,6 +12,7 @@ from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
 from wizard_server.domain.record import FIELDS, PARTS, Draft, StateRecord, encode, risk_score
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.storage import row_shapes as shape
+from wizard_server.storage.engine import Row
 
 
 def state_from_row(row: Row) -> StateRecord:
@@ -54,7 +54,7 @@ def investigation_from_row(row: Row) -> Investigation:
     return Investigation(values["id"], values["user_id"], values["newest_version"], values["purged_at"])
 
 
-def state_to_row(draft: Draft, base_version: int | None, sequence: int) -> dict[str, Any]:
+def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
     """Return the parameters of ``states.insert`` and ``states.update``."""
     record = draft.record
     return {
@@ -67,7 +67,6 @@ def state_to_row(draft: Draft, base_version: int | None, sequence: int) -> dict[
         "updated_by": record.updated_by,
         "version": record.version,
         "base_version": base_version,
-        "change_seq": sequence,
         **{f"{field}_version": version for field, version in record.field_versions.items()},
         **{f"{part}_json": text for part, text in draft.parts.items()},
     }

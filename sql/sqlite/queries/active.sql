@@ -5,8 +5,7 @@ SELECT value, floor FROM change_sequence;
 -- name: active.next
 -- Takes the next place in the order of all changes.
 UPDATE change_sequence
-SET value = value + 1
-RETURNING value;
+SET value = value + 1;
 
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.

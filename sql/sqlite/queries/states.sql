@@ -11,7 +11,7 @@ FROM investigation_states s JOIN investigations i ON i.id = s.investigation_id
 WHERE s.investigation_id = :investigation_id;
 
 -- name: states.insert
--- Inserts a state. Its audit entry was inserted before, so the triggers do nothing.
+-- Inserts a state. Its audit entry was inserted before, so the triggers do nothing; its place was taken before.
 INSERT INTO investigation_states (
     investigation_id, user_id, wizard_step, settings_json, progress_json, results_json, status, created_at, updated_at,
     version, wizard_step_version, status_version, settings_version, progress_version, results_version, updated_by,
@@ -19,7 +19,7 @@ INSERT INTO investigation_states (
 ) VALUES (
     :investigation_id, :user_id, :wizard_step, :settings_json, :progress_json, :results_json, :status, :created_at,
     :updated_at, :version, :wizard_step_version, :status_version, :settings_version, :progress_version,
-    :results_version, :updated_by, :change_seq
+    :results_version, :updated_by, (SELECT value FROM change_sequence)
 );
 
 -- name: states.update
@@ -30,7 +30,7 @@ SET user_id = :user_id, created_at = :created_at, wizard_step = :wizard_step,
     settings_json = :settings_json, progress_json = :progress_json, results_json = :results_json, status = :status, updated_at = :updated_at, version = :version,
     wizard_step_version = :wizard_step_version, status_version = :status_version,
     settings_version = :settings_version, progress_version = :progress_version, results_version = :results_version,
-    updated_by = :updated_by, change_seq = :change_seq,
+    updated_by = :updated_by, change_seq = (SELECT value FROM change_sequence),
     last_accessed = CASE WHEN created_at = :created_at THEN last_accessed END
 WHERE investigation_id = :investigation_id AND version = :base_version;
 
@@ -54,7 +54,7 @@ WHERE investigation_id = :investigation_id AND (heard_at IS NULL OR heard_at < :
 -- name: states.revive
 -- The same of a state that counted as stalled: it takes a place in the order of changes, so that lists show it.
 UPDATE investigation_states
-SET heard_at = :heard_at, change_seq = :change_seq
+SET heard_at = :heard_at, change_seq = (SELECT value FROM change_sequence)
 WHERE investigation_id = :investigation_id AND version = :version;
 
 -- name: states.versions

@@ -6,28 +6,24 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage import engine as port
+from wizard_server.storage.engine import Parameters
 from wizard_server.storage.queries import Query, load_queries
 
 logger = logging.getLogger(__name__)
 
-Parameters = Mapping[str, Any]
 Result = TypeVar("Result")
-BUSY_TIMEOUT_SECONDS = 5.0
 _NO_FILES = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
 _NO_UTF_8 = "decode to UTF-8"
 _MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
-
-
-class LockedError(StorageUnavailableError):
-    """Another process holds the write lock; nothing was written."""
 
 
 class Session:
@@ -232,7 +228,7 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
     mode = "ro" if read_only else "rwc" if create else "rw"
     uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
     try:
-        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=port.BUSY_TIMEOUT_SECONDS)
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
     raw.row_factory = sqlite3.Row

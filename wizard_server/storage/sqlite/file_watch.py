@@ -19,21 +19,16 @@ _PATIENCE_SECONDS = 0.5
 
 
 class FileWatch:
-    """Looks after `files`; `forget` drops what is remembered of the database when they are lost.
-
-    `pause` lends no reader meanwhile, waiting so many seconds for those that are lent.
-    """
+    """Looks after `files`; `pause` lends no reader meanwhile, waiting so many seconds for those that are lent."""
 
     def __init__(
         self,
         files: DatabaseFiles,
         writer: Connection,
-        forget: Callable[[], None],
         pause: Callable[[float], AbstractAsyncContextManager[None]],
     ) -> None:
         self._files = files
         self._writer = writer
-        self._forget = forget
         self._pause = pause
         self._looking = asyncio.Lock()
         self._lost: str | None = None
@@ -46,7 +41,6 @@ class FileWatch:
             if lost != self._lost:
                 self._tell(lost)
             if lost is not None:
-                self._forget()
                 await self._save()
                 raise FilesLostError(lost)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import LostError
 
 _DATABASE = "the database file"
 _LOG = "the write-ahead log (-wal)"
@@ -18,7 +18,7 @@ OTHERS_HAVE_WRITTEN = "another process has written to the database while its fil
 _Identity = tuple[int, int]
 
 
-class FilesLostError(StorageUnavailableError):
+class FilesLostError(LostError):
     """A file of the database is not the one that was opened; nothing was read or written."""
 
 

@@ -1,7 +1,6 @@
 """What dashboards ask of the database: pages of investigations, and what changed since a place in the order."""
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -9,10 +8,10 @@ from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import ActiveFilter, ActivePage
 from wizard_server.domain.history import Breath
 from wizard_server.storage import row_shapes as shape
-from wizard_server.storage.queries import bound, load_queries
+from wizard_server.storage.engine import Reader, Row
+from wizard_server.storage.queries import bound
 from wizard_server.storage.rows import summary_from_row, summary_of
-from wizard_server.storage.sqlite.connection import Connection
-from wizard_server.storage.unreadable import UnreadableRows
+from wizard_server.storage.statements.asking import Statements
 
 Read = TypeVar("Read")
 # More changes than one commit can make, so that cutting an answer short never cuts through one place in the order.
@@ -31,27 +30,23 @@ _STATEMENTS = {
 }
 
 
-class ActiveRepository:
+class Dashboards(Statements):
     """The statements of ``active.sql``; each exists for one user and for everybody."""
 
-    def __init__(self, engine: str = "sqlite", unreadable: UnreadableRows | None = None) -> None:
-        self._queries = load_queries(engine)
-        self._unreadable = unreadable or UnreadableRows()
-
-    async def _ask(self, connection: Connection, name: str, wanted: ActiveFilter, **more: Any) -> list[sqlite3.Row]:
+    async def _ask(self, reader: Reader, name: str, wanted: ActiveFilter, **more: Any) -> Sequence[Row]:
         of_user, of_all = _STATEMENTS[name]
         query = self._queries[of_all if wanted.user_id is None else of_user]
-        return await connection.fetch_all(query, bound(query, {**asdict(wanted), **more}))
+        return await reader.fetch_all(query, bound(query, {**asdict(wanted), **more}))
 
-    async def page(self, connection: Connection, wanted: ActiveFilter) -> ActivePage:
+    async def page(self, reader: Reader, wanted: ActiveFilter) -> ActivePage:
         """Return one page, and a place up to which it is complete: read first, so that nothing falls in between."""
-        cursor, floor = await self._sequence(connection)
-        rows = await self._ask(connection, "page", wanted)
-        total = await self._ask(connection, "count", wanted)
+        cursor, floor = await self._sequence(reader)
+        rows = await self._ask(reader, "page", wanted)
+        total = await self._ask(reader, "count", wanted)
         summaries, unreadable = await self._every(summary_from_row, rows)
         return ActivePage(summaries, [], total[0]["total"], cursor, floor, unreadable)
 
-    async def _every(self, decode: Callable[[sqlite3.Row], Read], rows: list[sqlite3.Row]) -> tuple[list[Read], int]:
+    async def _every(self, decode: Callable[[Row], Read], rows: Sequence[Row]) -> tuple[list[Read], int]:
         """Return the decoded `rows`, and how many cannot be read; others run meanwhile: 1,000 take the loop 20 ms."""
         breath, read, left_out = Breath(), list[Read](), 0
         for begin in range(0, len(rows), _SLICE):
@@ -61,21 +56,21 @@ class ActiveRepository:
             await breath.take()
         return read, left_out
 
-    async def _sequence(self, connection: Connection) -> tuple[int, int]:
+    async def _sequence(self, reader: Reader) -> tuple[int, int]:
         """Return the place of the newest change in the order of all, and the one below which lists are outdated."""
-        rows = await connection.fetch_all(self._queries["active.sequence"])
+        rows = await reader.fetch_all(self._queries["active.sequence"])
         found = self._unreadable.one(lambda rows: shape.only(shape.SEQUENCE, rows), rows)
         return found["value"], found["floor"]
 
-    async def since(self, connection: Connection, wanted: ActiveFilter, cursor: int) -> ActivePage:
+    async def since(self, reader: Reader, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """Return what changed and what was removed after `cursor`, up to a place that the answer names.
 
         What changed is cut where it is more than the filter's limit, if not within one commit.
         """
-        newest, floor = await self._sequence(connection)
+        newest, floor = await self._sequence(reader)
         last = newest
-        changed, most = await self._changed(connection, wanted, cursor)
-        removed = await self._ask(connection, "removed", wanted, cursor=cursor, limit=_MOST)
+        changed, most = await self._changed(reader, wanted, cursor)
+        removed = await self._ask(reader, "removed", wanted, cursor=cursor, limit=_MOST)
         rows, unreadable = await self._every(lambda row: shape.read(shape.STATES, row), changed)
         gone, unreadable_too = await self._every(lambda row: shape.read(shape.REMOVED, row), removed)
         for found, read, full in ((changed, rows, most), (removed, gone, _MOST)):
@@ -86,28 +81,24 @@ class ActiveRepository:
         unreadable += unreadable_too
         return ActivePage(summaries, ids, len(summaries), newest, floor, unreadable, has_more=newest < last)
 
-    async def _changed(
-        self, connection: Connection, wanted: ActiveFilter, cursor: int
-    ) -> tuple[list[sqlite3.Row], int]:
+    async def _changed(self, reader: Reader, wanted: ActiveFilter, cursor: int) -> tuple[Sequence[Row], int]:
         """Return what changed after `cursor`, and how many rows there are where there may be more."""
         most = min(wanted.limit, _MOST - 1) + 1
-        rows = await self._ask(connection, "changed", wanted, cursor=cursor, limit=most)
+        rows = await self._ask(reader, "changed", wanted, cursor=cursor, limit=most)
         if len(rows) == most and rows[0]["change_seq"] == rows[-1]["change_seq"]:
             most = _MOST
-            rows = await self._ask(connection, "changed", wanted, cursor=cursor, limit=most)
+            rows = await self._ask(reader, "changed", wanted, cursor=cursor, limit=most)
         return rows, most
 
     async def quiet(
-        self, connection: Connection, wanted: ActiveFilter, *, after: str, until: str, limit: int
+        self, reader: Reader, wanted: ActiveFilter, *, after: str, until: str, limit: int
     ) -> list[dict[str, Any]]:
         """Return running investigations whose agents were heard between two instants, the longest silent first."""
-        rows = await self._ask(connection, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
+        rows = await self._ask(reader, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
         return (await self._every(summary_from_row, rows))[0][:limit]
 
-    async def silent(
-        self, connection: Connection, wanted: ActiveFilter, *, after: str, limit: int
-    ) -> list[tuple[str, str]]:
+    async def silent(self, reader: Reader, wanted: ActiveFilter, *, after: str, limit: int) -> list[tuple[str, str]]:
         """Return running investigations and when their agents were heard, after `after`; the longest silent first."""
-        rows = await self._ask(connection, "silent", wanted, after=after, limit=limit + _MOST_UNREADABLE)
+        rows = await self._ask(reader, "silent", wanted, after=after, limit=limit + _MOST_UNREADABLE)
         found = [(row["investigation_id"], wire_or_none(row["last_heard"])) for row in rows]
         return [(key, heard) for key, heard in found if heard is not None][:limit]

@@ -2,15 +2,15 @@
 
 import base64
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from wizard_server.domain.filters import StateFilter, StatesEnd, TemplatesEnd
+from wizard_server.storage.engine import Row
 
 _DIGEST_BYTES = 6
 
 
-def states_end(rows: Sequence[sqlite3.Row], wanted: StateFilter) -> StatesEnd | None:
+def states_end(rows: Sequence[Row], wanted: StateFilter) -> StatesEnd | None:
     """Return where the page ended of which `rows` has one more; None when it has not.
 
     It is the last row that has a place: one that cannot be read may stand behind it.

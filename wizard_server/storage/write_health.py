@@ -2,27 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from wizard_server.errors import StorageUnavailableError
+
+Result = TypeVar("Result")
 
 
 class WriteHealth:
     """Remembers the last failure of a write until one succeeds; `probe` writes a little and changes nothing."""
 
-    def __init__(self, probe: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
         self._probe = probe
         self._probing = asyncio.Lock()
         self._probes = 0
         self._failure: str | None = None
 
-    async def written(self, write: Awaitable[None]) -> None:
-        """Await `write`, and remember whether the database took it."""
+    async def written(self, write: Awaitable[Result]) -> Result:
+        """Return what `write` comes to, and remember whether the database took it."""
         try:
-            await write
+            result = await write
         except StorageUnavailableError as error:
             self._failure = error.message
             raise
         self._failure = None
+        return result
 
     async def check(self) -> None:
         """Raise `StorageUnavailableError` when the last write failed and a probe, begun after the call, does too."""

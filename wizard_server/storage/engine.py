@@ -1,0 +1,134 @@
+"""The port: what the store asks of a database engine, and the four ways in which an engine refuses.
+
+A commit has two steps. `begin` says what the use cases may rest on; `commit` runs what they wrote, as data, and answers
+with its place in the order of all changes. An engine raises, with nothing written:
+
+- `StaleError`: the database, or a row of it, is not what the writes rest on any more;
+- `BusyError`: somebody else holds a lock that is waited for no longer;
+- `StorageUnavailableError`: the database cannot serve this now;
+
+and `UnknownOutcomeError` when the connection was lost while the commit was under way.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Protocol
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.queries import Query
+
+Parameters = Mapping[str, Any]
+# How long a writer waits for a lock, and a use case for its turn, in seconds.
+BUSY_TIMEOUT_SECONDS = 5.0
+
+
+class StaleError(Exception):
+    """The database is not what the writes rest on; nothing was written."""
+
+
+class BusyError(StorageUnavailableError):
+    """Another process holds the lock; nothing was written."""
+
+
+class LostError(StorageUnavailableError):
+    """What was opened is not where it was; nothing was read or written."""
+
+
+class UnknownOutcomeError(StorageUnavailableError):
+    """The connection was lost during the commit: whether it is on disk is not known."""
+
+
+class Row(Protocol):
+    """One row of an answer: its values by the names of their columns, or in their order."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def keys(self) -> Sequence[str]:
+        """Return the names of the columns."""
+
+
+class Reader(Protocol):
+    """What answers questions; each statement sees all that was committed before it began."""
+
+    async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> Sequence[Row]:
+        """Return every row of `query`."""
+
+    def stream(
+        self, query: Query, parameters: Parameters | None = None, chunk: int = 100
+    ) -> AsyncGenerator[Sequence[Row], None]:
+        """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
+
+
+class Write(NamedTuple):
+    """One step of a commit: the statement `query`, run once for each of `rows`.
+
+    With `exact` every row has to change one row of the database, or nothing of the commit is written.
+    """
+
+    query: str
+    rows: Sequence[Parameters]
+    exact: bool = True
+
+
+class Locked(NamedTuple):
+    """What the use cases of a batch rest on until it is committed: the database as it was at `mark`."""
+
+    mark: int | None
+
+
+class Readers(Protocol):
+    """Lends readers."""
+
+    def reader(self, owner: str | None = None) -> AbstractAsyncContextManager[Reader]:
+        """Lend a reader for what may take the user `owner` a while (None: single rows), each user in turn.
+
+        Raises `StorageUnavailableError` when none becomes free in time, and for what the database refuses within.
+        """
+
+
+class Writer(Protocol):
+    """Writes, one commit at a time."""
+
+    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+        """Return what the use cases may rest on that name the investigations `keys`.
+
+        An engine with row locks takes them here. One without lets them rest on memory, which has everything up to the
+        mark `base`, and compares marks in `commit`.
+        """
+
+    async def commit(
+        self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
+    ) -> int:
+        """Run `writes` in one transaction and return the place of the newest change once it is on disk.
+
+        The place is 0 when none of the writes takes one. Where somebody else holds the lock it is tried again while
+        `may_wait`, else for `BUSY_TIMEOUT_SECONDS`. Without `locked` the writes rest on nothing.
+        """
+
+
+class Upkeep(Protocol):
+    """What an engine does beside requests."""
+
+    @property
+    def log_bytes(self) -> int:
+        """How many bytes the write-ahead log has; 0 where the engine has none of ours to look after."""
+
+    async def mark(self) -> int:
+        """Return a number that differs after another connection or process has committed."""
+
+    async def require_intact(self) -> None:
+        """Raise `LostError` while what was opened is lost, with all that was committed saved."""
+
+    async def tidy(self) -> None:
+        """Do what has to be done now and then, several times a second."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Engine(Readers, Writer, Upkeep, Protocol):
+    """A database; `dialect` is the folder of its statements below ``sql/``."""
+
+    dialect: str

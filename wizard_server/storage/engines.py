@@ -1,0 +1,10 @@
+"""From what the configuration says to an engine: the one place below the composition root that names any."""
+
+from wizard_server.storage.engine import Engine
+from wizard_server.storage.options import StoreOptions
+from wizard_server.storage.sqlite.engine import SqliteEngine
+
+
+async def open_engine(options: StoreOptions) -> Engine:
+    """Open the database of `options`; raises `StorageUnavailableError`."""
+    return await SqliteEngine.open(options)

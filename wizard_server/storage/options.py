@@ -1,0 +1,16 @@
+"""What a store is opened with."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Where the database is and how much of the machine the store may use; `pool_timeout` in seconds."""
+
+    path: str
+    pool_size: int
+    max_overflow: int
+    pool_timeout: float
+    echo: bool
+    cache_max_bytes: int
+    audit: bool = True

@@ -1,0 +1,55 @@
+"""States and their parents, read."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from wizard_server.domain.clock import wire_or_none
+from wizard_server.domain.filters import Listed, StateFilter, StatesEnd
+from wizard_server.domain.record import StateRecord
+from wizard_server.domain.trail import Investigation
+from wizard_server.storage.engine import Reader
+from wizard_server.storage.rows import investigation_from_row, state_from_row, summary_from_row
+from wizard_server.storage.statements import paging
+from wizard_server.storage.statements.asking import Statements, asked_of
+
+NEWEST_FIRST = "-updated_at"
+# The statement of a first page, and that of one after it.
+_NEWEST_FIRST = ("states.list_newest", "states.list_newest_after")
+_SORTED = ("states.list_sorted", "states.list_after")
+
+
+class States(Statements):
+    """The statements of ``states.sql`` and ``investigations.sql`` that read."""
+
+    async def state(self, reader: Reader, investigation_id: str) -> StateRecord | None:
+        """Return the newest committed version of a state."""
+        rows = await self._fetch(reader, "states.get", {"investigation_id": investigation_id})
+        return self._unreadable.one(state_from_row, rows[0]) if rows else None
+
+    async def investigation(self, reader: Reader, investigation_id: str) -> Investigation | None:
+        """Return the parent row of a state."""
+        rows = await self._fetch(reader, "investigations.get", {"investigation_id": investigation_id})
+        return self._unreadable.one(investigation_from_row, rows[0]) if rows else None
+
+    async def versions(self, reader: Reader, investigation_ids: Sequence[str]) -> dict[str, tuple[int, str | None]]:
+        """Return version and ``heard_at`` of those of the given states that exist."""
+        parameters = {"investigation_ids": orjson.dumps(investigation_ids).decode()}
+        rows = await self._fetch(reader, "states.versions", parameters)
+        return {row["investigation_id"]: (row["version"], wire_or_none(row["heard_at"])) for row in rows}
+
+    async def ping(self, reader: Reader) -> None:
+        """Raise unless the database answers."""
+        await self._fetch(reader, "connection.ping", {})
+
+    async def page(self, reader: Reader, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
+        """Return one page of summaries."""
+        after = {} if wanted.after is None else asdict(wanted.after)
+        asked = {**asked_of(wanted), **after, "limit": wanted.limit + 1}
+        first, following = _NEWEST_FIRST if wanted.sort == NEWEST_FIRST else _SORTED
+        rows = await self._fetch(reader, following if after else first, asked)
+        total = await self._fetch(reader, "states.count", asked)
+        end = paging.states_end(rows, wanted)
+        return Listed(*self._unreadable.every(summary_from_row, rows[: wanted.limit]), total[0]["total"], end)
