@@ -6,9 +6,12 @@ harmless when each turn begins or ends with a character that nothing variable in
 
 import re
 from collections.abc import Iterator, Sequence
-from re import _constants as codes  # the only way to what `re` makes of a pattern
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
+
+# The only way to what `re` makes of a pattern.
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 # Texts that are longer are not matched at all: two repetitions side by side cost the cube of the length.
 MAX_MATCHED = 256
