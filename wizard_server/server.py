@@ -6,11 +6,13 @@ from pathlib import Path
 
 from wizard_server.app import create_app
 from wizard_server.config.loading import ServerConfig
+from wizard_server.hub.hub import Hub
 from wizard_server.web.http.accepting import Acceptor, listen
 from wizard_server.web.http.connections import Runner
 from wizard_server.web.http.context import HUB
 from wizard_server.web.http.in_flight import IN_FLIGHT
 from wizard_server.web.http.receiving import RECEIVING
+from wizard_server.web.http.taking import reset
 
 # With the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
@@ -51,6 +53,21 @@ class Server:
         self._acceptor = Acceptor(sockets, self._runner.connection)
         self._acceptor.start()
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def hub(self) -> Hub:
+        """Who waits there; for tests."""
+        return self._app[HUB]
+
+    async def kill(self) -> None:
+        """End as a crash does, as far as one process can: connections are reset and nobody is answered; for tests."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                if connection.transport is not None:
+                    reset(connection.transport)
+        await self._runner.cleanup()
 
     async def stop(self) -> None:
         """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close.

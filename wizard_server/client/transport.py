@@ -49,9 +49,11 @@ class Transport:
         self._user = user
         self._give_up_seconds = give_up_seconds
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Take connections."""
+        self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), json_serialize=lambda body: to_json(body).decode()
         )
@@ -79,6 +81,11 @@ class Transport:
         """Send one request; raises `Problem` for a refusal, `Unreachable` where no answer came within `seconds`."""
         if self._session is None:
             raise RuntimeError("the client is not open: async with WizardClient(...) as client")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "the client was opened on another event loop, perhaps by a fixture of a wider scope: enter it where it"
+                " is used"
+            )
         parameters = [(name, _text(each)) for name, value in (query or {}).items() for each in _listed(value)]
         try:
             async with self._session.request(

@@ -4,22 +4,20 @@ Subscribe, then read; commit, then publish. A waiter costs a future and a timer;
 investigation whether the new version concerns it, and touches neither the database nor anybody else.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from wizard_server.counts import Histogram, HubCounts
 from wizard_server.domain.events import StateEvent
 from wizard_server.domain.record import StateRecord
 from wizard_server.hub.waiters import ListWaiter, Waiter
 from wizard_server.hub.waking import Waker
-
-if TYPE_CHECKING:
-    import asyncio
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +49,7 @@ class Hub:
         self.draining = False
         self._draining_since = 0.0
         self.counts = HubCounts()
+        self._expected: list[tuple[int, asyncio.Future[None]]] = []
 
     @property
     def drain_seconds(self) -> float:
@@ -106,7 +105,7 @@ class Hub:
 
     def begin(
         self, waiter: Waiter, user_id: str, wants: Callable[[StateRecord], bool], seconds: float
-    ) -> "asyncio.Future[None]":
+    ) -> asyncio.Future[None]:
         """Return what is done when `park` would return; whatever happens, `end` comes next and tells what it was.
 
         Two calls instead of a coroutine, for the many that are parked at once (see `Sleeper`).
@@ -151,10 +150,34 @@ class Hub:
     def _come(self, user_id: str) -> None:
         self.parked += 1
         self._parked_by_user[user_id] += 1
+        if self._expected:
+            self._tell_expected()
 
     def _leave(self, user_id: str) -> None:
         self.parked -= 1
         _one_less(self._parked_by_user, user_id)
+        if self._expected:
+            self._tell_expected()
+
+    @property
+    def polls(self) -> int:
+        """How many polls are parked, push connections left out."""
+        return self.parked - self.pushing_now
+
+    async def until_parked(self, count: int) -> None:
+        """Return once `count` polls are parked, no more and no less; for tests."""
+        if self.polls != count:
+            expected = (count, asyncio.get_running_loop().create_future())
+            self._expected.append(expected)
+            try:
+                await expected[1]
+            finally:
+                self._expected.remove(expected)
+
+    def _tell_expected(self) -> None:
+        for count, reached in self._expected:
+            if count == self.polls and not reached.done():
+                reached.set_result(None)
 
     def pushing(self, user_id: str, limit: int) -> "PushPlace":
         """Return the place of one open push connection of the user, who may have `limit` of them."""
