@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.process import ServerProcess, run, write_config
+from tests.acceptance.wheels import build
 
 Serve = Callable[..., ServerProcess]
 
@@ -17,6 +18,12 @@ def config(tmp_path: Path) -> Path:
     applied = run(tmp_path, "schema", "apply", "--config", path)
     assert applied.returncode == 0, applied.stderr
     return path
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that the checkout makes."""
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def run(
     *arguments: str | Path,
     command: tuple[str | Path, ...] = WIZARD_SERVER,
     env: Mapping[str, str] | None = None,
+    patience: float = PATIENCE_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in `folder` and return its exit status and what it said."""
     return subprocess.run(
@@ -66,7 +67,7 @@ def run(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=patience,
         check=False,
     )
 
