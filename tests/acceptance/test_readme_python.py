@@ -47,8 +47,7 @@ async def test_the_agent_is_forty_lines_and_finishes_what_starts(wizard: Wizard,
         for number in range(2):
             investigation = await alice.create(settings=factories.settings(), investigation_id=f"inv-{number}")
             await investigation.update({"wizard_step": "PROGRESS"})
-            async for state in investigation.watch(until="status:COMPLETED"):
-                pass
+            state = [each async for each in investigation.watch(until="status:COMPLETED")][-1]
             assert state.results is not None
             assert state.results.entity_summaries.keys() == {"u-1", "d-9"}
             assert state.progress is not None

@@ -147,6 +147,9 @@ def reached_into() -> Iterator[tuple[str, str]]:
                     yield module, node.attr
             elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("wizard_server"):
                 yield from ((module, alias.name) for alias in node.names if is_private(alias.name))
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "import_module":
+                paths = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+                yield from ((module, name) for path in paths if is_private(name := str(path).rpartition(".")[2]))
 
 
 def imported() -> Iterator[tuple[str, str, str]]:
