@@ -80,7 +80,7 @@ def fill(path: Path, shape: Shape) -> Path:
         connection.execute(queries["connection.begin"].sql)
         connection.executemany(queries["archive.add_investigation"].sql, _investigations(shape))
         connection.executemany(queries["audit.insert"].sql, _entries(shape))
-        connection.executemany(queries["states.insert"].sql, _states(shape, connection, queries["active.next"].sql))
+        connection.executemany(queries["states.insert"].sql, _states(shape, connection, queries["places.next"].sql))
         connection.execute(queries["connection.commit"].sql)
     return path
 

@@ -102,7 +102,7 @@ def add_trail(database: Path, key: str, user: str, documents: Iterator[Values], 
             connection.execute(queries["audit.insert"].sql, _entry(key, user, document, parts))
             older = document
         assert older is not None
-        [place] = connection.execute(queries["active.next"].sql).fetchone()
+        [place] = connection.execute(queries["places.next"].sql).fetchone()
         connection.execute(queries["states.insert"].sql, _state(key, user, older, place))
         connection.execute(queries["connection.commit"].sql)
     return int(older["version"])

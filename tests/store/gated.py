@@ -18,6 +18,7 @@ class Gated:
         self.dialect = inner.dialect
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit
         self.begin: Callable[..., Coroutine[Any, Any, Locked]] = inner.begin
+        self.release: Callable[[], Coroutine[Any, Any, None]] = inner.release
         self.mark: Callable[[], Coroutine[Any, Any, int]] = inner.mark
         self.require_intact: Callable[[], Coroutine[Any, Any, None]] = inner.require_intact
         self.tidy: Callable[[], Coroutine[Any, Any, None]] = inner.tidy

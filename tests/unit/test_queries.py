@@ -5,16 +5,20 @@ import pytest
 
 from wizard_server.errors import SchemaError
 from wizard_server.storage import queries
-from wizard_server.storage.queries import load_queries, parse_queries, sql_root
+from wizard_server.storage.queries import load_queries, parse_queries, queries_of, sql_root
 
-ENGINES = sorted(entry.name for entry in sql_root().iterdir() if (entry / "queries").is_dir())
-FILES = [(engine, file.name) for engine in ENGINES for file in (sql_root() / engine / "queries").iterdir()]
+FOLDERS = sorted(entry.name for entry in sql_root().iterdir() if (entry / "queries").is_dir())
+ENGINES = [folder for folder in FOLDERS if folder != "common"]
+FILES = [(folder, file.name) for folder in FOLDERS for file in (sql_root() / folder / "queries").iterdir()]
+# What an engine does in its own way, under names of its own.
+OWN = ("connection.", "schema.", "backup.", "places.", "archive.")
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder of statements in the place of ``sql/``."""
-    (tmp_path / "sqlite/queries").mkdir(parents=True)
+    for folder in ("common", "sqlite", "postgresql"):
+        (tmp_path / folder / "queries").mkdir(parents=True)
     monkeypatch.setattr(queries, "sql_root", lambda: tmp_path)
     load_queries.cache_clear()
     yield tmp_path
@@ -36,6 +40,40 @@ def test_a_statement_is_found_by_its_name(engine: str) -> None:
     found = load_queries(engine)
     assert found
     assert all(name == query.name for name, query in found.items())
+
+
+def shared(engine: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Sentence and parameters of what every engine has, by name."""
+    found = load_queries(engine).values()
+    return {query.name: (query.description, query.parameters) for query in found if not query.name.startswith(OWN)}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_has_the_same_names_sentences_and_parameters(engine: str) -> None:
+    assert shared(engine) == shared("sqlite")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_statement_of_an_engine_is_the_common_one(engine: str) -> None:
+    common, own = queries_of("common"), queries_of(engine)
+    assert [name for name in common.keys() & own.keys() if common[name].sql.split() == own[name].sql.split()] == []
+
+
+def test_a_statement_of_an_engine_replaces_the_common_one(root: Path) -> None:
+    for folder, text in (("common", "SELECT 1"), ("sqlite", "SELECT 2")):
+        block = f"-- name: notes.get\n-- One note.\n{text};\n"
+        (root / folder / "queries/notes.sql").write_text(block, encoding="utf-8")
+    assert [load_queries(engine)["notes.get"].sql for engine in ("sqlite", "postgresql")] == ["SELECT 2", "SELECT 1"]
+
+
+def test_parameters_are_written_as_the_driver_wants_them(root: Path) -> None:
+    statement = "SELECT ':no %', :a % 2, :a::text, CAST(:b AS text)"
+    block = f"-- name: notes.get\n-- One note.\n{statement};\n"
+    (root / "common/queries/notes.sql").write_text(block, encoding="utf-8")
+    assert load_queries("sqlite")["notes.get"].sql == statement
+    assert load_queries("postgresql")["notes.get"].sql == (
+        "SELECT ':no %%', %(a)s %% 2, %(a)s::text, CAST(%(b)s AS text)"
+    )
 
 
 def test_a_block_is_its_name_its_sentence_and_its_statement() -> None:

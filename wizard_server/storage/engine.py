@@ -72,10 +72,21 @@ class Write(NamedTuple):
     exact: bool = True
 
 
+class Stored(NamedTuple):
+    """Which version of a state a row has: `entry_id` tells two versions of one number apart."""
+
+    version: int
+    entry_id: str
+
+
 class Locked(NamedTuple):
-    """What the use cases of a batch rest on until it is committed: the database as it was at `mark`."""
+    """What the use cases of a batch rest on until it is committed: the database as it was at `mark`.
+
+    `states` has the locked rows by investigation, without those that do not exist; None where none are locked.
+    """
 
     mark: int | None
+    states: Mapping[str, Stored] | None = None
 
 
 class Readers(Protocol):
@@ -97,6 +108,9 @@ class Writer(Protocol):
         An engine with row locks takes them here. One without lets them rest on memory, which has everything up to the
         mark `base`, and compares marks in `commit`.
         """
+
+    async def release(self) -> None:
+        """Give up what `begin` locked: nothing will be committed on it."""
 
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None

@@ -1,13 +1,14 @@
-"""Load the named statements of ``sql/<engine>/queries/*.sql``.
+"""Load the named statements of an engine: those of ``sql/common/queries`` and its own of ``sql/<engine>/queries``.
 
 A block is a line ``-- name: <noun>.<verb>``, comment lines that describe it in one sentence, and one statement with
-named parameters (``:parameter``). The rest of the code knows statements by name only.
+named parameters (``:parameter``). The rest of the code knows statements by name only. What every engine understands
+stands in ``common``; a block of an engine replaces the common one of its name.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,8 +18,10 @@ from typing import Any
 from wizard_server.errors import SchemaError
 
 _NAME = re.compile(r"^-- name: ([a-z_]+\.[a-z_]+)$")
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
-_STRING = re.compile(r"'[^']*'")
+# A string, in which nothing is a parameter, or a parameter.
+_TOKEN = re.compile(r"'[^']*'|(?<![:\w]):(?P<name>[a-z_][a-z0-9_]*)")
+# How a driver wants parameters, and a percent sign that stands for itself; SQLite takes both as they are written.
+_STYLES = {"postgresql": ("%({})s", "%%")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +59,34 @@ def _query(name: str, lines: list[str]) -> Query:
     sql = "\n".join(line for line in lines if line.strip() and not line.startswith("--"))
     if not description or not sql:
         raise SchemaError(f"query {name}: a block needs one sentence and one statement")
-    parameters = frozenset(_PARAMETER.findall(_STRING.sub("''", sql)))
+    parameters = frozenset(token["name"] for token in _TOKEN.finditer(sql) if token["name"])
     return Query(name, description, sql.rstrip(";\n "), parameters)
 
 
 @cache
 def load_queries(engine: str) -> Mapping[str, Query]:
-    """Return every statement of `engine` (a folder below ``sql/``) by its name."""
+    """Return every statement of `engine` (a folder below ``sql/``) by its name, as its driver wants it."""
+    found = {**queries_of("common"), **queries_of(engine)}
+    style = _STYLES.get(engine)
+    return found if style is None else {name: _styled(query, *style) for name, query in found.items()}
+
+
+def queries_of(folder: str) -> dict[str, Query]:
+    """Return the statements of one folder below ``sql/`` by their names; raise `SchemaError` when two share one."""
     found: dict[str, Query] = {}
-    folder = sql_root() / engine / "queries"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for file in sorted((sql_root() / folder / "queries").iterdir(), key=lambda entry: entry.name):
         for query in parse_queries(file.read_text(encoding="utf-8")):
             if query.name in found:
                 raise SchemaError(f"query {query.name} is defined twice")
             found[query.name] = query
     return found
+
+
+def _styled(query: Query, parameter: str, percent: str) -> Query:
+    def styled(token: re.Match[str]) -> str:
+        return parameter.format(token["name"]) if token["name"] else token[0]
+
+    return replace(query, sql=_TOKEN.sub(styled, query.sql.replace("%", percent)))
 
 
 def bound(query: Query, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,6 @@
 -- The place of the newest change in the order of all, and the one below which lists are outdated.
 SELECT value, floor FROM change_sequence;
 
--- name: active.next
--- Takes the next place in the order of all changes.
-UPDATE change_sequence
-SET value = value + 1;
-
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,

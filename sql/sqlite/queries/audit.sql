@@ -44,22 +44,6 @@ WHERE e.entry_id = :entry_id AND EXISTS (
       AND (:until IS NULL OR a.timestamp <= :until)
 );
 
--- name: audit.trail
--- The entries of a trail that are versions within bounds (both excluded), newest first.
-SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
-FROM investigation_audit_log
-WHERE investigation_id = :investigation_id AND version > :down_to AND version < :below
-ORDER BY version DESC
-LIMIT :limit;
-
--- name: audit.after
--- The entries of a trail that are versions above the given one, oldest first.
-SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
-FROM investigation_audit_log
-WHERE investigation_id = :investigation_id AND version > :version
-ORDER BY version
-LIMIT :limit;
-
 -- name: audit.switch
 -- Whether changes are written to the trail, for the triggers; nothing is written when it is so already.
 UPDATE audit_switch

@@ -26,15 +26,6 @@ PRAGMA wal_checkpoint(TRUNCATE);
 -- A number that differs after another connection or process has committed.
 PRAGMA data_version;
 
--- name: connection.ping
--- The cheapest question that only a working database answers.
-SELECT count(*) AS tables FROM sqlite_master;
-
--- name: connection.probe
--- Writes a page; run with 1 and then with 2 in one transaction it changes nothing.
-UPDATE audit_switch
-SET enabled = (enabled + :by) % 3;
-
 -- name: connection.begin
 -- Takes the write lock now, so that the transaction cannot fail for it later.
 BEGIN IMMEDIATE;

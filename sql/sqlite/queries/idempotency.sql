@@ -16,19 +16,6 @@ SET fingerprint = excluded.fingerprint, status = excluded.status, investigation_
     version = excluded.version, body = excluded.body, created_at = excluded.created_at
 WHERE idempotency_keys.created_at <= :expired;
 
--- name: idempotency.count_expired
--- How many rows count no more.
-SELECT count(*) AS total
-FROM idempotency_keys
-WHERE created_at <= :expired;
-
--- name: idempotency.any_expired
--- One row that counts no more, if there is any: what is asked before a transaction is begun for them.
-SELECT 1 AS found
-FROM idempotency_keys
-WHERE created_at <= :expired
-LIMIT 1;
-
 -- name: idempotency.delete_expired
 -- Removes the oldest rows that count no more, as many as one transaction may.
 DELETE FROM idempotency_keys

@@ -6,16 +6,6 @@
 -- The entry that is kept longest of a trail is the one with the highest version; where no entry has a version, the
 -- last one, unless there is a state: then nothing depends on it.
 
--- name: retention.switch_state
--- Whether triggers and server write to the trail: 1 or 0.
-SELECT enabled
-FROM audit_switch;
-
--- name: retention.switch
--- Turns the trail on (1) or off (0), for whoever writes from this transaction on.
-UPDATE audit_switch
-SET enabled = :enabled;
-
 -- name: retention.count
 -- How many investigations and entries a purge would remove now.
 WITH doomed AS (

@@ -35,12 +35,6 @@ FROM sqlite_master AS m
 WHERE m.type = 'trigger' AND m.tbl_name = :table
 ORDER BY m.name;
 
--- name: schema.ledger
--- The scripts that are in, and when each ran (ISO 8601, UTC, milliseconds).
-SELECT s.version, s.name, s.applied_at
-FROM schema_migrations AS s
-ORDER BY s.version;
-
 -- name: schema.foreign_keys_enforced
 -- Whether this connection enforces foreign keys: 1 or 0.
 SELECT p.foreign_keys AS enforced

@@ -20,8 +20,9 @@ from wizard_server.storage.sqlite.wal import LogKeeper
 
 logger = logging.getLogger(__name__)
 
-# What takes a place in the order of changes: the statement that says so, and a deletion, whose trigger does.
-_PLACED = frozenset({"active.next", "states.delete"})
+# What takes a place in the order of changes: all of a batch the next one, but each deletion one of its own, by trigger.
+_PLACED = frozenset({"states.insert", "states.update", "states.revive"})
+_REMOVED = "states.delete"
 
 
 class SqliteEngine:
@@ -74,6 +75,9 @@ class SqliteEngine:
         """See `Writer`."""
         return Locked(base)
 
+    async def release(self) -> None:
+        """See `Writer`; nothing was locked."""
+
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
     ) -> int:
@@ -96,10 +100,13 @@ class SqliteEngine:
     def _run(self, session: Session, writes: Sequence[Write], locked: Locked | None) -> int:
         if locked is not None and locked.mark not in (None, self._mark(session)):
             raise StaleError("another process has written to the database")
-        is_placed = any(write.query in _PLACED for write in writes)
+        placed = [write for write in writes if write.query in _PLACED]
+        is_placed = bool(placed) or any(write.query == _REMOVED for write in writes)
         if is_placed:
             self._place(session)  # one that cannot be read is refused before a statement counts on from it
         for write in writes:
+            if placed and write is placed[0]:
+                session.execute(self._queries["places.next"])
             changed = session.execute_many(self._queries[write.query], write.rows)
             if write.exact and changed != len(write.rows):
                 raise StaleError(f"{write.query} met {changed} of {len(write.rows)} rows")

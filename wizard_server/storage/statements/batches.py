@@ -9,7 +9,7 @@ from wizard_server.storage.engine import Write
 from wizard_server.storage.rows import entry_to_row, kept_to_row, state_to_row, template_to_row
 
 # Writes a page and changes nothing: an empty transaction writes nothing, so it succeeds on a full disk too.
-PROBE = (Write("connection.probe", [{"by": 1}, {"by": 2}]),)
+PROBE = (Write("health.probe", [{"by": 1}, {"by": 2}]),)
 
 
 def plan(batch: Batch, *, audit: bool) -> list[Write]:
@@ -29,17 +29,15 @@ def plan(batch: Batch, *, audit: bool) -> list[Write]:
 
 
 def _states(batch: Batch) -> list[Write]:
-    """Return what writes the states; deletions first, which take places of their own in the order of changes."""
+    """Return what writes the states; deletions first, which may take places of their own in the order of changes."""
     changes, revived = list(batch.changes()), batch.revived_only()
     gone = [base for base, head in changes if base is not None and head is None]
-    takes_place = bool(revived) or any(head for _, head in changes)
     signs = [
         {"investigation_id": each.investigation_id, "version": each.version, "heard_at": each.heard_at}
         for each in revived
     ]
     return [
         Write("states.delete", [_removal(base) for base in gone]),
-        Write("active.next", [{}] if takes_place else []),
         Write("states.insert", [state_to_row(head, None) for base, head in changes if head and base is None]),
         Write("states.update", [state_to_row(head, base.version) for base, head in changes if head and base]),
         Write("states.revive", signs),

@@ -42,7 +42,7 @@ class States(Statements):
 
     async def ping(self, reader: Reader) -> None:
         """Raise unless the database answers."""
-        await self._fetch(reader, "connection.ping", {})
+        await self._fetch(reader, "health.ping", {})
 
     async def page(self, reader: Reader, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
