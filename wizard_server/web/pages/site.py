@@ -24,7 +24,6 @@ SHELLS = (
 )
 FILE = "/static/{hash:[0-9a-f]{16}}/{path:.+}"
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
-_PRELOAD = '<link rel="modulepreload" href="static/{{hash}}/{}">'
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sockets};"
     " base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
@@ -64,8 +63,7 @@ class _Site:
     def _filled(self) -> str:
         self._files.load()
         text = shell()
-        preloads = "\n".join(map(_PRELOAD.format, self._files.modules))
-        for name, value in {**self._named, "{preloads}": preloads, "{hash}": self._files.hash}.items():
+        for name, value in {**self._named, "{hash}": self._files.hash}.items():
             text = text.replace(name, value)
         return text
 
