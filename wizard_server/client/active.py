@@ -2,7 +2,8 @@
 
 A worker claims an investigation by a conditional report: of two that try at once the server takes one, and the other
 sees it taken. The claim is the entry of the group among the agents of the progress. It holds while the investigation is
-alive: once it counts as stalled (no agent has reported for ``stall_after_seconds``), another worker may claim it.
+alive: once it counts as stalled (no agent has reported for ``stall_after_seconds``), another worker may claim it, unless
+the group's part is completed.
 """
 
 import asyncio
@@ -17,8 +18,10 @@ from wizard_server.client.transport import Transport
 from wizard_server.domain.models import InvestigationStatus, WizardStateResponse, WizardStep
 
 CLAIMED = "claimed by "
-# What an agent's entry says when its work is done; a run that begins again after that is free.
-RELEASED = frozenset({"completed", "error", "cancelled"})
+# What an agent's entry says when its part is done: nobody is needed in this run. A reset clears it.
+COMPLETED = "completed"
+# What it says when its part is given back: whoever finds that in a run may try again.
+GIVEN_BACK = frozenset({"error", "cancelled"})
 # Everything is looked at again after this long: what stalled between two questions is no news.
 LOOK_AGAIN_SECONDS = 60.0
 _PATH = "/polling/active-investigations"
@@ -117,4 +120,4 @@ class Pool:
             return False
         agents = state.progress.agents if state.progress else []
         holder = next((agent.status for agent in agents if agent.agent_name == self._group), None)
-        return holder is None or holder in RELEASED or state.stalled
+        return holder is None or holder in GIVEN_BACK or (state.stalled and holder != COMPLETED)
