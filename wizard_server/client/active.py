@@ -2,8 +2,8 @@
 
 A worker claims an investigation by a conditional report: of two that try at once the server takes one, and the other
 sees it taken. The claim is the entry of the group among the agents of the progress. It holds while the investigation is
-alive: once it counts as stalled (no agent has reported for ``stall_after_seconds``), another worker may claim it, unless
-the group's part is completed.
+alive: once it counts as stalled (no agent has reported for ``stall_after_seconds``), another worker may claim it,
+unless the group's part is completed.
 """
 
 import asyncio

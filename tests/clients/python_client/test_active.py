@@ -1,4 +1,4 @@
-"""`watch_active`: each investigation that runs is handed to one worker of each group, and again when that one is gone."""
+"""`watch_active`: what runs is handed to one worker of each group, and again when that one is gone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import factories
-from wizard_server.client import Investigation, InvalidToken, WizardClient
+from wizard_server.client import InvalidToken, Investigation, WizardClient
 from wizard_server.domain.models import InvestigationStatus
 from wizard_server.testing import Wizard
 
