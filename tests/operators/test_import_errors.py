@@ -244,7 +244,7 @@ WRONG = [
     (GOOD.replace(b"Burst", b"B\xfcrst", 1), "line 4: line: is not UTF-8 (byte"),
     (GOOD.replace(b'"id"', b'"id', 1), "line 2: line: is not JSON"),
     (GOOD.replace(b"\n", b"\n[]\n", 1), "line 2: line: must be a JSON object"),
-    (GOOD.replace(b'"depth": 2', b'"depth": 2, "depth": 3', 1), "line 4: line: the name 'depth' occurs twice"),
+    (GOOD.replace(b'"depth": 2', b'"depth": 2, "depth": 3', 1), 'line 4: line: the name "depth" occurs twice'),
     (GOOD.replace(b'"depth": 2', b'"depth": 99999999999999999999'), "line 4: line: an integer has more than 64 bits"),
     (GOOD.replace(b'"depth": 2', b'"depth": 1e400', 1), "line 4: line: is not JSON (number is infinity"),
 ]

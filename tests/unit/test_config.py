@@ -233,7 +233,7 @@ def test_a_range_includes_its_edge_and_nothing_beyond(section: str, key: str, in
     config = ServerConfig.model_validate(valid(section, **{key: inside}))
     assert getattr(getattr(config, section), key) == inside
     write(valid(section, **{key: outside}))
-    assert refusal().startswith(f"[{section}] {key}: Input should be ")
+    assert refusal().startswith(f"[{section}] {key}: must be ")
 
 
 def test_what_is_required_is_named_when_missing() -> None:
@@ -252,8 +252,8 @@ def test_every_problem_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIZARD_CORS_ALLOWED_ORIGINS", "http://x")
     assert refusal(logging={"colour": True}).split("; ") == [
         "[polling] normal_interval_ms: Polling intervals must be ordered: fast < normal < slow",
-        "[polling] max_retries: Input should be greater than or equal to 1",
-        "[server] port: Input should be greater than or equal to 0 (from WIZARD_SERVER_PORT)",
+        "[polling] max_retries: must be greater than or equal to 1",
+        "[server] port: must be greater than or equal to 0 (from WIZARD_SERVER_PORT)",
         "[cors] allowed_origins: must be a list (in the environment, a JSON one) (from WIZARD_CORS_ALLOWED_ORIGINS)",
         "[logging] colour: unknown key",
         "[sever]: unknown section",
@@ -386,7 +386,7 @@ def test_a_public_key_needs_no_secret(algorithm: str, setting: str) -> None:
 @pytest.mark.parametrize("algorithm", ["none", "HS512", "hs256", "PS256", ""])
 def test_an_algorithm_that_is_not_served_is_refused(algorithm: str) -> None:
     write(valid("auth", algorithm=algorithm))
-    assert refusal().startswith("[auth] algorithm: Input should be 'HS256', 'RS256', 'ES256' or 'EdDSA'")
+    assert refusal().startswith('[auth] algorithm: must be "HS256", "RS256", "ES256" or "EdDSA"')
 
 
 @pytest.mark.parametrize("mode", ["jwt", "none"])
@@ -417,10 +417,10 @@ def test_an_algorithm_that_is_not_served_is_refused(algorithm: str) -> None:
             {"jwt_secret": SECRET, "jwks_url": "https://a/keys"},
             "jwks_url: goes with RS256, ES256 and EdDSA, HS256 takes jwt_secret",
         ),
-        ({"algorithm": "ES256", "public_key_file": ""}, "public_key_file: String should have at least 1 character"),
-        ({"algorithm": "ES256", "jwks_file": ""}, "jwks_file: String should have at least 1 character"),
-        ({"jwt_secret": SECRET, "issuer": ""}, "issuer: String should have at least 1 character"),
-        ({"jwt_secret": SECRET, "audience": ""}, "audience: String should have at least 1 character"),
+        ({"algorithm": "ES256", "public_key_file": ""}, "public_key_file: must have at least 1 character"),
+        ({"algorithm": "ES256", "jwks_file": ""}, "jwks_file: must have at least 1 character"),
+        ({"jwt_secret": SECRET, "issuer": ""}, "issuer: must have at least 1 character"),
+        ({"jwt_secret": SECRET, "audience": ""}, "audience: must have at least 1 character"),
     ],
 )
 def test_keys_that_contradict_the_algorithm_are_refused_by_name(
@@ -480,7 +480,7 @@ def test_scope_claims_are_a_list_of_names(claims: Any) -> None:
 
 def test_a_user_claim_has_a_name() -> None:
     write(valid("auth", user_claim=""))
-    assert refusal() == "[auth] user_claim: String should have at least 1 character"
+    assert refusal() == "[auth] user_claim: must have at least 1 character"
 
 
 def test_more_than_one_worker_is_refused() -> None:
@@ -550,7 +550,7 @@ def test_check_explains_itself_on_standard_error_with_status_78(capsys: pytest.C
     assert check(None) == 78
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"{PREFIX}[server] port: Input should be less than or equal to 65535\n"
+    assert err == f"{PREFIX}[server] port: must be less than or equal to 65535\n"
 
 
 def test_describe_tells_required_keys_and_defaults() -> None:

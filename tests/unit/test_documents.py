@@ -73,7 +73,7 @@ TWICE = [
 
 @pytest.mark.parametrize("text", TWICE)
 def test_a_name_that_occurs_twice_is_refused_so_that_nothing_is_lost(text: bytes) -> None:
-    with pytest.raises(MalformedJsonError, match="'a' occurs twice"):
+    with pytest.raises(MalformedJsonError, match='"a" occurs twice'):
         parse_json(text)
 
 

@@ -17,5 +17,7 @@ def load_catalogue(path: str | None) -> ToolCatalogue | None:
         return None
     try:
         return ToolCatalogue.of(parse_json(Path(path).read_bytes()))
-    except (OSError, ValueError, MalformedJsonError) as error:
+    except OSError as error:
+        raise ConfigError(f"{REFUSAL}[tools] catalog: {path}: cannot be read: {error.strerror}") from None
+    except (ValueError, MalformedJsonError) as error:
         raise ConfigError(f"{REFUSAL}[tools] catalog: {path}: {error}") from None

@@ -27,6 +27,7 @@ from wizard_server.config.models import (
     WizardStateConfig,
 )
 from wizard_server.config.sources import REFUSAL, read_toml, read_variables
+from wizard_server.domain.complaints import readable
 from wizard_server.errors import ConfigError
 
 __all__ = [
@@ -122,7 +123,7 @@ def _explain(problem: ErrorDetails, origins: Mapping[tuple[str, str], str | None
         "list_type": "must be a list (in the environment, a JSON one)",
         "value_error": str(context.get("error")),
     }
-    reason = reasons.get(problem["type"], problem["msg"])
+    reason = reasons.get(problem["type"]) or readable(problem)
     variable = origins.get((section, keys[0])) if keys else None
     where = f"[{section}] {'.'.join(keys)}".rstrip()
     return f"{where}: {reason} (from {variable})" if variable else f"{where}: {reason}"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import orjson
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -41,7 +43,13 @@ _WORDS: Mapping[str, str] = {
 }
 _MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # how Python shows a member of an enumeration
 _CONSTANT = re.compile(r"\b(True|False|None)\b(?!')")
+_ONE = re.compile(r"(\b1 (?:character|item))s")
 _IN_JSON = {"True": "true", "False": "false", "None": "null"}
+
+
+def quoted(text: str | None, most: int = 255) -> str:
+    """Return the first `most` characters of `text` as JSON shows them."""
+    return orjson.dumps(text and text[:most]).decode()
 
 
 def readable(detail: "ErrorDetails") -> str:
@@ -53,4 +61,5 @@ def readable(detail: "ErrorDetails") -> str:
         return "must be " + _MEMBER.sub(r"\1", expected).replace("'", '"')
     if words is None or (detail["type"] == "too_long" and "actual_length" not in context):
         return detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return words.format_map(context).replace(r"\z", "$")
+    text = words.format_map(context).replace(r"\z", "$")
+    return _ONE.sub(r"\1", text)

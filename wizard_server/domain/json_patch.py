@@ -8,6 +8,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import ConfigDict, Field
 
+from wizard_server.domain.complaints import quoted
 from wizard_server.domain.json_text import MAX_DEPTH, check_depth, count_nodes
 from wizard_server.domain.models import Schema
 from wizard_server.domain.read_only import MARKS
@@ -68,7 +69,7 @@ class Patching:
         elif isinstance(holder, dict):
             holder[step] = value
         else:
-            raise DoesNotApplyError(f"there is no object or array to put {step[:100]!r} into")
+            raise DoesNotApplyError(f"there is no object or array to put {quoted(step, 100)} into")
 
     def _remove(self, steps: list[str]) -> Any:
         if not steps:
@@ -113,12 +114,12 @@ def _key(holder: Any, step: str) -> Any:
         return _index(step, len(holder) - 1)
     if isinstance(holder, dict) and step in holder:
         return step
-    raise DoesNotApplyError(f"there is no member {step[:100]!r}")
+    raise DoesNotApplyError(f"there is no member {quoted(step, 100)}")
 
 
 def _index(step: str, largest: int) -> int:
     if not _INDEX.fullmatch(step) or int(step) > largest:
-        raise DoesNotApplyError(f"{step[:100]!r} is no index from 0 to {largest}")
+        raise DoesNotApplyError(f"{quoted(step, 100)} is no index from 0 to {largest}")
     return int(step)
 
 
@@ -231,5 +232,5 @@ def _operation_errors(index: int, item: Any) -> list[FieldError]:
 
 
 def _does_not_apply(index: int, operation: Mapping[str, Any], error: Exception) -> PatchConflictError:
-    named = f"operation {index} ({operation['op']} {operation['path'][:200]!r})"
+    named = f"operation {index} ({operation['op']} {quoted(operation['path'], 200)})"
     return PatchConflictError(f"{named} does not apply to the current state: {error}", operation=index)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from wizard_server.domain.complaints import quoted
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, ValidationFailedError
 
 MAX_DEPTH = 64
@@ -116,7 +117,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise MalformedJsonError(f"the name {name[:100]!r} occurs twice in one object")
+            raise MalformedJsonError(f"the name {quoted(name, 100)} occurs twice in one object")
         found[name] = value
     return found
 
