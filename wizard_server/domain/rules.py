@@ -55,10 +55,10 @@ class Rules:
         return _true(stale=self.is_stale(record.updated_at, now), stalled=self.has_stalled(record, now))
 
     def shown(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """Return a row of a list as clients get it: with its marks, which are those of the state."""
+        """Return a row of a list as clients get it: with both of its marks, which are those of the state."""
         heard = last_heard(row["updated_at"], row["heard_at"])
         stalled = self.is_stalled(row["wizard_step"], row["status"], heard, now)
-        marks = _true(stale=self.is_stale(row["updated_at"], now), stalled=stalled)
+        marks = {"stale": self.is_stale(row["updated_at"], now), "stalled": stalled}
         return {name: value for name, value in row.items() if name != "heard_at"} | marks
 
     def quiet_in(self, heard: str, now: datetime) -> float:
