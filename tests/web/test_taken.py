@@ -112,6 +112,30 @@ async def test_where_there_is_no_state_it_is_a_404(client: Client, method: str) 
     assert (await send(client, method, url(), json=body, headers={"If-None-Match": "*"})).status == 404
 
 
+@pytest.mark.parametrize("tags", ["*", '"version-1"'])
+async def test_a_new_state_is_a_412_where_one_exists_and_none_is_wanted(
+    client: Client, database: str, tags: str
+) -> None:
+    await create(client)
+    saved = await send(client, "POST", TEMPLATES, json={"name": "t", "from_investigation_id": "inv-1"})
+    before = stored(database)
+    for path in (STATES, f"{TEMPLATES}/{saved.body['template_id']}/apply"):
+        answer = await send(client, "POST", path, json={"investigation_id": "inv-1"}, headers={"If-None-Match": tags})
+        assert (answer.status, answer.body["code"]) == (412, "precondition-failed")
+        assert (answer.body["current"]["version"], answer.body["mergeable"]) == (1, False)
+    assert stored(database) == before
+    answer = await send(client, "POST", STATES, json={"investigation_id": "inv-2"}, headers={"If-None-Match": "*"})
+    assert answer.status == 201
+
+
+async def test_of_somebody_else_s_state_it_tells_only_that_the_identifier_is_taken(client: Client) -> None:
+    await create(client)
+    headers = {"If-None-Match": "*", "X-User-Id": "mallory"}
+    answer = await send(client, "POST", STATES, json={"investigation_id": "inv-1"}, headers=headers)
+    assert (answer.status, answer.body["code"]) == (409, "state-exists")
+    assert "current" not in answer.body
+
+
 async def test_a_write_is_done_unless_the_state_is_at_a_version_that_is_named(client: Client) -> None:
     await create(client)
     for tags, status in (('"version-1", "version-3"', 412), ('"version-2"', 200)):

@@ -34,6 +34,9 @@ class Precondition:
         return self.if_match is not None or self.any_version or self.version is not None
 
 
+NO_PRECONDITION = Precondition()
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """When and over what a change comes, and the Idempotency-Key under which its author knows it.

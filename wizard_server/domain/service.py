@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from wizard_server.domain.authorship import Origin, Precondition
+from wizard_server.domain.authorship import NO_PRECONDITION, Origin, Precondition
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts, diff, fields_changed
 from wizard_server.domain.clock import to_wire
@@ -49,27 +49,38 @@ class WizardService:
         self._store = store
         self._rules = rules
 
-    async def create(self, caller: Caller, request: WizardStateCreate, origin: Origin) -> StateRecord:
+    async def create(
+        self, caller: Caller, request: WizardStateCreate, origin: Origin, precondition: Precondition = NO_PRECONDITION
+    ) -> StateRecord:
         """Make the state of an investigation, and the investigation where it is absent.
 
-        Raises `StateExistsError`, `MissingScopeError` for another user's id, `ValidationFailedError` for tools that
-        are not in the catalogue, `StateTooLargeError`.
+        Raises `StateExistsError`, `PreconditionFailedError` where a state exists that `precondition` rules out,
+        `MissingScopeError` for another user's id, `ValidationFailedError` for tools that are not in the catalogue,
+        `StateTooLargeError`.
         """
         caller.require_own(request.user_id or caller.user_id)
 
         async def use_case(transaction: Transaction) -> StateRecord:
-            return await self.create_in(transaction, caller, request, origin)
+            return await self.create_in(transaction, caller, request, origin, precondition)
 
         return await self._store.transact(use_case, origin.claim)
 
     async def create_in(
-        self, transaction: Transaction, caller: Caller, request: WizardStateCreate, origin: Origin
+        self,
+        transaction: Transaction,
+        caller: Caller,
+        request: WizardStateCreate,
+        origin: Origin,
+        precondition: Precondition = NO_PRECONDITION,
     ) -> StateRecord:
         """Make the state within a use case of somebody else's; see `create`."""
         investigation_id, user_id = request.investigation_id or str(uuid.uuid4()), request.user_id or caller.user_id
         parent = await transaction.investigation(investigation_id)
         taken = parent is not None and parent.user_id not in (None, user_id)
-        if taken or await transaction.state(investigation_id) is not None:
+        existing = None if taken else await transaction.state(investigation_id)
+        if existing is not None and caller.may_see(existing.user_id):  # of others' the answer tells no more than taken
+            self._check_absence(precondition, existing, FIELDS, origin.now)
+        if taken or existing is not None:
             raise StateExistsError(f"the identifier {investigation_id} is taken")
         now = to_wire(origin.now)
         version = (parent.newest_version if parent else 0) + 1
@@ -277,12 +288,18 @@ class WizardService:
             raise await self._absent(transaction, caller, investigation_id)
         return record
 
-    def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime) -> None:
+    def _check_absence(
+        self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime
+    ) -> None:
+        """Raise `PreconditionFailedError` when ``If-None-Match`` rules out the version that exists."""
         if precondition.no_version or record.version in precondition.if_none_match:
             raise PreconditionFailedError(
                 f"the state exists, at version {record.version}, and If-None-Match names it",
                 self._conflict(record, 0, fields, now),  # based on nothing, so on nothing that could be merged
             )
+
+    def _check(self, precondition: Precondition, record: StateRecord, fields: Iterable[str], now: datetime) -> None:
+        self._check_absence(precondition, record, fields, now)
         if not precondition.given:
             if self._rules.require_precondition:
                 raise PreconditionRequiredError("name the version this is based on: If-Match, or version in the body")

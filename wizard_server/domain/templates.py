@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from wizard_server.domain.authorship import Origin
+from wizard_server.domain.authorship import NO_PRECONDITION, Origin, Precondition
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.complaints import quoted
 from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
 from wizard_server.domain.models import (
     InvestigationSettings,
@@ -138,10 +139,18 @@ class TemplateService:
 
         await self._store.transact(use_case)
 
-    async def apply(self, caller: Caller, template_id: str, request: TemplateApply, origin: Origin) -> StateRecord:
+    async def apply(
+        self,
+        caller: Caller,
+        template_id: str,
+        request: TemplateApply,
+        origin: Origin,
+        precondition: Precondition = NO_PRECONDITION,
+    ) -> StateRecord:
         """Make the state of a new investigation from a template, and count the use.
 
-        Raises `NotFoundError`, `StateExistsError`, `ValidationFailedError` for overrides that do not fit.
+        Raises `NotFoundError`, `StateExistsError`, `PreconditionFailedError`,
+        `ValidationFailedError` for overrides that do not fit.
         """
 
         async def use_case(transaction: Transaction) -> StateRecord:
@@ -157,7 +166,7 @@ class TemplateService:
             errors = self._rules.tool_errors(settings, "overrides")
             if errors:
                 raise ValidationFailedError("the tools are not as the catalogue has them", errors)
-            record = await self._wizard.create_in(transaction, caller, asked, origin)
+            record = await self._wizard.create_in(transaction, caller, asked, origin, precondition)
             transaction.append(self._entry(record, caller, "TEMPLATE_APPLIED", template, origin))
             transaction.count_use(template)
             return record
@@ -232,7 +241,7 @@ def _name_of(body: Any) -> str | None:
 
 def _check(name: str | None, *, taken: bool, errors: list[FieldError]) -> None:
     """Raise with every error in one answer; a name that is taken is a conflict when it is the only one."""
-    duplicate = FieldError("name", f"a template with name {name!r} exists already", "unique")
+    duplicate = FieldError("name", f"a template with name {quoted(name)} exists already", "unique")
     if errors:
         raise ValidationFailedError("the template is not valid", [*errors, *([duplicate] if taken else [])])
     if taken:

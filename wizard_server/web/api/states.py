@@ -61,7 +61,7 @@ async def create(request: web.Request, caller: Caller) -> web.Response:
     """Make a wizard state."""
     asked = await read_model(request, WizardStateCreate)
     author = origin(request, caller, show=created_state(request))
-    return created(request, await request.app[SERVICE].create(caller, asked, author))
+    return created(request, await request.app[SERVICE].create(caller, asked, author, precondition(request)))
 
 
 def created(request: web.Request, record: StateRecord) -> web.Response:

@@ -13,7 +13,7 @@ from wizard_server.web.api.kept_answers import created_state, text
 from wizard_server.web.api.paging import Cut, Page
 from wizard_server.web.api.state_body import large_json_response, template_location
 from wizard_server.web.api.states import created
-from wizard_server.web.api.writes import origin
+from wizard_server.web.api.writes import origin, precondition
 from wizard_server.web.http.answers import json_response
 from wizard_server.web.http.bodies import read_body, read_model
 from wizard_server.web.http.context import TEMPLATES
@@ -82,7 +82,7 @@ async def apply(request: web.Request, caller: Caller) -> web.Response:
     template_id = path_identifier(request, "template_id")
     asked = await read_model(request, TemplateApply)
     author = origin(request, caller, show=created_state(request))
-    record = await request.app[TEMPLATES].apply(caller, template_id, asked, author)
+    record = await request.app[TEMPLATES].apply(caller, template_id, asked, author, precondition(request))
     return created(request, record)
 
 
