@@ -17,7 +17,7 @@ from wizard_server.commands import purge as purge_command
 from wizard_server.commands import schema as schema_command
 from wizard_server.commands import serve as serve_command
 from wizard_server.commands import token as token_command
-from wizard_server.commands.console import READER_GONE, say_no_more, tell
+from wizard_server.commands.console import READER_GONE, has_no_room, open_streams, say_no_more, tell
 from wizard_server.config.loading import ServerConfig, load_wizard_config
 from wizard_server.domain.clock import utc_now
 from wizard_server.errors import ConfigError, WizardError
@@ -33,8 +33,11 @@ _DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for a refusal, 2 for wrong arguments, 78 for a configuration.
 
-    141, without a word, when whoever reads what it prints goes away: what a shell says of `SIGPIPE`.
+    141, without a word, when whoever reads what it prints goes away: what a shell says of `SIGPIPE`. 1, too, when
+    what it prints into is full.
     """
+    open_streams()
+    status = READER_GONE
     try:
         try:
             return _run(argv)
@@ -42,7 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # not at exit, where Python complains of it
     except* BrokenPipeError:
         say_no_more()
-    return READER_GONE
+    except* OSError as errors:
+        if errors.split(has_no_room)[1] is not None:
+            raise
+        say_no_more()
+        tell("wizard-server: cannot write to standard output: no space left")
+        status = 1
+    return status
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -92,3 +92,22 @@ def test_a_help_text_speaks_to_users(tmp_path: Path, command: str) -> None:
 def test_every_command_is_among_them(tmp_path: Path) -> None:
     found = re.findall(r"^    ([a-z]+) ", run(tmp_path, "--help").stdout, re.MULTILINE)
     assert sorted(found) == sorted(COMMANDS)
+
+
+def test_a_command_whose_output_is_full_says_so_and_one_whose_output_is_closed_says_nothing(config: Path) -> None:
+    for end, status, said in (
+        (">/dev/full", 1, "wizard-server: cannot write to standard output: no space left\n"),
+        (">&-", 0, ""),
+    ):
+        for arguments in ("config check", "schema status --json"):
+            ended = subprocess.run(
+                ["sh", "-c", f'exec "$@" {end}', "sh", *WIZARD_SERVER, *arguments.split()],
+                cwd=config.parent,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            )
+            assert (ended.returncode, ended.stderr) == (status, said), arguments

@@ -4,15 +4,32 @@ Standard output carries results only, standard error everything else. Colours an
 ``NO_COLOR`` switches colours off.
 """
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import ParamSpec
 
 P = ParamSpec("P")
 READER_GONE = 141  # 128 and the number of SIGPIPE: what a shell says of a program that it ended
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def open_streams() -> None:
+    """Open those of the standard streams that were closed (``>&-``), so that what is printed there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open as long as the process
+
+
+def has_no_room(error: BaseException) -> bool:
+    """Whether `error` says that a file is full; a command that writes a file of its own names it itself."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 def say_no_more() -> None:
