@@ -4,6 +4,7 @@ import gzip
 import re
 
 import pytest
+from yarl import URL
 
 from tests.conftest import Client, StartServer
 from tests.web.helpers import send
@@ -83,4 +84,4 @@ async def test_the_page_may_run_and_ask_nothing_but_what_is_served_here(client: 
 
 @pytest.mark.parametrize("name", ["index.html", "docs.html", "swagger-ui-bundle.js.map", "..%2Fdocs.py", "%2e%2e"])
 async def test_no_other_file_is_served(client: Client, name: str) -> None:
-    assert (await client.get(f"/docs/{name}")).status == 404
+    assert (await client.get(URL(f"/docs/{name}", encoded=True))).status == 404

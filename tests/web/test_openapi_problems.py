@@ -98,7 +98,7 @@ async def not_found(start: Start, mode: str, case: Case) -> None:
         if each.path == f"{STATE}/history" and each.method == "POST":
             body = {**examples.of(each.bodies[JSON]), "investigation_id": UNKNOWN}
         await world.ask(each, identifier=UNKNOWN, json=body, **about(each))
-    for path in ("/docs/none", "/api/v1/docs/none"):
+    for path in ("/docs/none", "/api/v1/docs/none", "/static/client/none"):
         async with world.client.get(path) as answer:
             assert answer.status == 404
 
@@ -261,7 +261,11 @@ async def precondition_failed(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
     for each in documented("precondition-failed", mode):
-        await world.ask(each, headers={"If-Match": '"version-9"'})
+        if "If-Match" in each.headers:
+            await world.ask(each, headers={"If-Match": '"version-9"'})
+        else:
+            body = {"investigation_id": INV} if each.path == f"{TEMPLATE}/apply" else None
+            await world.ask(each, headers={"If-None-Match": "*"}, json=body)
 
 
 async def precondition_required(start: Start, mode: str, case: Case) -> None:
