@@ -1,0 +1,204 @@
+-- 0003_rows: answers that hold over a restart, when agents were last heard, what lists show,
+-- and templates that are JSON.
+--
+-- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
+-- 0002 on the ledger's NOT NULL. A template that is no JSON stays as it is; a state whose stored JSON is malformed stops
+-- it (`malformed JSON`), and nothing of it remains.
+
+BEGIN;
+
+INSERT INTO schema_migrations (version, requires, name)
+VALUES (3, (SELECT version FROM schema_migrations WHERE version = 2), '0003_rows');
+
+-- investigation_states ------------------------------------------------------------------------------------------------
+
+ALTER TABLE investigation_states
+    -- When the agents last reported that nothing is new; before updated_at it says nothing. NULL: never. Like
+    -- last_accessed it is no part of the state: writing it makes no version.
+    ADD COLUMN heard_at TIMESTAMPTZ(3),
+
+    -- What lists show from within the documents: the server writes it with them, the trigger below after an edit by
+    -- hand. NULL: the document is absent or does not say it. `name_folded` is the name without regard to case (Python's
+    -- str.casefold()); NULL after an edit by hand, when lower(name) stands in for it.
+    ADD COLUMN name TEXT COLLATE "C",
+    ADD COLUMN name_folded TEXT COLLATE "C",
+    ADD COLUMN description TEXT COLLATE "C",
+
+    -- How many entities are investigated.
+    ADD COLUMN entity_count INTEGER,
+
+    -- When the agents say that they began, how far they are (0 to 100), and what they are at.
+    ADD COLUMN started_at TEXT COLLATE "C",
+    ADD COLUMN overall_progress DOUBLE PRECISION,
+    ADD COLUMN current_phase TEXT COLLATE "C",
+
+    -- When the results say that the investigation was completed, and the risk that they found: 0 to 100, and low,
+    -- medium, high or critical.
+    ADD COLUMN completed_at TEXT COLLATE "C",
+    ADD COLUMN overall_score DOUBLE PRECISION,
+    ADD COLUMN risk_level TEXT COLLATE "C";
+
+-- Which running investigation will be the next to count as stalled.
+CREATE INDEX idx_investigation_states_running
+ON investigation_states(user_id, greatest(updated_at, heard_at), investigation_id)
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
+
+-- The member `name` of a document if it is a number.
+CREATE FUNCTION wizard_number(document JSON, name TEXT) RETURNS DOUBLE PRECISION
+LANGUAGE SQL IMMUTABLE
+AS $$
+    SELECT CASE json_typeof(document -> name) WHEN 'number' THEN (document ->> name)::DOUBLE PRECISION END;
+$$;
+
+-- A state with what lists show of its documents.
+CREATE FUNCTION wizard_described(state investigation_states) RETURNS investigation_states
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    settings CONSTANT JSON := wizard_json('settings_json', state.settings_json);
+    progress CONSTANT JSON := wizard_json('progress_json', state.progress_json);
+    results CONSTANT JSON := wizard_json('results_json', state.results_json);
+BEGIN
+    state.name := settings ->> 'name';
+    state.name_folded := NULL;
+    state.description := settings ->> 'description';
+    state.entity_count := CASE json_typeof(settings -> 'entities')
+        WHEN 'array' THEN json_array_length(settings -> 'entities')
+    END;
+    state.started_at := progress ->> 'started_at';
+    state.overall_progress := wizard_number(progress, 'overall_progress');
+    state.current_phase := progress ->> 'current_phase';
+    state.completed_at := results ->> 'completed_at';
+    state.overall_score := wizard_number(results -> 'risk_score', 'overall_score');
+    state.risk_level := results -> 'risk_score' ->> 'risk_level';
+    RETURN state;
+END;
+$$;
+
+UPDATE investigation_states AS s
+SET (name, description, entity_count, started_at, overall_progress, current_phase, completed_at, overall_score, risk_level) = (
+    SELECT d.name, d.description, d.entity_count, d.started_at, d.overall_progress, d.current_phase, d.completed_at,
+           d.overall_score, d.risk_level
+    FROM wizard_described(s) AS d
+);
+
+-- The same for a document that was written by hand. Triggers fire in the order of their names: this one before
+-- trg_states_edited and trg_states_inserted, which set last_entry.
+CREATE FUNCTION states_described() RETURNS TRIGGER
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+    RETURN wizard_described(NEW);
+END;
+$$;
+
+CREATE TRIGGER trg_states_described_edited
+BEFORE UPDATE OF settings_json, progress_json, results_json ON investigation_states
+FOR EACH ROW
+WHEN (NEW.last_entry = OLD.last_entry AND (
+    NEW.settings_json IS DISTINCT FROM OLD.settings_json
+    OR NEW.progress_json IS DISTINCT FROM OLD.progress_json
+    OR NEW.results_json IS DISTINCT FROM OLD.results_json
+))
+EXECUTE FUNCTION states_described();
+
+CREATE TRIGGER trg_states_described_inserted
+BEFORE INSERT ON investigation_states
+FOR EACH ROW
+WHEN (NEW.last_entry IS NULL)
+EXECUTE FUNCTION states_described();
+
+-- idempotency_keys ----------------------------------------------------------------------------------------------------
+
+-- One row for each request with an Idempotency-Key that was carried out, written in the transaction of its change.
+-- Rows older than 24 hours are removed. There is no foreign key: the answer outlives what it is about.
+CREATE TABLE idempotency_keys (
+    -- Who sent the request; keys of two users never meet
+    user_id VARCHAR(255) COLLATE "C" NOT NULL,
+
+    -- The header's value
+    key VARCHAR(255) COLLATE "C" NOT NULL,
+
+    -- SHA-256 of the request, in hexadecimal: another request with the same key is refused
+    fingerprint VARCHAR(64) COLLATE "C" NOT NULL,
+
+    -- The HTTP status of the answer
+    status INTEGER NOT NULL,
+
+    -- The investigation that the answer is about; NULL: none
+    investigation_id VARCHAR(255) COLLATE "C",
+
+    -- The version of its state that the answer shows; NULL: the answer shows no state
+    version BIGINT,
+
+    -- The body of the answer; NULL: it is empty. With a version only what follows the members of that state in it, which
+    -- are made again from the trail; what begins with a brace has the state in it (where no trail is written)
+    body TEXT,
+
+    -- When the change was made
+    created_at TIMESTAMPTZ(3) NOT NULL,
+
+    PRIMARY KEY (user_id, key),
+    CONSTRAINT ck_idempotency_keys_status CHECK (status BETWEEN 200 AND 299),
+    CONSTRAINT ck_idempotency_keys_version CHECK (version >= 1)
+);
+
+-- What is old enough to be removed.
+CREATE INDEX idx_idempotency_keys_created ON idempotency_keys(created_at);
+
+-- investigation_templates ---------------------------------------------------------------------------------------------
+
+-- Name and description without regard to case, as investigation_states.name_folded.
+ALTER TABLE investigation_templates
+    ADD COLUMN name_folded TEXT COLLATE "C",
+    ADD COLUMN description_folded TEXT COLLATE "C";
+
+-- Who has templates: the row is locked while one is added, so that two servers together stay within the limit.
+CREATE TABLE template_owners (
+    user_id VARCHAR(255) COLLATE "C" PRIMARY KEY
+);
+
+-- A template written by hand is JSON. Rows that are moved as they are (audit_switch 2: import, mending) may be anything.
+CREATE FUNCTION templates_written() RETURNS TRIGGER
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+    IF (SELECT enabled FROM audit_switch) <> 2 THEN
+        PERFORM wizard_json('template_json', NEW.template_json);
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER trg_templates_inserted
+BEFORE INSERT ON investigation_templates
+FOR EACH ROW
+EXECUTE FUNCTION templates_written();
+
+CREATE TRIGGER trg_templates_updated
+BEFORE UPDATE OF template_json ON investigation_templates
+FOR EACH ROW
+EXECUTE FUNCTION templates_written();
+
+-- A name or description that was changed by hand, without what is made of it.
+CREATE FUNCTION templates_renamed() RETURNS TRIGGER
+LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+    IF NEW.name_folded IS NOT DISTINCT FROM OLD.name_folded AND lower(NEW.name) <> lower(OLD.name) THEN
+        NEW.name_folded := NULL;
+    END IF;
+    IF NEW.description_folded IS NOT DISTINCT FROM OLD.description_folded
+        AND lower(NEW.description) IS DISTINCT FROM lower(OLD.description) THEN
+        NEW.description_folded := NULL;
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER trg_templates_renamed
+BEFORE UPDATE OF name, description ON investigation_templates
+FOR EACH ROW
+EXECUTE FUNCTION templates_renamed();
+
+COMMIT;
