@@ -10,8 +10,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, AppRunner, Request
 
-from tests import factories
+from tests import factories, postgresql
 from tests.observer import Observer
+from tests.postgresql import Cluster, Database
 from wizard_server.app import create_app
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import connect
@@ -57,6 +58,21 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def database(tmp_path: Path, empty_database: Path) -> str:
     """The path of an empty database with the newest schema."""
     return str(shutil.copy(empty_database, tmp_path / "investigations.db"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for this process, started by the first test that asks for it."""
+    with postgresql.running() as running:
+        running.make_template()
+        yield running
+
+
+@pytest.fixture
+def postgres(cluster: Cluster) -> Iterator[Database]:
+    """An empty PostgreSQL database with the newest schema."""
+    with cluster.database() as database:
+        yield database
 
 
 @pytest.fixture

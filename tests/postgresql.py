@@ -1,0 +1,143 @@
+"""A PostgreSQL of the tests' own, from Debian's package: no service, no sudo, no port, gone with the process.
+
+Databases are copies of a template that the scripts have made. `wizard` is the server's role and may do no DDL, `owner`
+owns the tables, `postgres` may do everything.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from wizard_server.storage.schema.scripts import scripts
+
+# The data are thrown away, so nothing has to reach the disk; `serve` has to be told: [database] require_durability.
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "timezone": "Europe/Oslo",  # nothing may depend on it
+}
+_GRANTS = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO wizard",
+    "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM wizard",
+)
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: its name, and how the server's role, its owner and the superuser reach it."""
+
+    name: str
+    url: str
+    owner_url: str
+    admin_url: str
+
+
+class Cluster:
+    """A running PostgreSQL in a folder of its own; make one with `running`."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self._settings = {**_SETTINGS, **settings, "unix_socket_directories": str(folder)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        assert self._process is not None
+        return self._process.pid
+
+    def create(self) -> None:
+        """Make the data folder, start, and make the roles."""
+        locale = ["--encoding=UTF8", "--locale=C", "--no-sync", "--auth=trust", "--username=postgres"]
+        subprocess.run(
+            [*_as_postgres(), str(_binaries() / "initdb"), "-D", str(self.folder / "data"), *locale],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
+        self.start()
+        self.execute("CREATE ROLE owner LOGIN CREATEDB", "CREATE ROLE wizard LOGIN")
+
+    def start(self) -> None:
+        """Start it, and return once it accepts connections."""
+        command = [*_as_postgres("--pdeathsig", "QUIT"), str(_binaries() / "postgres"), "-D", str(self.folder / "data")]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        ready = [str(_binaries() / "pg_isready"), "-q", "-h", str(self.folder)]
+        while subprocess.run(ready, check=False).returncode:
+            assert self._process.poll() is None, self.log.read_text()
+
+    def stop(self, number: int = signal.SIGQUIT) -> None:
+        """Stop it: at once, with what was committed (SIGQUIT), or orderly (SIGINT)."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    def url(self, name: str = "postgres", role: str = "postgres") -> str:
+        """Return the URL of the database `name` for `role`."""
+        return f"postgresql://{role}@/{name}?host={quote(str(self.folder), safe='')}"
+
+    def execute(self, *statements: str, database: str = "postgres", role: str = "postgres") -> None:
+        """Run statements, each in a transaction of its own."""
+        with psycopg.connect(self.url(database, role), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def make_template(self) -> None:
+        """Make the database that the others are copies of, with what the scripts make."""
+        self.execute("CREATE DATABASE template OWNER owner")
+        self.execute(*(script.text for script in scripts("postgresql")), *_GRANTS, database="template", role="owner")
+
+    @contextmanager
+    def database(self, *, empty: bool = False) -> Iterator[Database]:
+        """Yield a new database with the newest schema, or with nothing in it, and drop it."""
+        name = f"test_{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name} OWNER owner TEMPLATE {'template0' if empty else 'template'}")
+        try:
+            yield Database(name, *(self.url(name, role) for role in ("wizard", "owner", "postgres")))
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[Cluster]:
+    """Yield a new cluster with `settings` of postgresql.conf; it and its folder are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path ends at 107 bytes, and pytest's folders are long
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    cluster = Cluster(folder, settings)
+    try:
+        cluster.create()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
+
+
+def _binaries() -> Path:
+    """Return the folder of the newest PostgreSQL that is installed."""
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+
+
+def _as_postgres(*options: str) -> list[str]:
+    """Return how to run a program of PostgreSQL, which refuses root; with ``--pdeathsig`` it goes when we die."""
+    user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    return ["setpriv", *options, *user] if options or user else []
