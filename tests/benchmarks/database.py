@@ -149,13 +149,13 @@ def _progress(shape: Shape, settings: Values, version: int) -> Values:
 
 
 def _states(shape: Shape, connection: sqlite3.Connection, next_place: str) -> Iterator[Values]:
-    """Yield each state in the version that its trail ends with, changed just now."""
+    """Yield each state in the version that its trail ends with, changed just now; its place is taken before."""
     documents: dict[int, Values] = {}
     now = utc_now()
     for number in range(shape.states):
         version = version_of(shape, number)
         texts = documents.get(version) or documents.setdefault(version, _columns(_document(shape, version)))
-        [place] = connection.execute(next_place).fetchone()
+        connection.execute(next_place)
         yield {
             **texts,
             "investigation_id": topic(number),
@@ -163,7 +163,6 @@ def _states(shape: Shape, connection: sqlite3.Connection, next_place: str) -> It
             "created_at": to_wire(_BEGIN),
             "updated_at": to_wire(now - timedelta(milliseconds=shape.states - number)),
             "updated_by": owner(shape, number),
-            "change_seq": place,
         }
 
 

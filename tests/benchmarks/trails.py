@@ -102,8 +102,8 @@ def add_trail(database: Path, key: str, user: str, documents: Iterator[Values], 
             connection.execute(queries["audit.insert"].sql, _entry(key, user, document, parts))
             older = document
         assert older is not None
-        [place] = connection.execute(queries["places.next"].sql).fetchone()
-        connection.execute(queries["states.insert"].sql, _state(key, user, older, place))
+        connection.execute(queries["places.next"].sql)
+        connection.execute(queries["states.insert"].sql, _state(key, user, older))
         connection.execute(queries["connection.commit"].sql)
     return int(older["version"])
 
@@ -137,7 +137,7 @@ def _entry(key: str, user: str, document: Values, parts: Parts) -> Values:
     }
 
 
-def _state(key: str, user: str, document: Values, place: int) -> Values:
+def _state(key: str, user: str, document: Values) -> Values:
     return {
         **{name: document[name] for name in ("wizard_step", "status", "version", "updated_at")},
         **{f"{field}_version": document["version"] for field in FIELDS},
@@ -146,7 +146,6 @@ def _state(key: str, user: str, document: Values, place: int) -> Values:
         "user_id": user,
         "created_at": to_wire(_BEGIN),
         "updated_by": user,
-        "change_seq": place,
     }
 
 
