@@ -148,7 +148,7 @@ def _authenticator(app: web.Application, config: ServerConfig) -> Authenticator:
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     logger.info("starting", extra={"version": __version__, "auth": config.auth.mode})
-    path, keeper = config.database.sqlite_path, None
+    path, keeper = config.database.target, None
     if not config.features.sqlite_persistence:
         path, keeper = await _memory_database()
     await _compare_schema(path, app[CONFIG_PATH])

@@ -173,13 +173,13 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 def _database(arguments: argparse.Namespace) -> tuple[str, str]:
     """Return the database file and the configuration file that names it."""
-    return _load(arguments).database.sqlite_path, arguments.config or DEFAULT_CONFIG
+    return _load(arguments).database.target, arguments.config or DEFAULT_CONFIG
 
 
 def _purge(arguments: argparse.Namespace) -> int:
     config = _load(arguments)
     command = purge_command.purge(
-        config.database.sqlite_path,
+        config.database.target,
         max_age_days=config.state.history_max_age_days,
         dry_run=arguments.dry_run,
         now=utc_now(),

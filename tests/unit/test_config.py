@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from wizard_server.commands.config import check
 from wizard_server.config.loading import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
+from wizard_server.config.urls import masked
 from wizard_server.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -116,7 +118,7 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(f"WIZARD_POLLING_{name}_INTERVAL_MS", str(interval))
     monkeypatch.setenv("WIZARD_AUTH_JWT_SECRET", SECRET)
     config = load_wizard_config()
-    assert config.database.sqlite_path == "env.db"
+    assert config.database.target == "env.db"
     assert config.auth.jwt_secret is not None
     assert config.auth.jwt_secret.get_secret_value() == SECRET
 
@@ -316,7 +318,35 @@ def test_an_override_is_not_blamed_on_the_environment(monkeypatch: pytest.Monkey
     ],
 )
 def test_a_sqlite_url_names_its_file(url: str, path: str) -> None:
-    assert DatabaseConfig(url=url).sqlite_path == path
+    assert DatabaseConfig(url=url).target == path
+
+
+def test_a_postgresql_url_is_handed_on_as_it_is() -> None:
+    url = "postgresql://wizard:pw@a:5432,b:5433/investigations?target_session_attrs=read-write"
+    assert DatabaseConfig(url=url).target == url
+    assert DatabaseConfig(url=url).engine == "postgresql"
+    assert DatabaseConfig(url="sqlite:///x.db").engine == "sqlite"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
+        ("postgresql://user@host/db?sslmode=require", "postgresql://user@host/db?sslmode=require"),
+        ("postgresql://user:hunter2@a:5432,b/db", "postgresql://user:********@a:5432,b/db"),
+        ("postgresql://user:hunter2?@h@host/db", "postgresql://user:********@host/db"),
+        ("postgresql://host/db?password=hunter2&user=u", "postgresql://host/db?password=********&user=u"),
+        ("postgresql:///db?user=u&sslpassword=hunter2", "postgresql:///db?user=u&sslpassword=********"),
+        ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
+    ],
+)
+def test_a_password_in_a_url_is_never_shown(url: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert masked(url) == shown
+    write(valid("database", url=url))
+    assert check(None, as_json=True) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["database"]["url"] == shown
+    assert "hunter2" not in out + err
 
 
 @pytest.mark.parametrize(
@@ -326,8 +356,7 @@ def test_a_sqlite_url_names_its_file(url: str, path: str) -> None:
         ("<required>", "must be configured"),
         ("investigations.db", "Unsupported database URL scheme"),
         ("sqlite+aiosqlite:///x.db", "Unsupported database URL scheme"),
-        ("postgresql://user:hunter2@host/db", "this release serves sqlite:// only"),
-        ("mysql://user:hunter2@host/db", "this release serves sqlite:// only"),
+        ("mysql://user:hunter2@host/db", "this release serves sqlite:// and postgresql:// only"),
         ("sqlite://", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite://relative.db", "names no file"),

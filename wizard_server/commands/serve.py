@@ -36,7 +36,7 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     except SchemaError as error:
         return _refuse(error.message)
     except StorageUnavailableError as error:
-        return _refuse(error.message + _how_to_make(config.database.sqlite_path, config_path))
+        return _refuse(error.message + _how_to_make(config.database.target, config_path))
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
     process.relax()

@@ -27,6 +27,7 @@ from wizard_server.config.models import (
     WizardStateConfig,
 )
 from wizard_server.config.sources import REFUSAL, read_toml, read_variables
+from wizard_server.config.urls import MASK, masked
 from wizard_server.domain.complaints import readable
 from wizard_server.errors import ConfigError
 
@@ -48,8 +49,6 @@ __all__ = [
     "describe",
     "load_wizard_config",
 ]
-
-MASK = "********"
 
 
 class Setting(NamedTuple):
@@ -132,7 +131,9 @@ def _explain(problem: ErrorDetails, origins: Mapping[tuple[str, str], str | None
 def _literal(value: Any) -> str:
     if value is None:
         return "(not set)"
-    return MASK if isinstance(value, SecretStr) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, SecretStr):
+        return MASK
+    return json.dumps(masked(value) if isinstance(value, str) else value, ensure_ascii=False)
 
 
 def _default(field: FieldInfo) -> str:

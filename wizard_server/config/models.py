@@ -61,34 +61,44 @@ class Frozen(BaseModel):
 
 
 class DatabaseConfig(Frozen):
-    """``[database]``: where the file is and how many connections read it."""
+    """``[database]``: where it is and how many connections read it."""
 
     url: str = Field(json_schema_extra=_env("DATABASE_URL"))
     pool_size: int = Field(default=5, ge=1, le=20, json_schema_extra=_env("SQLALCHEMY_POOL_SIZE"))
     max_overflow: int = Field(default=10, ge=0, le=50, json_schema_extra=_env("SQLALCHEMY_MAX_OVERFLOW"))
     pool_timeout: int = Field(default=30, ge=10, le=60, json_schema_extra=_env("SQLALCHEMY_POOL_TIMEOUT"))
     echo: bool = Field(default=False, json_schema_extra=_env("SQLALCHEMY_ECHO"))
+    require_durability: bool = True
 
     @field_validator("url")
     @classmethod
-    def _url_names_a_sqlite_file(cls, url: str) -> str:
+    def _url_names_a_database(cls, url: str) -> str:
         if not url or url == "<required>":
             raise ValueError("Database URL must be configured")
         if not url.startswith(("sqlite://", "postgresql://", "mysql://")):
             raise ValueError("Unsupported database URL scheme")
-        if not url.startswith("sqlite://"):
-            raise ValueError("this release serves sqlite:// only")
-        path = url.removeprefix("sqlite:///")
-        if path == url or not path.strip() or path.endswith("/"):
-            raise ValueError("names no file, write sqlite:///relative.db or sqlite:////absolute/path.db")
-        if "?" in path:
-            raise ValueError("must name a plain file, without ?parameters")
-        return url
+        if url.startswith("mysql://"):
+            raise ValueError("this release serves sqlite:// and postgresql:// only")
+        return _checked_path(url) if url.startswith("sqlite://") else url
 
     @property
-    def sqlite_path(self) -> str:
-        """The database file; a relative one counts from the working directory."""
+    def engine(self) -> str:
+        """The engine: ``sqlite`` or ``postgresql``."""
+        return self.url.partition(":")[0]
+
+    @property
+    def target(self) -> str:
+        """What the engine opens: the file, a relative one from the working directory, or the URL as it is."""
         return self.url.removeprefix("sqlite:///")
+
+
+def _checked_path(url: str) -> str:
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path.strip() or path.endswith("/"):
+        raise ValueError("names no file, write sqlite:///relative.db or sqlite:////absolute/path.db")
+    if "?" in path:
+        raise ValueError("must name a plain file, without ?parameters")
+    return url
 
 
 class WizardPollingConfig(Frozen):

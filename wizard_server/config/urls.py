@@ -3,7 +3,9 @@
 import re
 from urllib.parse import urlsplit
 
+MASK = "********"
 _VISIBLE = re.compile(r"[!-~]+")
+_PASSWORD = re.compile(r"^(\w+://[^:@/?]*:)[^/]*(?=@)|(?<=[?&]password=)[^&]*|(?<=[?&]sslpassword=)[^&]*")
 
 
 def checked_url(url: str) -> str:
@@ -23,3 +25,8 @@ def checked_url(url: str) -> str:
     if "#" in url:
         raise ValueError("must have no fragment (#...)")
     return url
+
+
+def masked(url: str) -> str:
+    """Return `url` without the passwords in it, for whoever reads messages and logs."""
+    return _PASSWORD.sub(lambda found: f"{found.group(1) or ''}{MASK}", url)

@@ -51,7 +51,7 @@ async def _server() -> AsyncIterator[str]:
     """Run a server on a database of its own; yield its URL."""
     with tempfile.TemporaryDirectory(prefix="wizard-demo-") as folder:
         config = _config(Path(folder) / "investigations.db")
-        connection = await connect(config.database.sqlite_path, create=True)
+        connection = await connect(config.database.target, create=True)
         try:
             await scripts.apply(connection)
         finally:
