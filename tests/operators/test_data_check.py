@@ -136,6 +136,6 @@ async def test_rows_of_a_table_that_lacks_a_column_are_not_looked_at(
     database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with closing(sqlite3.connect(database)) as connection:
-        connection.execute("ALTER TABLE investigation_states DROP COLUMN heard_at")
+        connection.execute("ALTER TABLE investigation_states RENAME COLUMN heard_at TO seen_at")
     assert await check(database, CONFIG, data=True) == 1
     assert "mend the tables first" in capsys.readouterr().err

@@ -188,7 +188,7 @@ async def test_a_database_that_somebody_keeps_locked_is_named_and_nothing_is_rem
 ) -> None:
     plant_all(rows)
     before = rows.everything()
-    monkeypatch.setattr("wizard_server.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("wizard_server.storage.engine.BUSY_TIMEOUT_SECONDS", 0.0)
     rows.connection.execute("BEGIN IMMEDIATE")
     assert await command.purge(database, max_age_days=AGE, dry_run=False, now=NOW) == 1
     assert "another process keeps writing to it; try again" in capsys.readouterr().err

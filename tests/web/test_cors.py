@@ -45,7 +45,7 @@ async def test_a_browser_that_asks_first_is_told_the_methods_of_the_path_and_the
     start_server: StartServer, path: str
 ) -> None:
     client = await start_server(cors=ALLOWED, auth={"mode": "jwt", "jwt_secret": "k" * 32})
-    concrete = path.format(investigation_id="inv-1", template_id="t-1", file="docs.js")
+    concrete = path.format(investigation_id="inv-1", template_id="t-1", file="docs.js", module="index.js")
     async with client.options(concrete, headers=ASKING) as answer:
         assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE

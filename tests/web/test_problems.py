@@ -152,7 +152,7 @@ async def test_a_database_that_another_process_holds_is_a_503_and_nothing_change
     before = stored(database)
     other_process.execute("BEGIN IMMEDIATE")
     with monkeypatch.context() as impatient:  # nothing waits for the other process
-        impatient.setattr("wizard_server.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.0)
+        impatient.setattr("wizard_server.storage.engine.BUSY_TIMEOUT_SECONDS", 0.0)
         for method, path, body in (
             ("PATCH", url(), {"status": "ERROR"}),
             ("POST", STATES, factories.creation("inv-2")),
