@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import factories
 from wizard_server.demo import scenario
 
 TIMEOUT_SECONDS = 120
@@ -69,17 +70,17 @@ def test_once_ends_with_0_and_complains_of_nothing(once: Finished) -> None:
 
 
 def test_every_phase_and_agent_reaches_100_percent(once: Finished) -> None:
-    for phase in scenario.PHASES:
+    for phase in scenario.SCRIPT.phases:
         assert re.search(rf"phase {phase.name} +100 %  completed", once[0].stdout)
-    for agent in scenario.AGENTS:
+    for agent in scenario.SCRIPT.agents:
         assert re.search(rf"agent {agent} +100 %  completed", once[0].stdout)
 
 
 def test_all_findings_and_scores_are_shown(once: Finished) -> None:
-    for finding in scenario.FINDINGS:
+    for finding in scenario.SCRIPT.findings:
         row = rf"{finding['severity']}[ |]+{finding['confidence']:.0%}[ |]+{re.escape(finding['title'])}"
         assert re.search(row, once[0].stdout)
-    for category, score in scenario.RISK_SCORE["category_scores"].items():
+    for category, score in scenario.SCRIPT.risk_score["category_scores"].items():
         assert re.search(rf"{category}[ |]+{score:.1f}", once[0].stdout)
 
 
@@ -149,9 +150,21 @@ def test_the_server_stays_up_and_every_example_works_until_ctrl_c(tmp_path: Path
         assert json.loads(curl(history))["items"][0]["action_type"] == "STATE_CHANGE"
         assert json.loads(curl(health))["status"] == "healthy"
         assert json.loads(curl(listing))["total"] == 1
+        assert runs_what_is_made_at(URL.findall(output)[0]) == ["COMPLETED", "RESULTS"]
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=TIMEOUT_SECONDS) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def runs_what_is_made_at(url: str) -> list[str]:
+    """Make and start an investigation as the page does, and return the status and step that it comes to."""
+    states, sends = f"{url}/api/v1/wizard-state", ["curl", "-s", "-H", "Content-Type: application/json"]
+    body = {"investigation_id": "inv-page", "settings": {**factories.settings(), "name": "Made in the page"}}
+    curl([*sends, states, "-d", json.dumps(body)])
+    curl([*sends, "-X", "PATCH", f"{states}/inv-page", "-d", json.dumps({"wizard_step": "PROGRESS"})])
+    poll = f"{url}/api/v1/polling/wizard-state/inv-page?wait=50&until=status:COMPLETED"
+    state = json.loads(curl(["curl", "-s", poll]))["state"]
+    return [state["status"], state["wizard_step"]]
 
 
 def curl(command: list[str]) -> str:

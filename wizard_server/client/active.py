@@ -24,6 +24,8 @@ COMPLETED = "completed"
 GIVEN_BACK = frozenset({"error", "cancelled"})
 # Everything is looked at again after this long: what stalled between two questions is no news.
 LOOK_AGAIN_SECONDS = 60.0
+# From an answer that brought nothing to the next question: every report on what others hold is such an answer.
+PACE_SECONDS = 0.1
 _PATH = "/polling/active-investigations"
 _RUNNING = {"status": InvestigationStatus.IN_PROGRESS, "wizard_step": WizardStep.PROGRESS}
 _MOST_ROWS = 1000
@@ -58,11 +60,16 @@ class Pool:
             self._held.clear()
             look_again_at = loop.time() + LOOK_AGAIN_SECONDS
             while True:
+                has_claimed = False
                 for row in rows:
                     if await self._claims(row):
+                        has_claimed = True
                         yield row["investigation_id"]
                 if loop.time() > look_again_at:
                     break
+                if not has_claimed:
+                    await asyncio.sleep(PACE_SECONDS)
+                before = cursor
                 answer = await self._asking.ask(_PATH, waits=True, cursor=cursor, limit=_MOST_ROWS, **_RUNNING)
                 if answer.body.get("reset"):
                     break
@@ -70,7 +77,7 @@ class Pool:
                 for ended in answer.body["removed"]:
                     self._mine.discard(ended)
                     self._held.discard(ended)
-                if not rows:
+                if not rows and cursor == before:
                     await self._asking.rest(answer)
 
     async def _all(self) -> tuple[int, list[Mapping[str, Any]]]:

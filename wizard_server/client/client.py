@@ -6,13 +6,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from wizard_server.client.active import Pool
+from wizard_server.client.identity import GetToken, Identity
 from wizard_server.client.investigation import Investigation
 from wizard_server.client.pages import Pages
 from wizard_server.client.reporting import Reporters
 from wizard_server.client.templates import Templates
-from wizard_server.client.transport import GetToken, Transport
+from wizard_server.client.transport import Transport
 from wizard_server.client.wire import wire
 from wizard_server.domain.models import (
+    AuditSource,
     PaginatedResponse,
     WizardStateCreate,
     WizardStateResponse,
@@ -26,8 +28,9 @@ class WizardClient:
     """One caller of the server at `url`; ``async with`` opens and closes it.
 
     Who is asking: a `token`, or `get_token` that is asked before each request (a function, or a coroutine function),
-    or in development `user`. A request that cannot be carried out now (no answer, 429, 503) is repeated for
-    `give_up_seconds`, a write with one ``Idempotency-Key``, so that it is carried out once.
+    or in development `user`. The trail names workers by `name`, with which the keys of their writes begin
+    (``mutation_id``), and says over what they write by `source`. A request that cannot be carried out now (no answer,
+    429, 503) is repeated for `give_up_seconds`, a write with one ``Idempotency-Key``, so that it is carried out once.
     """
 
     def __init__(
@@ -37,9 +40,12 @@ class WizardClient:
         token: str | None = None,
         get_token: GetToken | None = None,
         user: str | None = None,
+        name: str | None = None,
+        source: AuditSource | None = None,
         give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
-        self._transport = Transport(url, token=token, get_token=get_token, user=user, give_up_seconds=give_up_seconds)
+        identity = Identity(token=token, get_token=get_token, user=user, name=name, source=source)
+        self._transport = Transport(url, identity, give_up_seconds)
         self._reporters = Reporters(self._transport)
         self.templates = Templates(self._transport)
 

@@ -1,10 +1,8 @@
 """HTTP with the caller's identity: one request, or one that is repeated until the server has decided."""
 
 import asyncio
-import inspect
 import math
-import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -14,13 +12,11 @@ import aiohttp
 from pydantic_core import to_json
 
 from wizard_server.client.backoff import Backoff
+from wizard_server.client.identity import Identity
 from wizard_server.client.problems import NotFound, Problem, Unreachable, WizardClientError, problem
-
-GetToken = Callable[[], str | Awaitable[str]]
 
 REQUEST_SECONDS = 30.0
 _NOTHING = frozenset({204, 304})
-_KEYED = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Answer(NamedTuple):
@@ -35,18 +31,12 @@ class Answer(NamedTuple):
 class Transport:
     """The server at `url`, as one caller sees it."""
 
-    def __init__(
-        self, url: str, *, token: str | None, get_token: GetToken | None, user: str | None, give_up_seconds: float
-    ) -> None:
+    def __init__(self, url: str, identity: Identity, give_up_seconds: float) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"url must be as http://host:port, not {url!r}")
-        if token is not None and get_token is not None:
-            raise ValueError("either token or get_token")
         self._base = url.rstrip("/").removesuffix("/api/v1")
-        self._token = token
-        self._get_token = get_token
-        self._user = user
+        self._identity = identity
         self._give_up_seconds = give_up_seconds
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,7 +56,7 @@ class Transport:
 
     def backoff(self) -> Backoff:
         """Return the pauses of one series of attempts."""
-        return Backoff(new_token=self._get_token is not None)
+        return Backoff(new_token=self._identity.renews)
 
     async def once(
         self,
@@ -93,7 +83,7 @@ class Transport:
                 f"{self._base}/api/v1{path}",
                 params=parameters,
                 json=body,
-                headers={**await self._identity(), **(headers or {})},
+                headers={**await self._identity.headers(), **(headers or {})},
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 allow_redirects=False,  # which would make a GET of a POST
             ) as response:
@@ -114,12 +104,12 @@ class Transport:
 
         Raises `Problem` for what is decided, and after the time to give up the last failure.
         """
-        key = {"Idempotency-Key": secrets.token_hex(16)} if method in _KEYED else {}
+        sent = {**self._identity.signature(method), **(headers or {})}
         backoff, loop = self.backoff(), asyncio.get_running_loop()
         deadline = loop.time() + (self._give_up_seconds if give_up_seconds is None else give_up_seconds)
         while True:
             try:
-                answer = await self.once(method, path, headers={**key, **(headers or {})}, **given)
+                answer = await self.once(method, path, headers=sent, **given)
             except WizardClientError as error:
                 if method == "DELETE" and isinstance(error, NotFound) and backoff.failures:
                     return Answer(204, None, None, 0.0)  # an earlier attempt was carried out, and its answer lost
@@ -130,14 +120,6 @@ class Transport:
                 continue
             backoff.reset()
             return answer
-
-    async def _identity(self) -> dict[str, str]:
-        token = self._token
-        if self._get_token is not None:
-            given = self._get_token()
-            token = await given if inspect.isawaitable(given) else given
-        named = {"X-User-Id": self._user} if self._user is not None else {}
-        return {"Authorization": f"Bearer {token}", **named} if token else named
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:

@@ -1,30 +1,30 @@
 """``wizard-server demo``: a server of its own, an investigation on it, and somebody who watches (contract 10)."""
 
-import asyncio
+import json
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 from rich.console import Console
 
+from wizard_server.client import Investigation, NotFound, WizardClient, WizardClientError
 from wizard_server.config.loading import ServerConfig
-from wizard_server.demo.agents import STATE, Analyst, Lead
-from wizard_server.demo.client import Api, DemoError
-from wizard_server.demo.follower import Follower, Watch
+from wizard_server.demo import scenario
+from wizard_server.demo.catalogue import TOOLS
+from wizard_server.demo.crew import crew_at_work
 from wizard_server.demo.interrupts import Interrupted, Interrupts, interrupts
 from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
-from wizard_server.demo.view import make_console, say, watching
+from wizard_server.demo.view import OutputClosed, make_console, say, watching
+from wizard_server.demo.watched import Watch
+from wizard_server.domain.models import AuditSource
 from wizard_server.server import Server
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import connect
-
-ARRIVAL_SECONDS = 5.0
-PAGE_SIZE = 100
 
 
 async def demo(*, once: bool) -> int:
@@ -36,12 +36,12 @@ async def demo(*, once: bool) -> int:
     console, status = make_console(), 0
     with interrupts() as signals:
         try:
-            async with _server() as url:
+            async with _server() as url, crew_at_work(url, partial(say, console)):
                 status = await _demonstrate(console, url, signals, once=once)
         except* Interrupted as group:
             status = signals.exit_status
             say(console, f"\n{_messages(group)[0]}: the server is stopped and its folder removed.")
-        except* DemoError as group:
+        except* (OutputClosed, WizardClientError) as group:
             status = _refuse(_messages(group))
     return status
 
@@ -50,7 +50,7 @@ async def demo(*, once: bool) -> int:
 async def _server() -> AsyncIterator[str]:
     """Run a server on a database of its own; yield its URL."""
     with tempfile.TemporaryDirectory(prefix="wizard-demo-") as folder:
-        config = _config(Path(folder) / "investigations.db")
+        config = _config(Path(folder))
         connection = await connect(config.database.target, create=True)
         try:
             await scripts.apply(connection)
@@ -64,64 +64,63 @@ async def _server() -> AsyncIterator[str]:
             await server.stop()
 
 
-def _config(database: Path) -> ServerConfig:
-    """Return a configuration that depends on neither a file nor the environment."""
+def _config(folder: Path) -> ServerConfig:
+    """Return a configuration that depends on neither the environment nor a file that is not in `folder`."""
+    catalogue = folder / "tools.json"
+    catalogue.write_text(json.dumps(TOOLS), encoding="utf-8")
     return ServerConfig.model_validate(
         {
-            "database": {"url": f"sqlite:///{database}"},
+            "database": {"url": f"sqlite:///{folder / 'investigations.db'}"},
             "polling": {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000},
             "server": {"port": 0, "shutdown_timeout_seconds": 2},
             "auth": {"mode": "none"},
             "rate_limit": {"requests_per_second": 10_000, "burst": 10_000},  # all writers are one user here
+            "tools": {"catalog": str(catalogue)},
         }
     )
 
 
 async def _demonstrate(console: Console, url: str, signals: Interrupts, *, once: bool) -> int:
     say(console, f"wizard-server on {url}, its database in a temporary folder")
-    outcome = await signals.end(_investigate(console, url))
-    print_report(console, outcome)
-    found = problems(outcome)
-    if found:
-        return _refuse(found)
-    print_examples(console, url, outcome.committed)
+    if not once:
+        say(console, f"Open {url}/ in a browser; what you start there runs too.", style="bold")
+    found = await signals.end(_investigate(console, url))
+    status, words = (_refuse(found), "") if found else (0, "All went as expected. ")
     if once:
-        say(console, "\nAll went as expected. The server ends now; without --once it stays up for you to try these.")
-        return 0
-    say(console, "\nAll went as expected. The server stays up until you press Ctrl-C.", style="bold")
+        say(console, f"\n{words}The server ends now; without --once it stays up for you to try these.")
+        return status
+    say(console, f"\n{words}The wizard is at {url}/ and stays up until you press Ctrl-C.", style="bold")
     await signals.wait()
     say(console, "\nThe server is stopped and its folder removed.")
-    return 0
+    return status
 
 
-async def _investigate(console: Console, url: str) -> Outcome:
-    """Run the investigation and follow it; raise `DemoError`, in a group, when the server refuses something."""
-    loop = asyncio.get_running_loop()
-    started, watch = loop.time(), Watch()
-    async with aiohttp.ClientSession() as session, watching(console, watch, url) as show:
-        analyst, api = Analyst(session, url), Api(session, url, "follower")
-        version = await analyst.create()
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(Follower(api, watch, show).follow())
-            await analyst.start(version)
-            committed = await Lead(session, url).run()
-            seconds = loop.time() - started
-            await asyncio.wait({following}, timeout=ARRIVAL_SECONDS)
-            following.cancel()
-        state = (await api.get(STATE)).body
-        return Outcome(state, await _trail(api), watch, committed, seconds)
+async def _investigate(console: Console, url: str) -> list[str]:
+    """Start the investigation as an analyst, follow it and report on it; return what did not go as expected.
+
+    Raises a `WizardClientError` when the server refuses something.
+    """
+    started, watch = time.monotonic(), Watch()
+    async with WizardClient(url, user=scenario.OWNER, name="analyst", source=AuditSource.USER) as analyst:
+        investigation = await analyst.create(investigation_id=scenario.INVESTIGATION_ID, settings=scenario.SETTINGS)
+        await investigation.update({"wizard_step": "PROGRESS"}, version=1)
+        try:
+            async with watching(console, watch, url) as show:
+                await watch.follow(investigation, show)
+            outcome = await _outcome(investigation, watch, time.monotonic() - started)
+        except NotFound:
+            return [f"{investigation.id} was deleted"]
+    found = problems(outcome)
+    print_report(console, outcome)
+    if not found:
+        print_examples(console, url, outcome.state.version)
+    return found
 
 
-async def _trail(api: Api) -> list[dict[str, Any]]:
-    """Return all audit entries, oldest first."""
-    entries: list[dict[str, Any]] = []
-    more, page = True, 0
-    while more:
-        page += 1
-        body = (await api.get(f"{STATE}/history", page=page, page_size=PAGE_SIZE)).body
-        entries += body["items"]
-        more = body["has_more"]
-    return entries[::-1]
+async def _outcome(investigation: Investigation, watch: Watch, seconds: float) -> Outcome:
+    state = await investigation.read()
+    trail = [entry async for entry in investigation.history()]
+    return Outcome(state, trail[::-1], watch, seconds)
 
 
 def _messages(group: BaseExceptionGroup[Exception]) -> list[str]:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -15,11 +15,12 @@ from wizard_server.demo import scenario
 from wizard_server.demo.bar import Bar
 from wizard_server.demo.verdict import Outcome
 from wizard_server.demo.view import say
+from wizard_server.domain.models import AuditLogResponse, Finding, RiskScore
 
 _SEVERITIES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green"}
 _FIELDS = ("wizard_step", "status", "settings", "progress", "results")
 
-Entry = dict[str, Any]
+Entry = AuditLogResponse
 
 
 class Example(NamedTuple):
@@ -30,14 +31,11 @@ class Example(NamedTuple):
 
 
 def print_report(console: Console, outcome: Outcome) -> None:
-    """Print the results, the trail and the statistics."""
-    results = outcome.state["results"]
-    sections = {
-        "Findings": _findings(results["findings"]),
-        "Risk scores": _risk(results["risk_score"]),
-        "Audit trail": _trail(outcome.trail),
-        "Statistics": _statistics(outcome),
-    }
+    """Print the results, where there are any, the trail and the statistics."""
+    sections = {"Audit trail": _trail(outcome.trail), "Statistics": _statistics(outcome)}
+    results = outcome.state.results
+    if results is not None:
+        sections = {"Findings": _findings(results.findings), "Risk scores": _risk(results.risk_score), **sections}
     for title, table in sections.items():
         say(console, f"\n{title}", style="bold")
         console.print(table)
@@ -55,27 +53,26 @@ def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
 
 
-def _findings(findings: Sequence[dict[str, Any]]) -> Table:
+def _findings(findings: Sequence[Finding]) -> Table:
     table = _table()
     table.add_column("Severity", no_wrap=True)
     table.add_column("Confidence", justify="right")
     table.add_column("Finding")
     for finding in findings:
-        severity = Text(finding["severity"], style=_SEVERITIES[finding["severity"]])
-        words = Text.assemble((finding["title"], "bold"), "\n", (finding["description"], "dim"))
-        table.add_row(severity, f"{finding['confidence']:.0%}", words)
+        severity = Text(finding.severity, style=_SEVERITIES.get(finding.severity, ""))
+        words = Text.assemble((finding.title, "bold"), "\n", (finding.description, "dim"))
+        table.add_row(severity, f"{finding.confidence:.0%}", words)
     return table
 
 
-def _risk(risk: dict[str, Any]) -> Table:
+def _risk(risk: RiskScore) -> Table:
     table = _table()
     table.add_column("Category", no_wrap=True)
     table.add_column("Score", justify="right")
     table.add_column("", no_wrap=True)
-    for category, score in risk["category_scores"].items():
+    for category, score in risk.category_scores.items():
         table.add_row(category, f"{score:.1f}", Bar(score, width=25, colour="red"))
-    level, overall = risk["risk_level"], risk["overall_score"]
-    table.add_row("overall", f"{overall:.1f}", Text(level), style=_SEVERITIES[level])
+    table.add_row("overall", f"{risk.overall_score:.1f}", Text(risk.risk_level), style=_SEVERITIES[risk.risk_level])
     return table
 
 
@@ -86,7 +83,7 @@ def _trail(trail: Sequence[Entry]) -> Table:
     table.add_column("By")
     table.add_column("Fields")
     for (action, source, user, fields), entries in _runs(trail):
-        first, last = entries[0]["version"], entries[-1]["version"]
+        first, last = entries[0].version, entries[-1].version
         actors = Counter(_actor(entry) for entry in entries)
         who = ", ".join(name if len(entries) == 1 else f"{name} {count}" for name, count in actors.most_common())
         versions = str(first) if first == last else f"{first} to {last}"
@@ -98,18 +95,18 @@ def _runs(trail: Sequence[Entry]) -> list[tuple[tuple[str, str, str, str], list[
     """Return the entries, those together that follow each other with the same action, source, user and fields."""
 
     def kind(entry: Entry) -> tuple[str, str, str, str]:
-        return entry["action_type"], entry["source"], entry["user_id"], ", ".join(_fields(entry))
+        return entry.action_type, entry.source, entry.user_id, ", ".join(_fields(entry))
 
     return [(key, list(entries)) for key, entries in groupby(trail, key=kind)]
 
 
 def _fields(entry: Entry) -> list[str]:
-    before, after = entry["previous_state"] or {}, entry["new_state"] or {}
+    before, after = entry.previous_state or {}, entry.new_state or {}
     return [field for field in _FIELDS if before.get(field) != after.get(field)]
 
 
 def _actor(entry: Entry) -> str:
-    return (entry["mutation_id"] or "somebody").rpartition(".")[0] or "somebody"
+    return (entry.mutation_id or "somebody").rpartition(".")[0] or "somebody"
 
 
 def _statistics(outcome: Outcome) -> Table:
@@ -117,14 +114,12 @@ def _statistics(outcome: Outcome) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    skipped = outcome.committed - len(watch.versions)
-    writers = len({_actor(entry) for entry in outcome.trail})
-    rate = outcome.committed / outcome.seconds
-    table.add_row(str(outcome.committed), f"versions committed by {writers} writers in {outcome.seconds:.1f} s")
-    table.add_row(f"{rate:.0f}", "a second, each on disk with its audit entry before it was acknowledged")
-    woken = f"long-polls of one follower: {watch.wakes} wakes, {skipped} versions came with a newer one"
-    table.add_row(str(watch.polls), woken)
-    table.add_row("latency", f"{watch.latency} from the write to the follower, commit included")
+    committed, writers = outcome.state.version, len({_actor(entry) for entry in outcome.trail})
+    table.add_row(str(committed), f"versions committed by {writers} writers in {outcome.seconds:.1f} s")
+    rate = f"{committed / outcome.seconds:.0f}"
+    table.add_row(rate, "a second, each on disk with its audit entry before it was acknowledged")
+    table.add_row(str(len(watch.versions)), "of them seen by one who watched, as they came, in order, none twice")
+    table.add_row("latency", f"{watch.latency} from the write to who watched, commit included")
     return table
 
 

@@ -1,11 +1,11 @@
 """The investigation that the demo runs, as plain data: the settings, who does what for how long, the results."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from wizard_server.demo.script import Phase, Script, Task
 
 INVESTIGATION_ID = "inv-0317"
 OWNER = "dev"
-TICKS_PER_LINE = 3  # an agent reports this often for each line that it logs
 
 SETTINGS: dict[str, Any] = {
     "name": "Card testing ring",
@@ -29,34 +29,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What one agent does in one phase: `lines` are what it logs, evenly over `seconds`."""
-
-    agent: str
-    seconds: float
-    lines: tuple[str, ...]
-
-    @property
-    def ticks(self) -> int:
-        """How often the agent reports."""
-        return len(self.lines) * TICKS_PER_LINE
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase; its tasks run at the same time."""
-
-    name: str
-    tasks: tuple[Task, ...]
-
-    @property
-    def ticks(self) -> int:
-        """How many reports make the phase complete."""
-        return sum(task.ticks for task in self.tasks)
-
-
-PHASES: tuple[Phase, ...] = (
+_PHASES: tuple[Phase, ...] = (
     Phase(
         "collect",
         (
@@ -92,9 +65,7 @@ PHASES: tuple[Phase, ...] = (
         ),
     ),
 )
-AGENTS: tuple[str, ...] = ("device", "payments", "network", "identity", "risk")
-
-FINDINGS: list[dict[str, Any]] = [
+_FINDINGS: list[dict[str, Any]] = [
     {
         "title": "23 accounts on one emulator",
         "description": "One emulated device opened 23 accounts; 19 never used another",
@@ -131,19 +102,15 @@ FINDINGS: list[dict[str, Any]] = [
         "evidence": [{"accounts": ["u-20117", "u-31846", "u-33902", "u-40055"]}],
     },
 ]
-RISK_SCORE: dict[str, Any] = {
+_RISK_SCORE: dict[str, Any] = {
     "overall_score": 92.5,
     "category_scores": {"device": 96.0, "payments": 93.0, "network": 88.0, "identity": 81.0},
     "risk_level": "critical",
 }
-ENTITY_SUMMARIES: dict[str, dict[str, Any]] = {
+_ENTITY_SUMMARIES: dict[str, dict[str, Any]] = {
     "u-48213": {"role": "member of the ring", "accounts_linked": 22},
     "d-7f3a91c2": {"role": "common device", "accounts": 23},
     "card-5391-0042": {"role": "tested, then charged", "attempts": 31},
     "203.0.113.77": {"role": "exit", "sessions": 212},
 }
-
-
-def agent_ticks(agent: str) -> int:
-    """Return how many reports make `agent` complete."""
-    return sum(task.ticks for phase in PHASES for task in phase.tasks if task.agent == agent)
+SCRIPT = Script(_PHASES, _FINDINGS, _RISK_SCORE, _ENTITY_SUMMARIES)

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from io import TextIOWrapper
-from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -17,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from wizard_server.demo.bar import Bar
-from wizard_server.demo.client import DemoError
-from wizard_server.demo.follower import State, Watch
+from wizard_server.demo.watched import Show, Watch
+from wizard_server.domain.models import AgentStatus, InvestigationProgress, PhaseStatus, WizardStateResponse
 
 LOG_LINES = 6
 FRAME_SECONDS = 0.1
@@ -27,7 +26,9 @@ _MARKS = {"pending": (".", "dim"), "completed": ("✔", "green"), "error": ("✘
 _RUNNING = ("▶", "cyan")
 _COLOURS = {"device": "cyan", "payments": "magenta", "network": "yellow", "identity": "blue", "risk": "red"}
 
-Progress = dict[str, Any]
+
+class OutputClosed(Exception):  # noqa: N818 - it is what happened, not an error
+    """Nobody reads the output any more."""
 
 
 class _Output(Console):
@@ -35,13 +36,13 @@ class _Output(Console):
         """End the demo as every other mishap does, and not at once: the server has yet to be stopped."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has to go somewhere
-        raise DemoError("nobody reads the output any more")
+        raise OutputClosed("nobody reads the output any more")
 
 
 def make_console() -> Console:
     """Return a console on standard output; without a terminal it writes no control codes, whatever the environment.
 
-    Printing on it raises `DemoError` once standard output is a pipe that nobody reads.
+    Printing on it raises `OutputClosed` once standard output is a pipe that nobody reads.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a character that the locale lacks is no reason to stop
@@ -54,7 +55,7 @@ def say(console: Console, text: str = "", style: str | None = None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def watching(console: Console, watch: Watch, url: str) -> AsyncIterator[Callable[[State], None]]:
+async def watching(console: Console, watch: Watch, url: str) -> AsyncIterator[Show]:
     """Show every state that is given to the function; the last one stays on the screen."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console).show
@@ -79,46 +80,48 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._state: State | None = None
+        self._state: WizardStateResponse | None = None
         self._started = asyncio.get_running_loop().time()
 
-    def show(self, state: State) -> None:
+    def show(self, state: WizardStateResponse) -> None:
         """Print what is new since the state before."""
         elapsed = asyncio.get_running_loop().time() - self._started
         for line in news(self._state, state):
-            say(self._console, f"{elapsed:5.1f} s  v{state['version']:<4} {line}")
+            say(self._console, f"{elapsed:5.1f} s  v{state.version:<4} {line}")
         self._state = state
 
 
-def news(before: State | None, after: State) -> list[str]:
+def news(before: WizardStateResponse | None, after: WizardStateResponse) -> list[str]:
     """Return what happened from one state to a later one, in words."""
     if before is None:
-        settings = after["settings"]
-        tools = sum(tool["enabled"] for tool in settings["tools"])
-        counts = f"{len(settings['entities'])} entities ({settings['correlation_mode']}), {tools} tools"
-        return [f'created "{settings["name"]}": {counts}']
-    lines = _progress_news(before["progress"] or {}, after["progress"] or {})
-    if before["wizard_step"] != after["wizard_step"]:
-        lines.append(f"step {before['wizard_step']} -> {after['wizard_step']}, status {after['status']}")
+        settings = after.settings
+        if settings is None:
+            return ["created"]
+        tools = sum(tool.enabled for tool in settings.tools)
+        counts = f"{len(settings.entities)} entities ({settings.correlation_mode}), {tools} tools"
+        return [f'created "{settings.name}": {counts}']
+    lines = _progress_news(before.progress or InvestigationProgress(), after.progress or InvestigationProgress())
+    if before.wizard_step != after.wizard_step:
+        lines.append(f"step {before.wizard_step} -> {after.wizard_step}, status {after.status}")
     return lines
 
 
-def _progress_news(before: Progress, after: Progress) -> list[str]:
-    known = {phase["phase_name"]: phase["status"] for phase in before.get("phases", [])}
+def _progress_news(before: InvestigationProgress, after: InvestigationProgress) -> list[str]:
+    known = {phase.phase_name: phase.status for phase in before.phases}
     lines = [
-        f"phase {phase['phase_name']:<10} {phase['progress']:3.0f} %  {phase['status']}"
-        for phase in after.get("phases", [])
-        if phase["status"] not in ("pending", known.get(phase["phase_name"]))
+        f"phase {phase.phase_name:<10} {phase.progress:3.0f} %  {phase.status}"
+        for phase in after.phases
+        if phase.status not in ("pending", known.get(phase.phase_name))
     ]
-    completed = {agent["agent_name"] for agent in before.get("agents", []) if agent["status"] == "completed"}
+    completed = {agent.agent_name for agent in before.agents if agent.status == "completed"}
     lines += [
-        f"agent {agent['agent_name']:<10} {agent['progress']:3.0f} %  completed"
-        for agent in after.get("agents", [])
-        if agent["status"] == "completed" and agent["agent_name"] not in completed
+        f"agent {agent.agent_name:<10} {agent.progress:3.0f} %  completed"
+        for agent in after.agents
+        if agent.status == "completed" and agent.agent_name not in completed
     ]
-    step = int(after.get("overall_progress", 0) // PERCENT_STEP)
-    if step > int(before.get("overall_progress", 0) // PERCENT_STEP):
-        lines.append(f"overall {step * PERCENT_STEP:>12} %  {after['logs'][-1]}")
+    step = int(after.overall_progress // PERCENT_STEP)
+    if step > int(before.overall_progress // PERCENT_STEP):
+        lines.append(f"overall {step * PERCENT_STEP:>12} %  {after.logs[-1] if after.logs else ''}")
     return lines
 
 
@@ -128,9 +131,9 @@ class Picture:
     def __init__(self, watch: Watch, url: str) -> None:
         self._watch = watch
         self._url = url
-        self._state: State | None = None
+        self._state: WizardStateResponse | None = None
 
-    def show(self, state: State) -> None:
+    def show(self, state: WizardStateResponse) -> None:
         """Take `state` into the next frame."""
         self._state = state
 
@@ -139,42 +142,44 @@ class Picture:
         state = self._state
         if state is None:
             return Text("waiting for the first version", style="dim")
-        progress: Progress = state["progress"] or {}
+        progress = state.progress or InvestigationProgress()
         halves = Table.grid(expand=True, padding=(0, 2))
         halves.add_column(ratio=1)
         halves.add_column(ratio=1)
         halves.add_row(
-            _bars("phases", [(each["phase_name"], each) for each in progress.get("phases", [])]),
-            _bars("agents", [(each["agent_name"], each) for each in progress.get("agents", [])]),
+            _bars("phases", [(each.phase_name, each) for each in progress.phases]),
+            _bars("agents", [(each.agent_name, each) for each in progress.agents]),
         )
         picture = Panel(
             Group(self._headline(state, progress), "", halves, Rule(style="dim"), _log(progress), self._figures()),
-            title=f"[bold]{state['settings']['name']}[/]",
+            title=Text(state.settings.name if state.settings else state.investigation_id, style="bold"),
             title_align="left",
             subtitle=self._url,
             subtitle_align="right",
-            border_style="green" if state["status"] == "COMPLETED" else "cyan",
+            border_style="green" if state.status == "COMPLETED" else "cyan",
             box=box.ROUNDED,
         )
         # The cursor rests behind this line: it is short, so that the terminal's ^C does not break the picture.
-        return Group(picture, Text(" Ctrl-C ends it" if state["status"] == "IN_PROGRESS" else "", style="dim"))
+        return Group(picture, Text(" Ctrl-C ends it" if state.status == "IN_PROGRESS" else "", style="dim"))
 
-    def _headline(self, state: State, progress: Progress) -> RenderableType:
+    def _headline(self, state: WizardStateResponse, progress: InvestigationProgress) -> RenderableType:
         row = Table.grid(expand=True, padding=(0, 2))
         row.add_column(no_wrap=True)
         row.add_column(ratio=1)
         row.add_column(justify="right", no_wrap=True)
-        overall = progress.get("overall_progress", 0.0)
-        words = Text.assemble(("step ", "dim"), state["wizard_step"], ("  status ", "dim"), state["status"])
+        overall = progress.overall_progress
+        words = Text.assemble(("step ", "dim"), state.wizard_step, ("  status ", "dim"), state.status)
         row.add_row(words, Bar(overall), Text(f"{overall:.0f} %", style="bold"))
         return row
 
     def _figures(self) -> RenderableType:
-        figures = f"version {self._watch.version}   {self._watch.wakes} wakes   write to client: {self._watch.latency}"
+        figures = (
+            f"version {self._watch.version}   {len(self._watch.versions)} seen   write to client: {self._watch.latency}"
+        )
         return Text(figures, style="dim", no_wrap=True, overflow="ellipsis", justify="right")
 
 
-def _bars(title: str, entries: list[tuple[str, dict[str, Any]]]) -> Table:
+def _bars(title: str, entries: Sequence[tuple[str, PhaseStatus | AgentStatus]]) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(width=1)
     table.add_column(no_wrap=True)
@@ -182,14 +187,14 @@ def _bars(title: str, entries: list[tuple[str, dict[str, Any]]]) -> Table:
     table.add_column(justify="right", width=5)
     table.add_row("", Text(title, style="bold"), "", "")
     for name, entry in entries:
-        mark, style = _MARKS.get(entry["status"], _RUNNING)
-        label = Text(name, style="dim" if entry["status"] == "pending" else _COLOURS.get(name, ""))
-        table.add_row(Text(mark, style=style), label, Bar(entry["progress"]), f"{entry['progress']:.0f} %")
+        mark, style = _MARKS.get(entry.status, _RUNNING)
+        label = Text(name, style="dim" if entry.status == "pending" else _COLOURS.get(name, ""))
+        table.add_row(Text(mark, style=style), label, Bar(entry.progress), f"{entry.progress:.0f} %")
     return table
 
 
-def _log(progress: Progress) -> RenderableType:
-    newest = progress.get("logs", [])[-LOG_LINES:]
+def _log(progress: InvestigationProgress) -> RenderableType:
+    newest = progress.logs[-LOG_LINES:]
     lines = []
     for line in [*newest, *[""] * (LOG_LINES - len(newest))]:
         author, _, words = line.partition(": ")

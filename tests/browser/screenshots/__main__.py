@@ -35,13 +35,13 @@ def play(server: ServerProcess, identifier: str) -> None:
     collected = (began + timedelta(seconds=COLLECTED_SECONDS)).isoformat()
     send(server, "POST", "", {"investigation_id": identifier, "user_id": "dev", "settings": scenario.SETTINGS})
     send(server, "PATCH", f"/{identifier}", {"wizard_step": "PROGRESS"})
-    phases: list[dict[str, Any]] = [{"phase_name": phase.name, "status": "pending"} for phase in scenario.PHASES]
+    phases: list[dict[str, Any]] = [{"phase_name": phase.name, "status": "pending"} for phase in scenario.SCRIPT.phases]
     phases[0] |= {"status": "completed", "progress": 100, "started_at": began.isoformat(), "completed_at": collected}
     phases[1] |= {"status": "running", "progress": 88, "started_at": collected}
     run_ = {"overall_progress": 62, "current_phase": "correlate", "started_at": began.isoformat(), "phases": phases}
     send(server, "POST", f"/{identifier}/progress", run_)
     for done, (agent, line) in enumerate(
-        (task.agent, line) for phase in scenario.PHASES[:2] for task in phase.tasks for line in task.lines
+        (task.agent, line) for phase in scenario.SCRIPT.phases[:2] for task in phase.tasks for line in task.lines
     ):
         told = {"agent_name": agent, "status": "running", "progress": 20 + 4 * done, "logs": [line]}
         send(server, "POST", f"/{identifier}/progress", {"agents": [told]})
@@ -72,12 +72,7 @@ def main() -> None:
             base = f"{server.ready().url}/investigations"
             play(server, "run")
             picture(driver, f"{base}/run", "progress", "dark")
-            results = {
-                "findings": scenario.FINDINGS,
-                "risk_score": scenario.RISK_SCORE,
-                "entity_summaries": scenario.ENTITY_SUMMARIES,
-                "completed_at": datetime.now(UTC).isoformat(),
-            }
+            results = scenario.SCRIPT.results(datetime.now(UTC).isoformat())
             done = {"wizard_step": "RESULTS", "status": "COMPLETED", "results": results}
             send(server, "PATCH", "/run", done)
             picture(driver, f"{base}/run", "results", "light")

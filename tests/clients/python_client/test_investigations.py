@@ -6,6 +6,7 @@ import pytest
 
 from tests import factories
 from tests.clients.python_client.stub import Stub, client_of, later, refusal
+from tests.conftest import Client
 from wizard_server.client import (
     InvalidToken,
     InvalidTransition,
@@ -18,7 +19,7 @@ from wizard_server.client import (
     WizardClient,
 )
 from wizard_server.client import problems as client_problems
-from wizard_server.domain.models import InvestigationSettings, InvestigationStatus, WizardStateCreate
+from wizard_server.domain.models import AuditSource, InvestigationSettings, InvestigationStatus, WizardStateCreate
 from wizard_server.errors import RequestError
 
 _ANY_SERVER = ("malformed-json", "malformed-header", "foreign-origin", "unsupported-media-type", "request-timeout")
@@ -129,6 +130,15 @@ async def test_a_token_is_asked_for_before_each_request_and_once_more_when_it_is
         with pytest.raises(InvalidToken):
             await client._transport.insist("GET", "/tools")
     assert [asked.token for asked in stub.asked] == [f"Bearer t{number}" for number in range(5)]
+
+
+async def test_the_trail_names_the_worker_and_over_what_it_writes(client: Client) -> None:
+    worker = WizardClient(str(client.make_url("/")), user="dev", name="device-7", source=AuditSource.SYSTEM)
+    async with worker:
+        investigation = await worker.create(settings=factories.settings())
+        [entry] = (await investigation.history()).items
+    assert entry.source == "SYSTEM"
+    assert (entry.mutation_id or "").startswith("device-7.")
 
 
 async def test_a_token_that_is_fixed_is_refused_at_once() -> None:
