@@ -1,4 +1,7 @@
-"""The command line: arguments, then the configuration, then the command (contract 10)."""
+"""The command line: arguments, then the configuration, then the command (contract 10).
+
+A command is imported when it is run: most need neither the web nor what draws, which take longer to load than they run.
+"""
 
 import argparse
 import asyncio
@@ -7,16 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wizard_server import __version__
-from wizard_server.commands import backup as backup_command
-from wizard_server.commands import client as client_command
-from wizard_server.commands import config as config_command
-from wizard_server.commands import export as export_command
-from wizard_server.commands import import_ as import_command
-from wizard_server.commands import openapi as openapi_command
-from wizard_server.commands import purge as purge_command
-from wizard_server.commands import schema as schema_command
-from wizard_server.commands import serve as serve_command
-from wizard_server.commands import token as token_command
 from wizard_server.commands.console import READER_GONE, has_no_room, open_streams, say_no_more, tell
 from wizard_server.config.loading import ServerConfig, load_wizard_config
 from wizard_server.domain.clock import utc_now
@@ -142,19 +135,23 @@ def _load(arguments: argparse.Namespace, server: Mapping[str, Any] | None = None
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import serve as serve_command
+
     config = _load(arguments, {"host": arguments.host, "port": arguments.port})
     return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from wizard_server.demo import command as demo_command
+
     if arguments.config is not None:
         _load(arguments)  # the demo has a configuration of its own, and yet a wrong file is told
-    from wizard_server.demo import command as demo_command  # it draws: the other commands need not wait for that
-
     return asyncio.run(demo_command.demo(once=arguments.once))
 
 
 def _schema(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import schema as schema_command
+
     path, config = _database(arguments)
     if arguments.data and arguments.action != "check":
         print("wizard-server: --data goes with check", file=sys.stderr)
@@ -177,6 +174,8 @@ def _database(arguments: argparse.Namespace) -> tuple[str, str]:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import purge as purge_command
+
     config = _load(arguments)
     command = purge_command.purge(
         config.database.target,
@@ -189,6 +188,8 @@ def _purge(arguments: argparse.Namespace) -> int:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import backup as backup_command
+
     if arguments.file == "-":
         print("wizard-server: backup writes a file, because it verifies it: - cannot be one", file=sys.stderr)
         return 2
@@ -196,27 +197,39 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import export as export_command
+
     return asyncio.run(export_command.export(*_database(arguments), arguments.file))
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import import_ as import_command
+
     command = import_command.import_file(*_database(arguments), arguments.file, keep_going=arguments.keep_going)
     return asyncio.run(command)
 
 
 def _token(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import token as token_command
+
     return token_command.mint(_load(arguments), arguments.user, arguments.scope, arguments.ttl)
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import config as config_command
+
     return config_command.check(arguments.config, as_json=arguments.json)
 
 
 def _openapi(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import openapi as openapi_command
+
     return openapi_command.write(_load(arguments))
 
 
 def _client(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import client as client_command
+
     if arguments.config is not None:
         _load(arguments)  # it needs none, and yet a wrong file is told
     return client_command.write(arguments.file)

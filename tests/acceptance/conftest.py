@@ -1,23 +1,22 @@
-"""A configured database with the schema applied through the command line, and servers that never outlive a test."""
+"""A configured database with the newest schema, and servers that never outlive a test."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import ServerProcess, run, write_config
+from tests.acceptance.process import ServerProcess, write_config
 from tests.acceptance.wheels import build
 
 Serve = Callable[..., ServerProcess]
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path, empty_database: Path) -> Path:
     """The path of a ``config.toml`` beside a database that has the schema."""
-    path = write_config(tmp_path)
-    applied = run(tmp_path, "schema", "apply", "--config", path)
-    assert applied.returncode == 0, applied.stderr
-    return path
+    shutil.copy(empty_database, tmp_path / "investigations.db")
+    return write_config(tmp_path)
 
 
 @pytest.fixture(scope="session")

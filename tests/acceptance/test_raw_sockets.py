@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -330,14 +330,11 @@ async def test_a_small_body_may_come_in_chunks_of_a_byte(config: Path, serve: Se
         assert (await odd.answer()).status == 201
 
 
-@pytest.mark.parametrize(
-    ("coding", "body"),
-    [("gzip", gzip.compress(b" " * 100_000_000)), ("deflate", zlib.compress(b" " * 100_000_000))],
-    ids=["gzip", "deflate"],
-)
+@pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 async def test_a_small_body_that_expands_over_the_limit_is_refused(
-    server: ServerProcess, coding: str, body: bytes
+    server: ServerProcess, coding: str, compress: Callable[[bytes], bytes]
 ) -> None:
+    body = compress(b" " * 100_000_000)
     assert len(body) < LIMIT / 5
     async with pair(server) as (odd, _):
         await odd.send(POST + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -1,6 +1,5 @@
 """What the operators' commands are tested with: rows of every age, and the command line as a process."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import IO, Any
 
 import pytest
 
+from tests.acceptance.process import CHECKOUT, environment
 from tests.operators.rows import Rows
 
 CONFIG = """
@@ -39,8 +39,6 @@ def command(database: str, tmp_path: Path) -> RunCommand:
     """Run ``wizard-server`` on `database` as a process of its own; `limit` is the largest file it may write."""
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(path=database), encoding="utf-8")
-    root = Path(__file__).parents[2]
-    outside = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_", "WIZARD_"))}
 
     def run(
         *arguments: str, limit: int | None = None, stdin: bytes = b"", stdout: int | IO[Any] = subprocess.PIPE
@@ -49,7 +47,7 @@ def command(database: str, tmp_path: Path) -> RunCommand:
         return subprocess.run(
             ["sh", "-c", bounded + 'exec "$@"', "sh", sys.executable, "-m", "wizard_server", *arguments],
             cwd=tmp_path,
-            env={**outside, "PYTHONPATH": str(root)},
+            env=environment({"PYTHONPATH": str(CHECKOUT)}),
             input=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.conftest import Client
-from tests.web.helpers import HANGS_AFTER_SECONDS, rows, stored
+from tests.web.helpers import HANGS_AFTER_SECONDS, stored
 from tests.web.openapi_world import USER
 
 # The same cases in every run: what a run finds is found again. One server and database serve all cases of a test.
@@ -58,18 +58,13 @@ async def ask_raw(
     return Reply(int(head.split()[1]), head, answer)
 
 
-def contents(database: str) -> tuple[Any, ...]:
-    """Return everything that a refused request must leave as it was."""
-    return (*stored(database), rows(database, "SELECT * FROM investigation_templates ORDER BY template_id"))
-
-
 def check(reply: Reply, before: tuple[Any, ...], database: str) -> None:
     """Check what is true of every answer: no mistake of the server; a refusal says what and why and changes nothing."""
     assert reply.status < 500, reply.body
     if reply.status >= 400:
         assert b"content-type: application/problem+json" in reply.head, reply
         assert reply.problem["code"], reply
-        assert contents(database) == before, reply
+        assert stored(database) == before, reply
 
 
 def report(request: pytest.FixtureRequest, line: str) -> None:

@@ -208,16 +208,22 @@ def trail(database: str, investigation_id: str = INV) -> list[dict[str, Any]]:
     )
 
 
+_STORED = (
+    "SELECT * FROM investigation_states ORDER BY investigation_id",
+    "SELECT * FROM investigations ORDER BY id",
+    "SELECT * FROM investigation_audit_log ORDER BY rowid",
+    "SELECT * FROM investigation_templates ORDER BY template_id",
+)
+
+
 def stored(database: str) -> tuple[list[dict[str, Any]], ...]:
     """Return everything that a refused request must leave as it was."""
-    states = rows(database, "SELECT * FROM investigation_states ORDER BY investigation_id")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        states, *others = ([dict(row) for row in connection.execute(statement)] for statement in _STORED)
     for state in states:
         del state["last_accessed"]
-    return (
-        states,
-        rows(database, "SELECT * FROM investigations ORDER BY id"),
-        rows(database, "SELECT * FROM investigation_audit_log ORDER BY rowid"),
-    )
+    return states, *others
 
 
 def but_access(state: Any) -> dict[str, Any]:

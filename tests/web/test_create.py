@@ -138,7 +138,7 @@ async def test_a_creation_without_an_identifier_that_is_sent_again_is_made_once(
 async def test_a_creation_for_another_user_needs_the_agents_scope(client: Client, database: str) -> None:
     answer = await send(client, "POST", STATES, json=factories.creation(user_id="eve"))
     assert (answer.status, answer.body["code"]) == (403, "missing-scope")
-    assert stored(database) == ([], [], [])
+    assert stored(database) == ([], [], [], [])
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ async def test_what_is_not_valid_is_named_and_makes_nothing(
     assert (answer.status, answer.body["code"]) == (422, "validation-failed")
     assert field in fields_named(answer)
     assert all(set(error) == {"field", "message", "constraint"} for error in answer.body["errors"])
-    assert stored(database) == ([], [], [])
+    assert stored(database) == ([], [], [], [])
 
 
 async def test_every_offending_field_is_named_at_once(client: Client) -> None:

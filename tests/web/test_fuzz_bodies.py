@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import StartServer
-from tests.web.fuzzing import FIXED, TRIED, Reply, ask_raw, check, contents, report
+from tests.web.fuzzing import FIXED, TRIED, Reply, ask_raw, check, report
+from tests.web.helpers import stored
 from tests.web.openapi_world import INV, World
 from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.openapi import examples
@@ -86,19 +87,19 @@ def spliced(value: Any, place: tuple[Any, ...], text: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("route", "media"), TARGETS, ids=NAMES)
-@settings(FIXED, max_examples=100)
+@settings(FIXED, max_examples=50)
 @given(data=st.data())
 async def test_anything_in_the_place_of_any_value(
     world: World, database: str, route: AnyRoute, media: str, data: st.DataObject
 ) -> None:
     example = examples.of(route.bodies[media])
     body = spliced(example, data.draw(st.sampled_from(places(example))), data.draw(st.sampled_from(TEXTS)))
-    before = contents(database)
+    before = stored(database)
     check(await tried(world, route, media, body), before, database)
 
 
 @pytest.mark.parametrize(("route", "media"), TARGETS, ids=NAMES)
-@settings(FIXED, max_examples=40)
+@settings(FIXED, max_examples=20)
 @given(data=st.data())
 async def test_bytes_that_are_no_json_or_half_of_it(
     world: World, database: str, route: AnyRoute, media: str, data: st.DataObject
@@ -106,13 +107,13 @@ async def test_bytes_that_are_no_json_or_half_of_it(
     whole = json.dumps(examples.of(route.bodies[media])).encode()
     cut = st.integers(0, len(whole)).map(lambda end: whole[:end])
     body = data.draw(st.one_of(st.binary(max_size=60), cut, st.builds(lambda a, b: a + b, cut, st.binary(max_size=4))))
-    before = contents(database)
+    before = stored(database)
     check(await tried(world, route, media, body), before, database)
 
 
 @pytest.mark.parametrize(("route", "media"), TARGETS, ids=NAMES)
 async def test_depth_and_length_beyond_reason(world: World, database: str, route: AnyRoute, media: str) -> None:
-    before = contents(database)
+    before = stored(database)
     for body, code in (
         (b"[" * DEEP, "malformed-json"),
         (b'{"a":' * (DEEP // 5), "malformed-json"),
@@ -135,7 +136,7 @@ async def test_sql_in_every_text_is_text(world: World, database: str, route: Any
     tables = schema(database)
     for place in places(example, is_text):
         for sql in SQL:
-            before = contents(database)
+            before = stored(database)
             reply = await tried(world, route, media, json.dumps(put(example, place, sql)).encode())
             check(reply, before, database)
             if reply.status < 400:
@@ -177,7 +178,7 @@ def schema(database: str) -> list[Any]:
 async def test_sql_in_a_search_finds_nothing_and_harms_nothing(
     world: World, database: str, path: str, sql: str
 ) -> None:
-    before = contents(database)
+    before = stored(database)
     async with world.client.get(path, params={"q": sql}, headers=world.caller()) as answer:
         assert (answer.status, (await answer.json())["total"]) == (200, 0)
-    assert contents(database) == before
+    assert stored(database) == before
