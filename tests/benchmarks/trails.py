@@ -108,6 +108,25 @@ def add_trail(database: Path, key: str, user: str, documents: Iterator[Values], 
     return int(older["version"])
 
 
+def add_templates(database: Path, user: str, count: int, nodes: int) -> None:
+    """Write templates whose settings have so many tiny nodes each; their names are in the order of their ids."""
+    [document] = tiny_nodes(1, nodes)
+    rows = [
+        {
+            "template_id": f"template-{number:02}",
+            "user_id": user,
+            "name": f"Template {number:02}",
+            "description": None,
+            "template_json": _text(document["settings"]),
+            "created_at": to_wire(_BEGIN),
+            "updated_at": to_wire(_BEGIN),
+        }
+        for number in range(count)
+    ]
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany(load_queries("sqlite")["templates.insert"].sql, rows)
+
+
 def _document(version: int, **fields: Any) -> Values:
     return {
         "wizard_step": "SETTINGS",

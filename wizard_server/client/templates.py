@@ -11,6 +11,7 @@ from wizard_server.domain.models import (
     PaginatedResponse,
     TemplateApply,
     TemplateCreate,
+    TemplateListed,
     TemplateResponse,
     TemplateUpdate,
     WizardStateResponse,
@@ -23,9 +24,9 @@ class Templates:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self, **query: Any) -> Pages[TemplateResponse]:
+    def list(self, **query: Any) -> Pages[TemplateListed]:
         """Return the caller's: ``await`` a page, or ``async for`` over all; `query` as the route takes it."""
-        return Pages(self._transport, "/templates", query, PaginatedResponse[TemplateResponse])
+        return Pages(self._transport, "/templates", query, PaginatedResponse[TemplateListed])
 
     async def create(self, template: TemplateCreate | Mapping[str, Any]) -> TemplateResponse:
         """Make a template from settings, or from an investigation's."""

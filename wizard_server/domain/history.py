@@ -1,13 +1,12 @@
 """What a state was and what happened to it: older versions, and the changes between two (contract 2 and 5)."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import orjson
 
+from wizard_server.domain.breath import Breath, aside
 from wizard_server.domain.changes import apply, fields_changed, to_patch
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import Document, StateRecord
@@ -17,20 +16,6 @@ from wizard_server.errors import HistoryGoneError, NotFoundError, UnreadableRowE
 MAX_ANSWER_BYTES = 4 << 20
 _PAGE = 200
 _BEYOND = 2**63 - 1
-_LONGEST_SECONDS = 0.005
-
-
-class Breath:
-    """Lets others run whenever a long calculation has held the loop for 5 ms."""
-
-    def __init__(self) -> None:
-        self._since = perf_counter()
-
-    async def take(self) -> None:
-        """Give way, if it is time."""
-        if perf_counter() - self._since > _LONGEST_SECONDS:
-            await asyncio.sleep(0)
-            self._since = perf_counter()
 
 
 async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
@@ -68,7 +53,7 @@ async def _unwound(
         for entry in entries:
             below = entry.version or 0
             if below == position and position > version:
-                document, position = _undo(document, entry)
+                document, position = await aside(entry.stored_bytes, _undo, document, entry)
                 await breath.take()
         if not entries:
             break
@@ -162,7 +147,7 @@ async def encode_changes(entries: Sequence[AuditEntry]) -> tuple[list[bytes], bo
     breath = Breath()
     size = 0
     for entry in entries:
-        encoded.append(encoded_change(entry))
+        encoded.append(await aside(entry.stored_bytes, encoded_change, entry))
         size += len(encoded[-1])
         if size > MAX_ANSWER_BYTES:
             break

@@ -363,6 +363,17 @@ class TemplateResponse(Schema):
     updated_at: Timestamp = Field(description="Last update timestamp")
 
 
+class TemplateListed(TemplateResponse):
+    """One template of a page."""
+
+    settings: InvestigationSettings | None = Field(  # type: ignore[assignment]  # a page has bounds, a template none
+        description="Template settings, or null where they are left out"
+    )
+    settings_left_out: bool = Field(
+        default=False, description="The page would be too large; the template by its id has its settings"
+    )
+
+
 class PollingResponse(Schema):
     """The answer of a poll; `reset` says that the client's version lies ahead of the server's (restored backup)."""
 

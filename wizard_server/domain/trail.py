@@ -12,7 +12,7 @@ class AuditEntry:
 
     The parts are None on the side where no state exists (before creation, after deletion). `renderings` holds what
     clients get of it, each form made once for all who follow; `is_partial` says that the parts were left out, for an
-    answer has bounds.
+    answer has bounds. `stored_bytes`: how long the parts are in the row it was read from, 0 for one that was just made.
     """
 
     entry_id: str
@@ -26,6 +26,7 @@ class AuditEntry:
     mutation_id: str | None
     renderings: dict[str, bytes] = field(default_factory=dict, compare=False)
     is_partial: bool = False
+    stored_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class Investigation:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A user's settings under a name; `usage_count` says how often it was applied."""
+    """A user's settings under a name; `usage_count` says how often it was applied.
+
+    `is_partial` says that the settings were left out, for an answer has bounds.
+    """
 
     template_id: str
     user_id: str
@@ -53,3 +57,4 @@ class Template:
     usage_count: int
     created_at: str
     updated_at: str
+    is_partial: bool = False

@@ -91,7 +91,8 @@ def entry_to_row(entry: AuditEntry) -> dict[str, Any]:
 def entry_from_row(row: Row) -> AuditEntry:
     """Return the entry of an ``audit.list`` or ``audit.trail`` row."""
     values = shape.read(shape.ENTRIES, row)
-    return _entry(values, Parts(values["previous_state"], values["new_state"]))
+    entry = _entry(values, Parts(values["previous_state"], values["new_state"]))
+    return replace(entry, stored_bytes=len(row["previous_state"] or "") + len(row["new_state"] or ""))
 
 
 def partial_entry_from_row(row: Row) -> AuditEntry:
@@ -129,7 +130,16 @@ def template_to_row(template: Template) -> dict[str, Any]:
 
 def template_from_row(row: Row) -> Template:
     """Return the template of a ``templates.get`` or ``templates.list`` row."""
-    values = shape.read(shape.TEMPLATES, row)
+    return _template(shape.read(shape.TEMPLATES, row))
+
+
+def partial_template_from_row(row: Row) -> Template:
+    """Return the template of a row, but not its settings."""
+    values = shape.read(shape.TEMPLATES, row, without=("template_json",))
+    return replace(_template({**values, "template_json": {}}), is_partial=True)
+
+
+def _template(values: Mapping[str, Any]) -> Template:
     return Template(
         template_id=values["template_id"],
         user_id=values["user_id"],

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from wizard_server.domain.breath import Breath
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import ActiveFilter, ActivePage
-from wizard_server.domain.history import Breath
 from wizard_server.storage import row_shapes as shape
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import bound

@@ -1,11 +1,20 @@
 """Templates, read."""
 
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any
+
 from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
 from wizard_server.domain.trail import Template
+from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Reader
-from wizard_server.storage.rows import template_from_row
+from wizard_server.storage.queries import bound
+from wizard_server.storage.rows import partial_template_from_row, template_from_row
 from wizard_server.storage.statements import paging
 from wizard_server.storage.statements.asking import Statements, asked_of
+from wizard_server.storage.statements.bounded import Decoding, bounded
+
+_TEMPLATES = Decoding(("template_json",), template_from_row, partial_template_from_row)
 
 
 class Templates(Statements):
@@ -22,15 +31,30 @@ class Templates(Statements):
         return {row["template_id"]: row["name"] for row in rows}
 
     async def page(self, reader: Reader, wanted: TemplateFilter) -> Listed[Template, TemplatesEnd]:
-        """Return one page of a user's templates."""
+        """Return one page of a user's templates; those beyond `MAX_BYTES` come without their settings."""
         shown: list[str] = []
         if wanted.after is not None:
             shown = paging.ids_of(wanted.after, await self.names(reader, wanted.user_id))
         asked = {**asked_of(wanted), "limit": wanted.limit + 1, "shown": tuple(shown)}
-        rows = await self._fetch(reader, "templates.list", asked)
-        total = await self._fetch(reader, "templates.count", asked)
+        ids, templates = await self._listed(reader, asked)
         end = None
-        if len(rows) > wanted.limit:
+        if len(ids) > wanted.limit:
             before = await self._fetch(reader, "templates.before", asked) if wanted.offset else []
-            end = paging.templates_end([*shown, *(row["template_id"] for row in [*before, *rows[: wanted.limit]])])
-        return Listed(*self._unreadable.every(template_from_row, rows[: wanted.limit]), total[0]["total"], end)
+            end = paging.templates_end([*shown, *(row["template_id"] for row in before), *ids[: wanted.limit]])
+        total = await self._fetch(reader, "templates.count", asked)
+        found = [each for each in templates[: wanted.limit] if isinstance(each, Template)]
+        return Listed(found, len(templates[: wanted.limit]) - len(found), total[0]["total"], end)
+
+    async def _listed(
+        self, reader: Reader, asked: Mapping[str, Any]
+    ) -> tuple[list[Any], list[Template | UnreadableRowError]]:
+        """Return the ids of the rows of a page, and the templates in them."""
+        query = self._queries["templates.list"]
+        ids: list[Any] = []
+        templates: list[Template | UnreadableRowError] = []
+        found = bounded(reader, query, bound(query, asked), _TEMPLATES, self._unreadable)
+        async with aclosing(found) as rows:
+            async for row, template in rows:
+                ids.append(row["template_id"])
+                templates.append(template)
+        return ids, templates

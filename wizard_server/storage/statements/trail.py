@@ -1,7 +1,6 @@
 """The audit trail, read: no more of it at a time than one answer may hold."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -12,21 +11,26 @@ from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import Query, bound
 from wizard_server.storage.rows import entry_from_row, partial_entry_from_row
 from wizard_server.storage.statements.asking import Statements, asked_of
+from wizard_server.storage.statements.bounded import Decoding, bounded
 
-# Parts of entries that are read for one answer, as they are stored.
-MAX_ENTRIES_BYTES = 2 << 20
-_LARGE_ENTRY_BYTES = 32 << 10
-_ENTRIES = 16
+_ENTRIES = Decoding(("previous_state", "new_state"), entry_from_row, partial_entry_from_row)
 
 
 class Trail(Statements):
     """The statements of ``audit.sql`` that read."""
 
     async def history(self, reader: Reader, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
-        """Return one page of a trail."""
+        """Return one page of a trail; entries beyond `MAX_BYTES` come without their parts."""
         asked = {**asked_of(wanted), "below": wanted.after and wanted.after.place}
         query = self._queries["audit.list"]
-        entries, unreadable = await self._entries(reader, query, bound(query, asked), goes_on=True)
+        entries: list[AuditEntry] = []
+        unreadable = 0
+        async with aclosing(self._read(reader, query, bound(query, asked))) as rows:
+            async for _, entry in rows:
+                if isinstance(entry, AuditEntry):
+                    entries.append(entry)
+                else:
+                    unreadable += 1
         total = await self._fetch(reader, "audit.count", asked)
         follows = []
         if entries and len(entries) + unreadable == wanted.limit:
@@ -37,50 +41,31 @@ class Trail(Statements):
     async def between(
         self, reader: Reader, investigation_id: str, *, down_to: int, below: int, limit: int
     ) -> list[AuditEntry]:
-        """Return entries that are versions between the bounds (both excluded), newest first; see `_entries`."""
+        """Return entries that are versions between the bounds (both excluded), newest first; see `_whole`."""
         parameters = {"investigation_id": investigation_id, "down_to": down_to, "below": below, "limit": limit}
-        entries, _ = await self._entries(reader, self._queries["audit.trail"], parameters)
-        return entries
+        return await self._whole(reader, self._queries["audit.trail"], parameters)
 
     async def after(self, reader: Reader, investigation_id: str, version: int, limit: int) -> list[AuditEntry]:
-        """Return entries that are versions above `version`, oldest first; see `_entries`."""
+        """Return entries that are versions above `version`, oldest first; see `_whole`."""
         parameters = {"investigation_id": investigation_id, "version": version, "limit": limit}
-        entries, _ = await self._entries(reader, self._queries["audit.after"], parameters)
-        return entries
+        return await self._whole(reader, self._queries["audit.after"], parameters)
 
-    async def _entries(
-        self, reader: Reader, query: Query, parameters: Mapping[str, Any], *, goes_on: bool = False
-    ) -> tuple[list[AuditEntry], int]:
-        """Return the entries that `query` finds, up to `MAX_ENTRIES_BYTES` of parts and one at the least.
+    async def _whole(self, reader: Reader, query: Query, parameters: Mapping[str, Any]) -> list[AuditEntry]:
+        """Return the entries that `query` finds, with their parts, as many as one answer may hold.
 
-        With `goes_on` those beyond the limit come without their parts, and those that cannot be read are left out and
-        counted; else such a one ends the answer, and raises when it would be the first. Others run between two large
-        ones.
+        One that cannot be read ends the answer, and raises when it would be the first.
         """
         entries: list[AuditEntry] = []
-        read = unreadable = 0
-        async with aclosing(reader.stream(query, parameters, chunk=_ENTRIES)) as chunks:
-            async for rows in chunks:
-                for row in rows:
-                    size = _size(row)
-                    is_beyond = bool(read) and read + size > MAX_ENTRIES_BYTES
-                    if is_beyond and not goes_on:
-                        return entries, unreadable
-                    if size > _LARGE_ENTRY_BYTES and not is_beyond:
-                        await asyncio.sleep(0)
-                    read += 0 if is_beyond else size
-                    decode = partial_entry_from_row if is_beyond else entry_from_row
-                    try:
-                        entries.append(self._unreadable.one(decode, row))
-                    except UnreadableRowError:
-                        if not goes_on and not entries:
-                            raise
-                        if not goes_on:
-                            return entries, unreadable
-                        unreadable += 1
-        return entries, unreadable
+        async with aclosing(self._read(reader, query, parameters)) as rows:
+            async for _, entry in rows:
+                if isinstance(entry, UnreadableRowError) and not entries:
+                    raise entry
+                if isinstance(entry, UnreadableRowError) or entry.is_partial:
+                    break
+                entries.append(entry)
+        return entries
 
-
-def _size(row: Row) -> int:
-    """Return how long the parts of an entry are; what is no text is short enough to be found unreadable."""
-    return sum(len(part) for part in (row["previous_state"], row["new_state"]) if isinstance(part, str | bytes))
+    def _read(
+        self, reader: Reader, query: Query, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[tuple[Row, AuditEntry | UnreadableRowError], None]:
+        return bounded(reader, query, parameters, _ENTRIES, self._unreadable)

@@ -8,6 +8,7 @@ from wizard_server.domain.models import (
     PaginatedResponse,
     TemplateApply,
     TemplateCreate,
+    TemplateListed,
     TemplateResponse,
     TemplateUpdate,
     WizardStateCreate,
@@ -171,7 +172,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         READERS,
         _TEMPLATES,
         query=templates.TemplatesQuery,
-        answers=(Answer(200, "One page.", PaginatedResponse[TemplateResponse]),),
+        answers=(Answer(200, "One page.", PaginatedResponse[TemplateListed]),),
     ),
     Route(
         "POST",

@@ -45,7 +45,7 @@ async def list_templates(request: web.Request, caller: Caller) -> web.Response:
     wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, cut.limit, cut.offset, after)
     found = await request.app[TEMPLATES].page(wanted)
     return await large_json_response(
-        request, cut.answer(found, [_wire(template) for template in found.items], asked.sort)
+        request, cut.answer(found, [_listed(template) for template in found.items], asked.sort)
     )
 
 
@@ -98,3 +98,9 @@ def _wire(template: Template) -> dict[str, Any]:
         "created_at": template.created_at,
         "updated_at": template.updated_at,
     }
+
+
+def _listed(template: Template) -> dict[str, Any]:
+    """Return the members of `TemplateListed`."""
+    wire = _wire(template)
+    return {**wire, "settings": None, "settings_left_out": True} if template.is_partial else wire

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.history import changes_after, linked
+from wizard_server.domain.history import changes_after, encode_changes, linked
 from wizard_server.domain.record import StateRecord
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import HistoryGoneError, TooManyConnectionsError
@@ -179,6 +179,7 @@ class Follower:
             found = await changes_after(self._app[STORE], record, self.version, _CHUNK)
         except HistoryGoneError:
             return End.SYNC
+        await encode_changes(found.entries)
         self.version = found.to_version
         self._shown_quiet = False
         return found.entries

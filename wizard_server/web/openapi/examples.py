@@ -134,7 +134,7 @@ _BY_NAME: Mapping[str, Any] = {
     "WizardStateResponse": _STATE,
     "PaginatedResponse[WizardStateSummary]": _page(_SUMMARY),
     "PaginatedResponse[AuditLogResponse]": _page(_ENTRY),
-    "PaginatedResponse[TemplateResponse]": _page(_TEMPLATE_BODY),
+    "PaginatedResponse[TemplateListed]": _page(_TEMPLATE_BODY),
     "AuditLogResponse": _ENTRY,
     "TemplateResponse": _TEMPLATE_BODY,
     "PollingResponse": {
