@@ -16,14 +16,8 @@ from wizard_server.web.http.taking import reset
 
 # With the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
-
-
 _LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
-
-
 _MOST_SOCKETS = 8
-
-
 # What has not ended within [server] shutdown_timeout_seconds gets this much longer, then it is cancelled.
 CANCEL_AFTER_SECONDS = 0.5
 

@@ -15,8 +15,6 @@ from typing import ParamSpec
 
 P = ParamSpec("P")
 READER_GONE = 141  # 128 and the number of SIGPIPE: what a shell says of a program that it ended
-
-
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

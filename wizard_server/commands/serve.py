@@ -17,8 +17,6 @@ from wizard_server.server import Server
 from wizard_server.storage.sqlite.connection import must_not_be_closed
 
 logger = logging.getLogger(__name__)
-
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

@@ -10,8 +10,6 @@ from typing import Any
 from wizard_server.commands.console import P, tell
 
 INTERRUPTED = 130
-
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

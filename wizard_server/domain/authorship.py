@@ -1,4 +1,4 @@
-"""Where a change comes from and what it is based on: what every use case that writes is told of its request."""
+"""The origin and the precondition of a change, as every use case that writes gets them from its request."""
 
 import os
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ _LOW = (1 << 62) - 1
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the caller says of the current version.
+    """What a request requires of the current version.
 
-    `if_match` are the versions named by the header (None: no header), `any_version` stands for ``If-Match: *``,
-    `version` comes from the body. `if_none_match` are the versions at which nothing may happen (``If-None-Match``),
-    `no_version` stands for its ``*``: nothing may happen to a state that exists.
+    `if_match` are the versions that the header names (None: no header), `any_version` is ``If-Match: *``, `version`
+    comes from the body. `if_none_match` are the versions at which the write is refused (``If-None-Match``),
+    `no_version` is its ``*``: the write is refused where a state exists.
     """
 
     if_match: frozenset[int] | None = None
@@ -30,7 +30,7 @@ class Precondition:
 
     @property
     def given(self) -> bool:
-        """Whether the caller named what the change is based on; ``If-None-Match`` only says what it is not."""
+        """Whether the request names the version that it is based on; ``If-None-Match`` names none."""
         return self.if_match is not None or self.any_version or self.version is not None
 
 
@@ -39,9 +39,9 @@ NO_PRECONDITION = Precondition()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """When and over what a change comes, and the Idempotency-Key under which its author knows it.
+    """The instant of a change, its source, and the Idempotency-Key of its request (`mutation_id`).
 
-    `claim` goes with the key, where what is answered is to be kept.
+    `claim` is given with the key when the answer has to be stored with the change.
     """
 
     now: datetime

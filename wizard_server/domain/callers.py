@@ -1,4 +1,4 @@
-"""Who asks, and what they may see and change (contract 7)."""
+"""The authenticated caller, and what they may read and change (contract 7)."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ WRITE = "wizard:write"
 AGENT = "wizard:agent"
 ADMIN = "wizard:admin"
 
-# As `UserId` of the models has it; what is checked here comes in headers and tokens.
+# The same rule as `UserId` of the models, for users named in headers and tokens.
 USER = re.compile(r"[!-~]{1,255}")
 USER_RULE = "must be 1 to 255 visible ASCII characters"
 

@@ -24,14 +24,14 @@ from wizard_server.domain.record import FIELDS
 
 Json = Any
 _SLIDE_CANDIDATES = 32
-# What an operation has beside its pointer and its value, with a comma.
+# The bytes of an operation without its pointer and its value, with a comma.
 _REMOVE_BYTES, _ADD_BYTES, _REPLACE_BYTES = 26, 32, 36
-# A patch is not worth weighing below this.
+# The size of a smaller patch (bytes) is not compared with the size of its container.
 _LIGHT = 512
 _PLAIN = frozenset({str, int, bool, type(None)})
 _WHOLE = "whole"
 _PAIR = 2
-# Followers in JavaScript refuse a pointer through it, and must.
+# JavaScript clients refuse a pointer through it, because it would reach the prototype.
 _UNNAMEABLE = frozenset({"__proto__"})
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
@@ -57,9 +57,9 @@ def diff(old: Json, new: Json) -> Parts | None:
 
 
 class _Found(NamedTuple):
-    """A change. `bytes` of its operations; where a value takes another's place, of that value (`is_value`).
+    """A change, and the `bytes` of its operations; of the new value alone where that replaces another (`is_value`).
 
-    `floor`: the new document has at least so many bytes.
+    `floor` is a lower bound of the new document's size in bytes.
     """
 
     parts: Parts
@@ -69,7 +69,7 @@ class _Found(NamedTuple):
 
 
 def _diff(old: Json, new: Json, pointer: int) -> _Found | None:
-    """Return the change below a pointer of so many bytes."""
+    """Return the change; `pointer` is how many bytes the pointer to the two values has."""
     if old is new:
         return None
     if isinstance(old, dict) and isinstance(new, dict):
@@ -89,7 +89,7 @@ def _size(value: Json) -> int:
 
 
 def _same(old: Json, new: Json) -> bool:
-    """Say whether two scalars are the same JSON: 0.0 and -0.0 are equal, and are written differently."""
+    """Whether two scalars are the same JSON: 0.0 and -0.0 are equal but are written differently."""
     return type(old) is type(new) and old == new and (type(old) is not float or repr(old) == repr(new))
 
 
@@ -137,7 +137,7 @@ def _diff_arrays(old: list[Json], new: list[Json], pointer: int) -> _Found | Non
     current = {str(index): new[index] for index in came}
     for index, (one, other) in enumerate(zip(old[:common], new, strict=False)):
         if _are_alike(one, other):
-            continue  # most of a log
+            continue  # the fast path: most lines of a log
         step = len(str(index)) + 1
         if (found := _diff(one, other, pointer + step)) is not None:
             previous[str(index)], current[str(index)] = found.parts
@@ -156,7 +156,7 @@ def _diff_arrays(old: list[Json], new: list[Json], pointer: int) -> _Found | Non
 
 
 def _are_alike(one: Json, other: Json) -> bool:
-    """Say whether two values are seen to be the same at a glance."""
+    """Whether two values are the same, as far as a comparison in constant time shows."""
     kind = type(one)
     return one is other or (
         kind is type(other) and (kind in _PLAIN or (not one and kind is not float)) and one == other
@@ -164,14 +164,14 @@ def _are_alike(one: Json, other: Json) -> bool:
 
 
 def _step(key: str) -> int:
-    """Return how many bytes a pointer to the member `key` has more than one to its object."""
+    """Return the bytes that the member `key` adds to the pointer to its object."""
     return len(orjson.dumps(key)) - 1 + key.count("~") + key.count("/")
 
 
 class _Cost:
-    """Counts the bytes of a container's patch while it is made, and knows when the container itself is shorter.
+    """Counts the bytes of a container's patch while the patch is made, to find out when the container is shorter.
 
-    That is weighed only where the patch has more than `_LIGHT` bytes and more than the container's least size.
+    The container is encoded for that only where the patch exceeds both `_LIGHT` and the container's lower bound.
     """
 
     def __init__(self, new: Json, pointer: int, floor: int) -> None:
@@ -202,13 +202,13 @@ class _Cost:
             self.bytes += _REPLACE_BYTES + self._pointer + step + (swap if in_array else 0)
 
     def count_swaps(self, previous: dict[str, Json], current: dict[str, Json]) -> None:
-        """Count that values are not replaced but removed and added, where an object's keys might be indices."""
+        """Count a removal and an addition for each replaced value of an object whose keys might be array indices."""
         if self._swaps and _are_indices(previous, current):
             self.bytes += self._swaps
 
     @property
     def is_too_much(self) -> bool:
-        """Whether the container itself would be shorter; where one member has it all, that was asked of the member."""
+        """Whether the container itself would be shorter; for a single changed member the member has decided it."""
         if self._members == 1 or self.bytes < _LIGHT:
             return False
         if self._size is None:
@@ -231,9 +231,9 @@ class _Cost:
 
 
 def _slide(old: list[Json], new: list[Json]) -> int:
-    """Return how many lines a log lost at its front while it may have grown at its end; 0 when that is not it.
+    """Return how many lines a log lost at its front, whether or not it grew at its end; 0 for any other change.
 
-    Only for arrays of strings: there an index on both sides can never be mistaken for an element that changed inside.
+    Only arrays of strings are compared, because a string on both sides is never an element that changed inside.
     """
     if not old or not new or old[0] == new[0] or new[0] not in old:
         return 0
@@ -247,7 +247,7 @@ def _slide(old: list[Json], new: list[Json]) -> int:
 
 
 def apply(base: Json, parts: Parts) -> Json:
-    """Return `base` with the change applied; `base` itself stays as it is."""
+    """Return `base` with the change applied; `base` itself is not modified."""
     previous, current = parts
     if isinstance(previous, dict) and isinstance(current, dict):
         if isinstance(base, dict):
@@ -258,7 +258,7 @@ def apply(base: Json, parts: Parts) -> Json:
 
 
 def _are_whole(previous: Json, current: Json) -> bool:
-    """Say whether two sides are objects whole; arrays that triggers write are of objects only, or of texts only."""
+    """Whether both sides are whole objects (``["whole", ...]``); triggers write arrays of objects or of texts only."""
     return _is_whole(previous) and _is_whole(current)
 
 
@@ -274,7 +274,7 @@ def _apply_to_object(base: dict[str, Json], previous: dict[str, Json], current: 
 
 
 def _apply_to_array(base: list[Json], previous: dict[str, Json], current: dict[str, Json]) -> list[Json]:
-    """Return the array in one pass, by slices between the elements that go and come."""
+    """Return the array in one pass, from the slices between removed and inserted elements."""
     changed = list(base)
     inside = _changed_inside(previous, current)
     for key in inside:
@@ -305,7 +305,7 @@ def _changed_inside(previous: dict[str, Json], current: dict[str, Json]) -> dict
 
 
 def _are_indices(previous: dict[str, Json], current: dict[str, Json]) -> bool:
-    """Say whether two sides may be those of an array; of an object whose keys are all numbers, too."""
+    """Whether the two sides may be those of an array; an object whose keys are all numbers looks the same."""
     return all(_INDEX.fullmatch(key) for key in (*previous, *current))
 
 
@@ -341,7 +341,7 @@ def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
             yield {"op": "remove", "path": f"{pointer}/{_escaped(key)}"}
     for key, value in current.items():
         if key not in inside:
-            # "-" is a key like any other, but libraries take it for the end of an array; adding replaces as well.
+            # Libraries read "-" as the end of an array; "add" replaces a member as well.
             operation = "replace" if key in previous and key != "-" else "add"
             yield {"op": operation, "path": f"{pointer}/{_escaped(key)}", "value": value}
 
@@ -349,7 +349,7 @@ def _operations(pointer: str, parts: Parts) -> Iterator[dict[str, Json]]:
 def _element_operations(
     pointer: str, previous: dict[str, Json], current: dict[str, Json], inside: Container[str]
 ) -> Iterator[dict[str, Json]]:
-    """Yield operations that are right for an array, and as well for an object whose keys are all numbers."""
+    """Yield operations that are correct for an array and for an object whose keys are all numbers."""
     for key in _by_index(previous, inside, descending=True):
         yield {"op": "remove", "path": f"{pointer}/{key}"}
     for key in _by_index(current, inside):
@@ -361,12 +361,12 @@ def _escaped(key: str) -> str:
 
 
 def fields_changed(parts: Parts) -> list[str]:
-    """Return which top-level fields of a state differ, in the order of `FIELDS`; bookkeeping does not count."""
+    """Return the top-level fields of a state that differ, in the order of `FIELDS`; bookkeeping is left out."""
     previous: Mapping[str, Json] = parts.previous or {}
     current: Mapping[str, Json] = parts.current or {}
     return [field for field in FIELDS if _differ(previous.get(field), current.get(field))]
 
 
 def _differ(old: Json, new: Json) -> bool:
-    """Say whether `diff` finds anything; most of what differs is told apart without it."""
+    """Whether `diff` finds a difference; it runs only for values that Python compares as equal."""
     return old is not new and (old != new or diff(old, new) is not None)

@@ -9,11 +9,11 @@ _NANOSECONDS = 1_000_000
 
 
 def utc_now() -> datetime:
-    """Return the current instant, cut to milliseconds: what is stored and sent is what was read."""
+    """Return the current instant, cut to milliseconds, so that what is stored and sent equals what was read."""
     return _at(time.time_ns() // _NANOSECONDS)
 
 
-@lru_cache(maxsize=16)  # a busy server is asked many times within a millisecond
+@lru_cache(maxsize=16)  # a busy server reads the clock many times within a millisecond
 def _at(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 

@@ -1,4 +1,4 @@
-"""Pydantic's complaints in words for those who send JSON: values as JSON has them, never a Python object."""
+"""Pydantic's error messages, reworded for senders of JSON: values as JSON writes them, never a Python object."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _OBJECT, _ARRAY, _TIMESTAMP = "must be an object", "must be an array", "must be a timestamp by ISO 8601"
-# By pydantic's type of error; "{name}" is a member of its context. What is not here reads well as it is.
+# By pydantic's type of error; "{name}" is a member of its context. Other types keep pydantic's message.
 _WORDS: Mapping[str, str] = {
     "model_type": _OBJECT,
     "model_attributes_type": _OBJECT,
@@ -48,12 +48,12 @@ _IN_JSON = {"True": "true", "False": "false", "None": "null"}
 
 
 def quoted(text: str | None, most: int = 255) -> str:
-    """Return the first `most` characters of `text` as JSON shows them."""
+    """Return the first `most` characters of `text` as a JSON string."""
     return orjson.dumps(text and text[:most]).decode()
 
 
 def readable(detail: "ErrorDetails") -> str:
-    """Return the message of `detail`; what it quotes is quoted as in JSON."""
+    """Return the message of `detail`, with quoted values written as in JSON."""
     context = detail.get("ctx", {})
     words = _WORDS.get(detail["type"])
     if detail["type"] in ("enum", "literal_error"):

@@ -1,4 +1,4 @@
-"""What is told of a commit, and to whom."""
+"""The event that a commit publishes, and the protocol of what receives it."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from wizard_server.domain.trail import AuditEntry
 class StateEvent:
     """What a commit did to one state: its newest version (None: deleted) and the entries of this commit, in order.
 
-    `owner` is whose state it is (None: not known), `sequence` its place in the order of all changes, `instant` when it
-    was told; `renderings` lets everybody who is woken by it share one encoding of the answer.
+    `owner` is the state's user (None: not known), `sequence` its place in the order of all changes, `instant` when the
+    event was published. All waiters that the event wakes share the encoded answers in `renderings`.
     """
 
     investigation_id: str
@@ -27,13 +27,13 @@ class StateEvent:
 
 
 class Audience(Protocol):
-    """Who hears of commits."""
+    """What receives the events of commits: the hub."""
 
     def publish(self, event: StateEvent) -> None:
-        """Tell everybody whom a commit concerns; called after it."""
+        """Wake every waiter that the event concerns; called after the commit."""
 
     def watched(self) -> Iterable[str]:
-        """Return the investigations that somebody waits for."""
+        """Return the ids of the investigations that have waiters."""
 
     def refresh(self) -> None:
-        """Say that anything may have changed, so that whoever shows lists reads them again."""
+        """Make every dashboard read its list again, because any row may have changed."""

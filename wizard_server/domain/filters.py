@@ -1,4 +1,4 @@
-"""What is asked of lists: which rows, in which order, and where a page begins."""
+"""The queries of lists: which rows, in which order, and where a page begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from pydantic import Field
 
 Item = TypeVar("Item")
-
-
-# A place in an order, as the database counts: 64 bits with a sign.
+# A place in an order, in the range of the database's signed 64-bit integers.
 Rank = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -17,8 +15,8 @@ Rank = Annotated[int, Field(ge=0, lt=2**63)]
 class StatesEnd:
     """Where a page of states ended: the sort value and id of its last row.
 
-    `sequence` is the place in the order of all changes, and `trail` the one in the order of all entries, at which the
-    list was first asked for: what changed since is placed where it stood then.
+    `sequence` (in the order of all changes) and `trail` (in the order of all entries) are the places at which the first
+    page was read. Rows that changed since are sorted by their values at those places.
     """
 
     value: str
@@ -29,14 +27,14 @@ class StatesEnd:
 
 @dataclass(frozen=True, slots=True)
 class EntriesEnd:
-    """Where a page of a trail ended: the place of its last entry in the order of all."""
+    """Where a page of a trail ended: the place of its last entry in the order of all entries."""
 
     place: Rank
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatesEnd:
-    """Which templates have been on a page: short digests of their ids, for a user has few."""
+    """Which templates earlier pages showed: short digests of all their ids, because a user has few templates."""
 
     shown: tuple[str, ...]
 
@@ -45,9 +43,10 @@ End = TypeVar("End", bound=StatesEnd | EntriesEnd | TemplatesEnd)
 
 
 class Listed(NamedTuple, Generic[Item, End]):
-    """One page of a list; `unreadable` of its rows were left out, `total` counts all that match.
+    """One page of a list.
 
-    `end` is where it ended, None where nothing follows.
+    `unreadable` is how many of its rows were left out, `total` how many rows match, `end` where the page ended (None:
+    it is the last).
     """
 
     items: list[Item]
@@ -96,11 +95,11 @@ class ActiveFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActivePage:
-    """What a dashboard is told: summaries, the ids that are gone, and the place in the order of all changes.
+    """An answer to a dashboard: summaries, the ids of removed rows, and `cursor`, a place in the order of all changes.
 
-    `total` counts what matches the filter; in an answer about changes, what it holds. Who has a cursor below `floor`
-    needs the whole list: something was done by hand that no change tells. `unreadable` rows were left out. `has_more`
-    says that more changed than fits: ask again from `cursor`.
+    `total` is how many rows match the filter; in an answer about changes, how many it holds. A client whose cursor is
+    below `floor` needs the whole list, because an operator's edit left no change to read. `unreadable` is how many rows
+    were left out. With `has_more` the remaining changes follow from `cursor` on.
     """
 
     rows: Sequence[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""What a state was and what happened to it: older versions, and the changes between two (contract 2 and 5)."""
+"""Older versions of a state, and the changes between two versions (contract 2 and 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _BEYOND = 2**63 - 1
 async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     """Return the document of `record`'s investigation as it was at `version`.
 
-    Raises `NotFoundError` for a version that is not there (yet), `HistoryGoneError` for one outside the kept history,
-    `UnreadableRowError` where an entry on the way cannot be read.
+    Raises `NotFoundError` for a version that does not exist (yet), `HistoryGoneError` for one outside the kept history,
+    `UnreadableRowError` when an entry between the two versions cannot be read.
     """
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
@@ -30,9 +30,9 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
 
 
 async def document_at(store: Store, investigation_id: str, record: StateRecord | None, version: int) -> Document:
-    """Return the document of an investigation as it was at `version`; its state is `record` now, None: deleted.
+    """Return the document of an investigation as it was at `version`; `record` is its state now (None: deleted).
 
-    Raises as `rebuild`.
+    Raises the errors of `rebuild`.
     """
     if record is not None:
         return await rebuild(store, record, version)
@@ -45,7 +45,7 @@ async def document_at(store: Store, investigation_id: str, record: StateRecord |
 async def _unwound(
     store: Store, investigation_id: str, document: Document | None, position: int, version: int
 ) -> Document:
-    """Return the document at `version`, gone back to from `document` at version `position`."""
+    """Return the document at `version`: the entries are undone, newest first, from `document` at `position` on."""
     breath = Breath()
     below = position + 1
     while position > version:
@@ -65,11 +65,11 @@ async def _unwound(
 
 
 def _undo(document: Document | None, entry: AuditEntry) -> tuple[Document | None, int]:
-    """Return the document before `entry` and its version; before a creation there is none, at the version below."""
+    """Return the document before `entry` and its version; before a creation it is None, with the version below."""
     try:
         older: Document | None = apply(document, entry.parts.inverted())
         version = older["version"] if older is not None else (entry.version or 1) - 1
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # written by hand, it may hold anything
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # an entry edited in SQL may hold anything
         raise UnreadableRowError(
             table="investigation_audit_log",
             key=entry.entry_id,
@@ -82,7 +82,7 @@ def _undo(document: Document | None, entry: AuditEntry) -> tuple[Document | None
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The committed changes that lead from one version to another, oldest first; `has_more`: and on from there."""
+    """The committed changes that lead from one version to another, oldest first; with `has_more` others follow."""
 
     from_version: int
     to_version: int
@@ -91,10 +91,11 @@ class Changes:
 
 
 async def changes_after(store: Store, record: StateRecord, since: int, limit: int) -> Changes:
-    """Return the changes that lead from version `since` to that of `record`, the oldest `limit` of them.
+    """Return the oldest `limit` of the changes that lead from version `since` to the version of `record`.
 
-    What is committed meanwhile comes with the next answer. Raises `HistoryGoneError` where no kept chain of changes
-    leads from `since` to `record`: it is purged, lies ahead, the row was set back by hand, or an entry cannot be read.
+    A change that is committed meanwhile comes with the next answer. Raises `HistoryGoneError` when no kept chain of
+    changes leads from `since` to `record`: `since` was purged or lies ahead, the row was set back by an edit in SQL, or
+    an entry cannot be read.
     """
     if since == record.version:
         return Changes(since, since, (), has_more=False)
@@ -115,7 +116,7 @@ async def changes_after(store: Store, record: StateRecord, since: int, limit: in
 
 
 async def _readable_after(store: Store, investigation_id: str, version: int, limit: int) -> Sequence[AuditEntry]:
-    """Return the entries above `version` up to one that cannot be read: to who follows, it is a gap like any other."""
+    """Return the entries above `version`; none where one cannot be read, because a follower treats that as a gap."""
     try:
         return await store.entries_after(investigation_id, version, limit)
     except UnreadableRowError:
@@ -123,7 +124,7 @@ async def _readable_after(store: Store, investigation_id: str, version: int, lim
 
 
 def linked(since: int, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the leading `entries` that follow each other without a gap from version `since` on."""
+    """Return the leading `entries` that form a chain without a gap from version `since` on."""
     chain: list[AuditEntry] = []
     position = since
     for entry in entries:
@@ -142,7 +143,7 @@ def _predecessor(entry: AuditEntry) -> int:
 
 
 async def encode_changes(entries: Sequence[AuditEntry]) -> tuple[list[bytes], bool]:
-    """Return `entries` as `encoded_change` has them, as many as an answer may hold, and whether those are all."""
+    """Return the encoded changes of `entries`, as many as one answer may hold, and whether those are all."""
     encoded: list[bytes] = []
     breath = Breath()
     size = 0
@@ -156,7 +157,7 @@ async def encode_changes(entries: Sequence[AuditEntry]) -> tuple[list[bytes], bo
 
 
 def encoded_change(entry: AuditEntry) -> bytes:
-    """Return `change` as JSON, made once for all who follow the entry's investigation, whatever they follow it over."""
+    """Return `change` as JSON; it is encoded once and shared by ``/changes``, server-sent events and WebSocket."""
     known = entry.renderings.get("change")
     if known is None:
         known = entry.renderings["change"] = orjson.dumps(change(entry))
@@ -164,7 +165,7 @@ def encoded_change(entry: AuditEntry) -> bytes:
 
 
 def change(entry: AuditEntry) -> dict[str, Any]:
-    """Return one change as ``/changes``, server-sent events and WebSocket write it; its patch is RFC 6902."""
+    """Return one change as ``/changes``, server-sent events and WebSocket send it, with a patch by RFC 6902."""
     return {
         "version": entry.version,
         "timestamp": entry.timestamp,

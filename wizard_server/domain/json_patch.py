@@ -1,4 +1,4 @@
-"""The operations of a JSON patch (RFC 6902) on a document, in place; each takes the time of the path that it names."""
+"""JSON patch (RFC 6902): applies operations to a document in place; each costs the length of the path that it names."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 class DoesNotApplyError(Exception):
-    """An operation that the document has no place for, or a test that fails; the message says why."""
+    """An operation names a place that the document does not have, or a test fails; the message says which and why."""
 
 
 class Patching:
-    """A document that operations are applied to, one after the other; what the copies among them copy is bounded."""
+    """Applies operations to a document, one after the other, and bounds what their copies add to it."""
 
     def __init__(self, document: Any) -> None:
         self.document = document
@@ -109,7 +109,7 @@ def _steps(pointer: str) -> list[str]:
 
 
 def _key(holder: Any, step: str) -> Any:
-    """Return under what `holder` has its member `step`."""
+    """Return the key or index under which `holder` has the member `step`."""
     if isinstance(holder, list):
         return _index(step, len(holder) - 1)
     if isinstance(holder, dict) and step in holder:
@@ -124,7 +124,7 @@ def _index(step: str, largest: int) -> int:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Compare as RFC 6902, section 4.6 has it: numbers by value, and no number equals a boolean."""
+    """Compare as RFC 6902, section 4.6 defines: numbers by value, and no number equals a boolean."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -133,11 +133,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 MAX_OPERATIONS = 1000
-
-
 MAX_COPIES = 32
-
-
 MAX_POINTER = 8192
 
 
@@ -156,7 +152,7 @@ class Operation(Schema):
 class JsonPatch:
     """``application/json-patch+json``: operations on the state document; its keys and version are read-only.
 
-    When the state was last read is no part of it: it is null here, and what becomes of it is ignored, as are marks.
+    ``last_accessed`` is null in the patched document, and changes to it and to marks are ignored.
     """
 
     operations: Sequence[Mapping[str, Any]]
@@ -203,7 +199,7 @@ class JsonPatch:
         )
 
     def _apply(self, document: Document) -> Any:
-        # Operations put their own values into the document, where later operations change them: of both a copy.
+        # Both are copied, because operations put their values into the document, where later operations modify them.
         shown = {"last_accessed": None, **document}
         copy, operations = orjson.loads(orjson.dumps((shown, self.operations)))
         patching = Patching(copy)

@@ -1,7 +1,7 @@
-"""JSON as it comes in (RFC 8259): what could only be kept as something else is refused, and what costs too much.
+"""Parses JSON input (RFC 8259), and refuses what cannot be kept exactly and what costs too much.
 
-A *node* is a value: an object, an array, a text, a number, true, false or null; names are none. Work on a document
-grows with its nodes, so they are counted before the text is parsed, as fast as bytes are searched.
+A *node* is a value: an object, an array, a text, a number, true, false or null; names are not nodes. Nodes are counted
+before the text is parsed, because the work on a document grows with them; the count is a search of bytes.
 """
 
 import json
@@ -15,12 +15,12 @@ from wizard_server.domain.complaints import quoted
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, ValidationFailedError
 
 MAX_DEPTH = 64
-# A pointer to a member is as long as the names above it, and patches repeat it. No honest name is as long.
+# Bounds the pointers in patches, which repeat the names above each member.
 MAX_NAME = 1024
 _BEGINNING = 16 * 1024
 _CONTAINERS = (dict, list)
 _BLANKS = b" \t\n\r"
-# Every digit as 0, all else as a blank: 19 digits in a row are found in a tenth of the time that a pattern takes.
+# Maps digits to 0 and all else to a blank: a search for 19 zeros takes a tenth of the time of a regular expression.
 _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _BIG_NUMBER = b"0" * 19
 _INTEGER = re.compile(rb"(?:^|(?<=[\[,:\s]))-?[0-9]{19,}(?=[\],}\s]|$)")
@@ -29,17 +29,17 @@ _MOST_DIGITS = len(str(_LARGEST))
 _ESCAPED_COLON = rb"\u003"
 _ESCAPED_NUL = rb"\u0000"
 
-# Where a value stands: the place of what holds it, and its name or index there; None is the document itself.
+# The place of a value: the place of its container, and its name or index there; None is the document itself.
 _Place = tuple["_Place", str | int] | None
 
 
 def parse_json(text: bytes, max_nodes: int | None = None) -> Any:
     """Return `text` as JSON (no NaN, no lone surrogates), nested at most `MAX_DEPTH` deep.
 
-    What could only be kept as something else is refused: integers beyond 64 bits, numbers beyond a double, names that
-    occur twice in one object (RFC 8259 leaves open which of them counts, and the other would be lost). Raises
-    `MalformedJsonError`, `BodyTooLargeError` for more than `max_nodes`, and `ValidationFailedError` for a name over
-    `MAX_NAME` characters or a text with U+0000, which PostgreSQL cannot hold.
+    Values that cannot be kept exactly are refused: integers beyond 64 bits, numbers beyond a double, names that occur
+    twice in one object (RFC 8259 does not define which of them counts). Raises `MalformedJsonError`,
+    `BodyTooLargeError` for more than `max_nodes` nodes, and `ValidationFailedError` for a name over `MAX_NAME`
+    characters or a text with U+0000, which PostgreSQL cannot store.
     """
     if max_nodes is not None and has_more_nodes(text, max_nodes):
         _refuse_endless(text)
@@ -61,25 +61,25 @@ def parse_json(text: bytes, max_nodes: int | None = None) -> Any:
 
 
 def refuse_inexact(text: bytes, value: Any) -> None:
-    """Raise `MalformedJsonError` unless `value`, read from `text`, is all that `text` says; it can be encoded."""
+    """Raise `MalformedJsonError` unless `value`, parsed from `text`, holds all that `text` says."""
     if _BIG_NUMBER in text.translate(_DIGITS) and _has_rounded(text):
         raise MalformedJsonError("an integer has more than 64 bits and would be rounded")
-    # A name that occurs twice is kept once, and one colon with it: 3 microseconds for 5 KB, where a parser that looks
-    # at each pair takes 30. An escaped colon would hide it.
+    # The parser keeps one of two equal names, so the encoded value has fewer colons: 3 microseconds for 5 KB, where a
+    # parser that looks at each pair takes 30. A colon that the text has escaped would falsify the count.
     if _ESCAPED_COLON in text or text.count(b":") != orjson.dumps(value).count(b":"):
         json.loads(text, object_pairs_hook=_unique)
 
 
 def has_more_nodes(text: bytes, limit: int) -> bool:
-    """Whether the JSON `text` has more than `limit` nodes; of a text that is no JSON the answer says nothing."""
+    """Whether the JSON `text` has more than `limit` nodes; for a text that is not JSON the answer means nothing."""
     if len(text) <= limit or _nodes_at_most(text) <= limit:
         return False
-    outside = _outside_texts(text, 4 * limit)  # each node has a name and a text at most, each of them two quotes
+    outside = _outside_texts(text, 4 * limit)  # a node has at most one name and one text, each with two quotes
     return outside is None or _nodes_at_most(outside) - _empty(outside) > limit
 
 
 def _refuse_endless(text: bytes) -> None:
-    """Raise `MalformedJsonError` when the text only opens: the parser stops at a depth that its beginning shows."""
+    """Raise `MalformedJsonError` when the first 16 KiB of `text` already exceed the parser's own limit of depth."""
     try:
         orjson.loads(text[:_BEGINNING])
     except orjson.JSONDecodeError as error:
@@ -94,17 +94,17 @@ def count_nodes(text: bytes) -> int:
 
 
 def _nodes_at_most(text: bytes) -> int:
-    """Return how many nodes there are if no text has any of these bytes in it, and nothing is empty."""
+    """Return an upper bound of the nodes; exact where no text has these bytes in it and no container is empty."""
     return 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _empty(outside: bytes) -> int:
-    """Return how many objects and arrays have nothing in them."""
+    """Return how many objects and arrays are empty."""
     return outside.count(b"{}") + outside.count(b"[]")
 
 
 def _outside_texts(text: bytes, most_quotes: int) -> bytes | None:
-    """Return `text` with nothing in its names and texts, and no blanks; None when there are more than `most_quotes`."""
+    """Return `text` with its names and texts emptied and no blanks; None when it has more than `most_quotes`."""
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     pieces = text.split(b'"', most_quotes + 1)
@@ -123,7 +123,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _has_rounded(text: bytes) -> bool:
-    """Whether `text` has an integer that 64 bits do not hold; digits in texts are none, nor are numbers like 1e19."""
+    """Whether `text` has an integer beyond 64 bits, outside of its texts; numbers like 1e19 are not integers."""
     outside = _outside_texts(text, len(text)) or b""
     return any(
         len(found[0]) > _MOST_DIGITS or not _SMALLEST <= int(found[0]) <= _LARGEST
@@ -143,7 +143,7 @@ def check_depth(value: Any, most: int = MAX_DEPTH) -> None:
 
 
 def _may_have_long_names(text: bytes) -> bool:
-    """Whether the JSON `text` has a name of over `MAX_NAME` bytes as it is written: escaped it may be shorter."""
+    """Whether the JSON `text` has a name of over `MAX_NAME` bytes as written; unescaped it may be shorter."""
     if b"\\" in text:
         text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
     pieces = text.split(b'"')
@@ -171,7 +171,7 @@ def _refuse_nul(value: Any) -> None:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, _Place]]:
-    """Yield each node of `value` and where it stands; a place is made in the same time however deep it lies."""
+    """Yield each node of `value` with its place; making a place takes constant time at any depth."""
     pending: list[tuple[Any, _Place]] = [(value, None)]
     while pending:
         item, place = pending.pop()

@@ -1,4 +1,4 @@
-"""Requests with an Idempotency-Key: what is kept of their answers, in the transaction of their changes (contract 8)."""
+"""Requests with an Idempotency-Key, and their answers as stored in the transaction of their change (contract 8)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ KEPT_FOR = timedelta(hours=24)
 
 
 def expired_before(now: datetime) -> str:
-    """Return the instant (wire form) at or before which a kept answer was made that does not count any more."""
+    """Return the instant (wire form) at or before which kept answers have expired."""
     return wire_before(now, KEPT_FOR)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an answer shows of a result: its HTTP status, and the state or the text in it.
+    """An answer as it is stored: its HTTP status, and the version or the text from which its body is made again.
 
-    `version` names the state of `investigation_id` that it shows; None: none. `body` is the answer's body; None: it is
-    empty. With a version it is only what follows the members of that state; what begins with a brace has them in it.
+    `version` is the version of `investigation_id` that the answer shows (None: it shows no state). `body` is the
+    answer's body (None: empty). With a version, `body` is only what follows the members of that state, unless it begins
+    with a brace: then it is the whole body.
     """
 
     status: int
@@ -32,7 +33,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What is kept of the answer to a request that was carried out; `fingerprint` tells the request from others."""
+    """The stored answer to a request that was carried out; `fingerprint` identifies the request."""
 
     user_id: str
     key: str
@@ -43,7 +44,7 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request with a key: whose it is, what tells it from others (SHA-256, hexadecimal), when it came."""
+    """A request with a key: its user, its `fingerprint` (SHA-256, hexadecimal), and when it arrived."""
 
     user_id: str
     key: str
@@ -53,19 +54,19 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A keyed request that is about to be carried out; `show` says what its answer will show of the result."""
+    """A keyed request that is about to be carried out; `show` makes the answer to store from its result."""
 
     request: Keyed
     show: Callable[[Any], Shown]
 
     def kept(self, result: object) -> KeptAnswer:
-        """Return what is kept once the request has come to `result`."""
+        """Return the answer to store for `result`."""
         asked = self.request
         return KeptAnswer(asked.user_id, asked.key, asked.fingerprint, self.show(result), to_wire(asked.now))
 
 
 class AnsweredBeforeError(Exception):
-    """The same request was carried out before: `kept` is its answer, and nothing was done now."""
+    """The same request was carried out before; `kept` is its answer, and nothing is written now."""
 
     def __init__(self, kept: KeptAnswer) -> None:
         super().__init__(f"the request with the key {kept.key} was carried out at {kept.created_at}")
@@ -73,13 +74,13 @@ class AnsweredBeforeError(Exception):
 
 
 def same_request(asked: Keyed, kept: KeptAnswer) -> KeptAnswer:
-    """Return `kept`; raise `IdempotencyMismatchError` when another request came under the key."""
+    """Return `kept`; raise `IdempotencyMismatchError` when the key was used for another request."""
     if kept.fingerprint != asked.fingerprint:
         raise mismatch()
     return kept
 
 
 def mismatch() -> IdempotencyMismatchError:
-    """Return the error for a key that came with another request before."""
+    """Return the error for a key that was used for another request before."""
     message = "this key came with another request before"
     return IdempotencyMismatchError(message, [FieldError("Idempotency-Key", message, "unique")])

@@ -1,6 +1,7 @@
-"""Which lines leave the logs of a state that would be too large, so that no agent is locked out of its own state.
+"""Drops log lines from a state that would be too large, so that agents can go on reporting.
 
-Only lines that an earlier version showed may leave, the oldest of the largest log first: the trail has them.
+Only lines that an earlier version showed are dropped, the oldest of the largest log first, because the audit trail has
+them.
 """
 
 import heapq
@@ -13,29 +14,29 @@ import orjson
 
 from wizard_server.domain.json_text import count_nodes, has_more_nodes
 
-# What ``"logs_dropped": N`` adds to a log.
+# The bytes that ``"logs_dropped": N`` adds to a log.
 _COUNT_BYTES = 40
-# Of a long log this part leaves at once, so that it takes as long as looking at it a few times.
+# A long log loses this fraction of its old lines at once, which bounds how often it is encoded.
 _AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of the limits a state may take: beyond `most` old lines leave until it takes no more than `wanted`."""
+    """Shares of the limits: above `most`, old lines are dropped until the state takes no more than `wanted`."""
 
     most: Fraction
     wanted: Fraction
 
 
-# Reports keep a quarter of the limits free for the results; what leaves makes room for more than one report.
+# Reports leave a quarter of the limits for the results; one drop makes room for several reports.
 REPORTS = Room(Fraction(3, 4), Fraction(5, 8))
-# Everything else takes what there is.
+# Everything else may use the whole limit.
 OTHERS = Room(Fraction(1), Fraction(3, 4))
 
 
 @dataclass(slots=True)
 class _Log:
-    """One log: the object that holds it, how many of its lines are old, how many of those leave, and their bytes."""
+    """One log: the object that holds it, how many of its lines are old, their bytes, and how many will be dropped."""
 
     holder: dict[str, Any]
     old: int
@@ -43,7 +44,7 @@ class _Log:
     leaving: int = 0
 
     def drop(self) -> tuple[int, int]:
-        """Let the oldest lines leave, a few at once where there are many; return their bytes and how many they are."""
+        """Drop the oldest lines, several at once from a long log; return their bytes and their number."""
         count = max((self.old - self.leaving) // _AT_ONCE, 1)
         size = len(orjson.dumps(self.holder["logs"][self.leaving : self.leaving + count])) - 1
         self.leaving += count
@@ -58,7 +59,7 @@ class _Log:
 
 
 def exceeds(text: bytes, limits: tuple[int, int], room: Room) -> bool:
-    """Whether the state `text` takes more than `room.most` of `limits`: the most bytes and JSON nodes of a state."""
+    """Whether the state `text` exceeds `room.most` of `limits`, the maximum of bytes and of JSON nodes."""
     max_bytes, max_nodes = limits
     return len(text) > max_bytes * room.most or has_more_nodes(text, int(max_nodes * room.most))
 
@@ -66,14 +67,14 @@ def exceeds(text: bytes, limits: tuple[int, int], room: Room) -> bool:
 def shortened(
     old: Mapping[str, Any] | None, new: Mapping[str, Any], text: bytes, limits: tuple[int, int], room: Room
 ) -> dict[str, Any] | None:
-    """Return the progress `new` of the state `text` without its oldest lines; None when none of them is old.
+    """Return the progress `new` of the state `text` without its oldest lines; None when no line is old.
 
-    `old` is the progress before, with the same agents at the same places. What is over the limits without any old line
-    stays over them.
+    `old` is the progress before, with the same agents at the same indices. Dropping every old line may not suffice: the
+    result may still exceed the limits.
     """
     max_bytes, max_nodes = limits
     logs = [_Log(*each) for each in _logs(old or {}, new)]
-    counts = len(logs)  # of lines that left: what they take is taken into account
+    counts = len(logs)  # each log may get a ``logs_dropped``
     too_many_bytes = _excess(len(text) + counts * _COUNT_BYTES, sum(log.bytes for log in logs), max_bytes, room)
     too_many_nodes = _excess(count_nodes(text) + counts, sum(log.old for log in logs), max_nodes, room)
     _let_leave(logs, too_many_bytes, too_many_nodes, max_bytes / max_nodes)
@@ -84,7 +85,7 @@ def shortened(
 
 
 def _logs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[dict[str, Any], int, int]]:
-    """Return what holds each log that has been there before, how many of its lines are old, and their bytes."""
+    """Return for each log that existed before: its holder, how many of its lines are old, and their bytes."""
     pairs = [(old, new), *zip(old.get("agents", ()), new["agents"], strict=False)]
     found = []
     for before, after in pairs:
@@ -95,14 +96,14 @@ def _logs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[dict[str
 
 
 def _excess(size: int, can_leave: int, limit: int, room: Room) -> int:
-    """Return how much has to leave; where what stays takes more than is wanted, half of what is free then is filled."""
+    """Return how much to drop; where the lines that stay exceed `wanted`, old ones may fill half of the free rest."""
     stays = size - can_leave
     wanted = int(limit * room.wanted)
     return size - (wanted if stays <= wanted else max((stays + limit) // 2, stays))
 
 
 def _let_leave(logs: Sequence[_Log], excess_bytes: int, excess_nodes: int, node_bytes: float) -> None:
-    """Mark the oldest lines of whichever log is the largest at the time; a node weighs as much as `node_bytes`."""
+    """Drop the oldest lines of whichever log is the largest at the time; a node weighs as much as `node_bytes`."""
 
     def weight(log: _Log) -> float:
         return -log.bytes - (log.old - log.leaving) * node_bytes

@@ -32,13 +32,13 @@ MAX_TOOLS = 1000
 MAX_NAMED = 1000  # entries of an object whose names are the client's and whose values are checked
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
-# What OpenID Connect has as `sub`: visible ASCII, compared to the letter.
+# OpenID Connect's `sub`: visible ASCII, compared case-sensitively.
 UserId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}\z")]
 _Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Timestamp = Annotated[
     datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=_Written, when_used="json")
 ]
-# What only the server writes: compared with what is there, so that whatever differs is refused as read-only.
+# Members that only the server writes: they are compared with the current ones, and refused where they differ.
 _SentBack = Annotated[Any, WithJsonSchema({"type": "string"})]
 _SentBackInstant = Annotated[Any, WithJsonSchema({"type": "string", "format": "date-time"})]
 _READ_ONLY = "Read-only: as it is, or left out"
@@ -65,10 +65,8 @@ def _not_blank(value: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_not_blank)]
-
-
 Item = TypeVar("Item")
-# A list is checked up to its first bad item: of 500,000 bad ones nobody wants to read.
+# A list is checked up to its first invalid item, because a list may have 500,000 of them.
 Items = Annotated[list[Item], FailFast()]
 
 
@@ -110,7 +108,7 @@ class AuditSource(StrEnum):
 class Schema(BaseModel):
     """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing.
 
-    A null counts as absent (contract 3). Of more unknown names than anybody mistypes no value is read.
+    A null counts as absent (contract 3). With more than `MAX_LISTED` unknown names the values are not validated.
     """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True, allow_inf_nan=False)

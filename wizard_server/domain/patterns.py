@@ -1,7 +1,8 @@
-"""Regular expressions that cannot be made to try for ever: what Python's backtracking makes of a pattern is bounded.
+"""Refuses regular expressions that Python's backtracking engine could match in more than bounded time.
 
-A repetition is dangerous when the same text can be divided among its turns in many ways: ``(a+)+``, ``(a|aa)*``. It is
-harmless when each turn begins or ends with a character that nothing variable in it can be: ``[a-z]+(-[a-z]+)*``.
+A repetition is dangerous when the same text can be divided among its iterations in many ways: ``(a+)+``, ``(a|aa)*``.
+It is harmless when each iteration begins or ends with a character that no variable part of it matches:
+``[a-z]+(-[a-z]+)*``.
 """
 
 import re
@@ -9,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-# The only way to what `re` makes of a pattern.
+# The parser of `re` has no public name.
 codes: Any = import_module("re._constants")
 parser: Any = import_module("re._parser")
 
-# Texts that are longer are not matched at all: two repetitions side by side cost the cube of the length.
+# Longer texts are not matched at all, because two adjacent repetitions cost the cube of the length.
 MAX_MATCHED = 256
 _MANY = 16
 _MOST_ADJACENT = 1
@@ -25,7 +26,7 @@ Node = tuple[Any, Any]
 
 
 def objection(pattern: str) -> str | None:
-    """Return what keeps `pattern` from being matched in bounded time, None when nothing does."""
+    """Return why `pattern` cannot be matched in bounded time, None when it can."""
     try:
         tree = list(parser.parse(pattern))
     except re.error as error:
@@ -68,7 +69,7 @@ def _is_variable(node: Node) -> bool:
 
 
 def _is_separated(body: list[Node]) -> bool:
-    """Whether a turn of a repetition ends where only one character can stand that is nowhere else in what varies."""
+    """Whether each iteration of `body` begins or ends with a character that none of its variable parts matches."""
     while len(body) == 1 and body[0][0] is codes.SUBPATTERN:
         body = list(body[0][1][3])
     varying = [node for node in _all(body) if _is_variable(node)]
@@ -79,7 +80,7 @@ def _is_separated(body: list[Node]) -> bool:
 
 
 def _disjoint(nodes: list[Node]) -> int:
-    """Return how many repetitions must end at what follows them, or end the pattern."""
+    """Return how many repetitions cannot match the character that follows them, or are last in the pattern."""
     flat = [node for node in _all(nodes) if node[0] in _SINGLE or node[0] in _REPEATS]
     found = 0
     for place, node in enumerate(flat):
@@ -95,7 +96,7 @@ def _disjoint(nodes: list[Node]) -> int:
 
 
 def _characters(node: Node) -> set[str]:
-    """Return which of a sample of characters a node of one character takes."""
+    """Return which characters of `_SAMPLE` a single-character node matches."""
     return {character for character in _SAMPLE if _takes(node, character)}
 
 

@@ -8,10 +8,10 @@ from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.record import StateRecord
 
 IDLE_AFTER = timedelta(minutes=5)
-# Looked up once: in an enumeration it takes as long as five comparisons.
-_AGENTS_WORK, _UNDER_WAY = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
-# From which share of the waiter limit on the recommended intervals grow, and how many times. Few steps: each makes a
-# rendering of its own when many waiters wake at once.
+# Looked up once, because access through the enumeration costs as much as five comparisons.
+_PROGRESS, _IN_PROGRESS = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
+# (share of the waiter limit in use, factor of the recommended intervals). The steps are few, because each needs a
+# prepared answer of its own when many waiters wake together.
 _GROWTH = ((1.0, 4.0), (0.75, 2.0), (0.5, 1.5))
 _GROWS_FROM = 0.5
 
@@ -24,16 +24,16 @@ class Until:
     values: frozenset[str]
 
     def holds(self, record: StateRecord) -> bool:
-        """Whether `record` is in one of the states waited for."""
+        """Whether `record` has one of the values waited for."""
         return getattr(record, self.field) in self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a client has and what it waits for.
+    """The versions that a client has, and the condition that it waits for.
 
-    `known` are the versions that the client has (several where its header names several), None when it has nothing.
-    `anything` stands for ``If-None-Match: *``: whatever is current on arrival counts as known.
+    `known` are the versions that the client has (several where its header names several), None when it has none.
+    `anything` is ``If-None-Match: *``: the version that is current on arrival counts as known.
     `watch` are the top-level fields whose changes count; empty means all.
     """
 
@@ -47,11 +47,11 @@ class Wait:
         return replace(self, known=frozenset({record.version}), anything=False) if self.anything else self
 
     def is_reset(self, record: StateRecord) -> bool:
-        """Whether the client is ahead of the server: a backup was restored."""
+        """Whether the client is ahead of the server, because a backup was restored."""
         return bool(self.known) and max(self.known or ()) > record.version and record.version not in (self.known or ())
 
     def has_changes(self, record: StateRecord) -> bool:
-        """Whether `record` is news to the client."""
+        """Whether `record` has changes that the client does not have."""
         if not self.known:
             return True
         if record.version in self.known:
@@ -84,7 +84,7 @@ class Intervals:
         return Intervals(round(self.fast_ms * factor), round(self.normal_ms * factor), round(self.slow_ms * factor))
 
     def recommend(self, record: StateRecord, now: datetime) -> int:
-        """Return when to poll `record` again: fast while agents work, slow when nothing will happen soon."""
-        if record.status != _UNDER_WAY or record.updated_at < wire_before(now, IDLE_AFTER):
+        """Return the milliseconds until the next poll: fast while agents work, slow when terminal or idle."""
+        if record.status != _IN_PROGRESS or record.updated_at < wire_before(now, IDLE_AFTER):
             return self.slow_ms
-        return self.fast_ms if record.wizard_step == _AGENTS_WORK else self.normal_ms
+        return self.fast_ms if record.wizard_step == _PROGRESS else self.normal_ms

@@ -1,4 +1,4 @@
-"""What the use cases ask of storage and clock."""
+"""The protocols of storage and clock that the use cases depend on."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -25,9 +25,9 @@ Clock = Callable[[], datetime]
 
 
 class Transaction(Protocol):
-    """One use case's view of the database: what was committed, and what earlier use cases of the batch wrote.
+    """One use case's view of the database: committed rows, and what earlier use cases of the batch wrote.
 
-    The methods that write only collect; they are called last, when nothing can refuse any more.
+    The writing methods only collect rows; a use case calls them last, when nothing can refuse it any more.
     """
 
     async def state(self, investigation_id: str) -> StateRecord | None:
@@ -40,10 +40,10 @@ class Transaction(Protocol):
         """Write a new version of a state together with its entry; creates state and parent where absent."""
 
     def hear(self, record: StateRecord, *, revived: bool) -> None:
-        """Note that the agents of a state said at `record.heard_at` that nothing is new: no version, no entry.
+        """Note that the agents of a state reported without news at `record.heard_at`: no version, no entry.
 
-        Whoever watches the state is told. It is written later, together with others; at once, and told to lists too,
-        when it counted as stalled and is `revived`.
+        An event about the state is published. `heard_at` is written later, together with others; at once, with an
+        event for lists too, when the state was stalled and is `revived`.
         """
 
     def delete(self, record: StateRecord, entry: AuditEntry) -> None:
@@ -62,7 +62,7 @@ class Transaction(Protocol):
         """Write a new template."""
 
     def save_template(self, template: Template) -> None:
-        """Write new content of a template; what counts its use is not written."""
+        """Write new content of a template; its usage count is not written."""
 
     def delete_template(self, template: Template) -> None:
         """Remove a template."""
@@ -72,46 +72,46 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """Where states and trails live."""
+    """Stores states, trails and templates."""
 
     async def transact(
         self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None = None
     ) -> Result:
         """Run `use_case` against the newest state and return its result once what it wrote is on disk.
 
-        What it raises is raised here, and nothing of it is written. With a `claim` what is kept of the answer is
-        written too; raises `AnsweredBeforeError` for a request that was carried out before, `IdempotencyMismatchError`
-        for another one under its key.
+        An error of the use case is raised here, and nothing of it is written. With a `claim` the answer is stored in
+        the same transaction; raises `AnsweredBeforeError` when the request was carried out before,
+        `IdempotencyMismatchError` when its key was used for another request.
         """
 
     async def kept_answer(self, asked: Keyed) -> KeptAnswer | None:
-        """Return what is kept of the answer to a request, None when it was not carried out.
+        """Return the stored answer to a request, None when it was not carried out.
 
-        Raises `IdempotencyMismatchError` when another request came under its key.
+        Raises `IdempotencyMismatchError` when its key was used for another request.
         """
 
     counts: StoreCounts
 
     async def ping(self) -> None:
-        """Raise `StorageUnavailableError` unless the database answers, from the files that were opened."""
+        """Raise `StorageUnavailableError` unless the database that was opened answers."""
 
     async def try_writing(self) -> None:
-        """Raise `StorageUnavailableError` when the last write failed, and a small one does still."""
+        """Raise `StorageUnavailableError` when the last write failed and a small one still fails."""
 
     def last_accessed(self, investigation_id: str) -> str | None:
-        """Return when somebody looked at the state, as far as that is not written yet."""
+        """Return the pending `last_accessed` of the state, None when there is none to write."""
 
     def cached(self, investigation_id: str) -> StateRecord | None:
-        """Return the newest committed state if it is in memory."""
+        """Return the newest committed state if it is in memory, else None."""
 
     def in_memory(self, investigation_id: str) -> bool:
-        """Whether `state` would answer without asking the database."""
+        """Whether `state` would answer without a query."""
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """Return the newest committed state, from memory where possible."""
 
     async def loaded(self, investigation_id: str) -> StateRecord | None:
-        """Return the newest committed state from the database, though it may be in memory."""
+        """Return the newest committed state from the database, even where it is in memory."""
 
     async def investigation(self, investigation_id: str) -> Investigation | None:
         """Return the parent row, or None."""
@@ -135,16 +135,16 @@ class Store(Protocol):
         """Return one page of a user's templates."""
 
     async def active(self, wanted: ActiveFilter) -> ActivePage:
-        """Return one page of investigations, and the place up to which it is complete."""
+        """Return one page of a dashboard; its cursor is the place up to which it is complete."""
 
     async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
-        """Return what changed and what went after `cursor`, whatever its status; the filter's user alone counts."""
+        """Return what changed and what was removed after `cursor`; of the filter only the user counts."""
 
     async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
-        """Return at most `limit` running investigations whose agents were last heard after `after`, up to `until`."""
+        """Return at most `limit` running investigations whose last report came after `after` and up to `until`."""
 
     async def next_quiet(self, wanted: ActiveFilter, after: str) -> str | None:
-        """Return when the longest silent agents of running investigations were heard, of those heard after `after`."""
+        """Return the oldest last report of running investigations among those that came after `after`."""
 
     def touch(self, investigation_id: str, instant: str) -> None:
-        """Note that somebody looked at the state; written later, together with others (never a wake-up)."""
+        """Note that the state was read at `instant`; written later, together with others, and never published."""

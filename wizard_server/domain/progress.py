@@ -1,7 +1,7 @@
-"""What agents report is merged into the progress of a state (contract 4, ``POST .../progress``).
+"""Merges agents' reports into the progress of a state (contract 4, ``POST .../progress``).
 
-The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them. By
-their size they leave in `log_lines`.
+The state keeps the newest lines of each log; older ones stay in the audit trail, and ``logs_dropped`` counts them. This
+module limits the number of lines, `log_lines` their size.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class ProgressReport(Schema):
 
 @dataclass(frozen=True, slots=True)
 class ProgressUpdate:
-    """A report as an `Update` of a state; it needs no version, for it never takes anything away."""
+    """A report as an `Update` of a state; it needs no version, because it never removes anything."""
 
     report: ProgressReport
     max_log_lines: int
@@ -86,7 +86,7 @@ class ProgressUpdate:
         return {"progress": merge(document["progress"], self.report, self.max_log_lines), **self._others()}
 
     def _says_anything(self) -> bool:
-        """Whether the report names anything of the progress; one that does not changes nothing."""
+        """Whether the report names any member of the progress."""
         return any(getattr(self.report, name) not in (None, []) for name in _REPORTED)
 
     def _others(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class ProgressUpdate:
 def merge(progress: Any, report: ProgressReport, max_log_lines: int) -> dict[str, Any]:
     """Return `progress` with `report` merged in; parts that the report does not touch are the same objects.
 
-    Progress that was edited by hand into something else than progress counts as none.
+    A stored value that does not satisfy the schema, after an edit in SQL, counts as no progress.
     """
     merged = {**(as_progress(progress) or _blank(InvestigationProgress))}
     merged.update(_given(report, {"overall_progress", "current_phase", "started_at"}))
@@ -110,7 +110,7 @@ def merge(progress: Any, report: ProgressReport, max_log_lines: int) -> dict[str
 
 
 def as_progress(progress: Any) -> dict[str, Any] | None:
-    """Return `progress` with all that the schema gives it, itself where it is so already; None when it is none."""
+    """Return `progress` with the schema's defaults filled in; None when it does not satisfy the schema."""
     try:
         found = InvestigationProgress.model_validate(progress)
     except ValidationError:
@@ -119,7 +119,7 @@ def as_progress(progress: Any) -> dict[str, Any] | None:
 
 
 def _has_all(progress: Any) -> bool:
-    """Whether all is there that the schema would fill in; an edit by hand may have left it out, or made it null."""
+    """Whether all members with defaults are present; an edit in SQL may have removed them or set them to null."""
     lists = [progress.get(name) for name in ("phases", "agents", "logs")]
     return all(isinstance(each, list) for each in lists) and all(
         isinstance(log.get("logs"), list) and type(log.get("logs_dropped", 0)) is int
@@ -130,7 +130,7 @@ def _has_all(progress: Any) -> bool:
 def _merge_by(
     known: Sequence[dict[str, Any]], reports: Sequence[Schema], key: str, max_log_lines: int
 ) -> Sequence[dict[str, Any]]:
-    """Return `known` with each report merged into the first item of its name, or as an item of its own."""
+    """Return `known` with each report merged into the first item of its name, or appended as a new item."""
     if not reports:
         return known
     items = list(known)
@@ -157,7 +157,7 @@ def _given(report: Schema, names: set[str]) -> dict[str, Any]:
 def _appended(item: dict[str, Any], lines: Sequence[str], max_log_lines: int) -> dict[str, Any]:
     """Return `item` with `lines` at the end of its log, of which at most `max_log_lines` are kept.
 
-    Lines of this very report always stay: only what an earlier version showed is in the trail and may leave the state.
+    The lines of this report always stay, because only lines that an earlier version showed are in the trail.
     """
     if not lines:
         return item

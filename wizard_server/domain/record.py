@@ -30,11 +30,11 @@ Document = dict[str, Any]
 class StateRecord:
     """One version of a state.
 
-    `opened` is the JSON object that clients get, up to where ``last_accessed`` follows: all of it but the closing
-    brace, and a comma. It is encoded once and shared by all readers.
-    `field_versions` says for each of `FIELDS` which version last changed it. `newest_version` is the highest version
-    that the trail knows: it lies above `version` only in a row that was set back by hand. `mutation_id` is the
-    Idempotency-Key of the request that made this version, `heard_at` when its agents last said that nothing is new.
+    `opened` is the JSON object that clients get, without ``last_accessed`` and what follows it: it ends with a comma in
+    place of the closing brace. It is encoded once and shared by all readers.
+    `field_versions` maps each of `FIELDS` to the version that last changed it. `newest_version` is the highest version
+    in the trail; it exceeds `version` only in a row that an edit in SQL set back. `mutation_id` is the Idempotency-Key
+    of the request that made this version, `heard_at` when its agents last sent a report without news.
     `renderings` holds other forms of the body (compressed, summary), each made once.
     """
 
@@ -61,18 +61,18 @@ class StateRecord:
 
     @property
     def last_heard(self) -> str:
-        """When the state last changed or its agents last said anything."""
+        """When the state last changed or its agents last reported."""
         return last_heard(self.updated_at, self.heard_at)
 
     def changed_since(self, version: int) -> list[str]:
-        """Return the top-level fields that a version above `version` changed."""
+        """Return the top-level fields that changed after `version`."""
         if version > self.version:
             return list(FIELDS)
         return [field for field in FIELDS if self.field_versions[field] > version]
 
 
 def last_heard(updated_at: str, heard_at: str | None) -> str:
-    """Return when a state last changed or its agents last said anything; all in wire form."""
+    """Return when a state last changed or its agents last reported; all in wire form."""
     return max(updated_at, heard_at or "")
 
 
@@ -84,18 +84,18 @@ class Values(Protocol):
 
 
 def encode(values: Values, parts: Mapping[str, str | None]) -> bytes:
-    """Return a state as `StateRecord.opened`: the keys of `values`, with `parts` (settings and so on) as they are."""
+    """Return a state as `StateRecord.opened`: the keys of `values`, with the encoded `parts` (settings and so on)."""
     texts = {part: None if text is None else orjson.Fragment(text) for part, text in parts.items()}
     return opened(orjson.dumps({key: texts[key] if key in texts else values[key] for key in _KEYS}))
 
 
 def opened(text: bytes) -> bytes:
-    """Return a JSON object, ready for further members; what the encoder reserved beyond its end is not kept."""
+    """Return a JSON object open for further members; the copy drops what the encoder reserved beyond its end."""
     return text[:-1] + b","
 
 
 def opened_document(document: Document) -> bytes:
-    """Return a document as `StateRecord.opened`, its members in the order that every state has."""
+    """Return a document as `StateRecord.opened`, its members in the order of every state."""
     return opened(orjson.dumps({key: document[key] for key in _KEYS}))
 
 
@@ -128,9 +128,9 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
 
 
 def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
-    """Return `record` as one row of a dashboard; `last_accessed` is newer than what the record knows, or None.
+    """Return `record` as one row of a dashboard; `last_accessed` is newer than that of the record, or None.
 
-    The state is parsed for the first of them only.
+    The state is parsed for the first call only.
     """
     known = record.renderings.get("row")
     if known is None:

@@ -1,4 +1,4 @@
-"""The part of the configuration that use cases depend on."""
+"""The configured rules of the use cases: limits, the tool catalogue, when a state is stale and when it is stalled."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, StateExpiredError
 
-# Looked up once: in an enumeration it takes as long as five comparisons, and polls ask it again and again.
-_AGENTS_WORK, _UNDER_WAY = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
+# Looked up once, because access through the enumeration costs as much as five comparisons, and every poll asks it.
+_PROGRESS, _IN_PROGRESS = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Limits and switches; `recovery` off means that stale states are refused until they are reset."""
+    """Limits and switches; with `recovery` off, a stale state is refused until it is reset."""
 
     max_size_kb: int
     max_nodes: int
@@ -31,7 +31,7 @@ class Rules:
     catalogue: ToolCatalogue | None
 
     def tool_errors(self, settings: Mapping[str, Any] | None, path: str = "settings") -> Sequence[FieldError]:
-        """Return what the catalogue has against the tools of `settings`, which stand at `path` in the request."""
+        """Return the catalogue's errors for the tools of `settings`, which stand at `path` in the request."""
         return self.catalogue.errors(settings, path) if self.catalogue and settings else []
 
     def hindrances(self, settings: Mapping[str, Any] | None) -> Sequence[FieldError]:
@@ -39,41 +39,41 @@ class Rules:
         return [*validate_investigation_settings(settings), *self.tool_errors(settings)]
 
     def is_stale(self, updated_at: str, now: datetime) -> bool:
-        """Whether a state that last changed at `updated_at` (wire form) has been left alone for too long."""
+        """Whether a state that last changed at `updated_at` (wire form) has been unchanged for `stale_after`."""
         return updated_at < wire_before(now, self.stale_after)
 
     def is_stalled(self, wizard_step: str, status: str, heard: str, now: datetime) -> bool:
-        """Whether an investigation runs whose agents were last `heard` (see `last_heard`) too long ago."""
+        """Whether an investigation runs and its last report, at `heard` (see `last_heard`), is too old."""
         return _runs(wizard_step, status) and heard <= wire_before(now, self.stalled_after)
 
     def has_stalled(self, record: StateRecord, now: datetime) -> bool:
-        """Whether `record` is running and its agents are silent for too long; see `is_stalled`."""
+        """Whether `record` is stalled; see `is_stalled`."""
         return self.is_stalled(record.wizard_step, record.status, record.last_heard, now)
 
     def marks(self, record: StateRecord, now: datetime) -> dict[str, bool]:
-        """Return ``stale`` and ``stalled`` of a state, those that are true: marks of its age, not parts of it."""
+        """Return ``stale`` and ``stalled``, those that are true; they depend on the time, not on the version."""
         return _true(stale=self.is_stale(record.updated_at, now), stalled=self.has_stalled(record, now))
 
     def shown(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """Return a row of a list as clients get it: with both of its marks, which are those of the state."""
+        """Return a row of a list as clients get it, with both marks of its state."""
         heard = last_heard(row["updated_at"], row["heard_at"])
         stalled = self.is_stalled(row["wizard_step"], row["status"], heard, now)
         marks = {"stale": self.is_stale(row["updated_at"], now), "stalled": stalled}
         return {name: value for name, value in row.items() if name != "heard_at"} | marks
 
     def quiet_in(self, heard: str, now: datetime) -> float:
-        """Return the seconds until a running investigation whose agents were last `heard` counts as stalled."""
-        age = now - datetime.fromisoformat(heard)  # first, for the calendar ends where the year 9999 does
+        """Return the seconds until a running investigation whose last report came at `heard` becomes stalled."""
+        age = now - datetime.fromisoformat(heard)  # not heard + stalled_after, which may lie beyond the year 9999
         return max((self.stalled_after - age).total_seconds(), 0.001)
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:
-        """Return the seconds until `record` will count as stalled; infinity when it does already, or is not running."""
+        """Return the seconds until `record` becomes stalled; infinity when it is already, or is not running."""
         if not is_running(record) or record.last_heard <= wire_before(now, self.stalled_after):
             return math.inf
         return self.quiet_in(record.last_heard, now)
 
     def check_recoverable(self, record: StateRecord, now: datetime) -> None:
-        """Raise `StateExpiredError` for a stale state while stale states are not recovered."""
+        """Raise `StateExpiredError` for a stale state while `recovery` is off."""
         if not self.recovery and self.is_stale(record.updated_at, now):
             raise StateExpiredError(
                 f"{record.investigation_id} has not changed since {record.updated_at};"
@@ -91,4 +91,4 @@ def is_running(record: StateRecord) -> bool:
 
 
 def _runs(wizard_step: str, status: str) -> bool:
-    return wizard_step == _AGENTS_WORK and status == _UNDER_WAY
+    return wizard_step == _PROGRESS and status == _IN_PROGRESS

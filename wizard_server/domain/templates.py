@@ -42,7 +42,7 @@ Request = TypeVar("Request", bound=TemplateCreate | TemplateUpdate)
 
 
 class TemplateService:
-    """Keeps the templates of each user; nobody sees those of others."""
+    """The use cases of templates; a user reads and changes their own only."""
 
     def __init__(self, store: Store, wizard: WizardService, rules: Rules) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class TemplateService:
     async def _settings(
         self, transaction: Transaction, caller: Caller, request: TemplateCreate, origin: Origin
     ) -> tuple[dict[str, Any], StateRecord | None]:
-        """Return the settings of a new template, and the state that they come from, if any."""
+        """Return the settings of a new template, and the state that they were taken from, if any."""
         if request.settings is not None:
             return request.settings.model_dump(mode="json"), None
         key = request.from_investigation_id or ""
@@ -174,7 +174,7 @@ class TemplateService:
         return await self._store.transact(use_case, origin.claim)
 
     def _validated(self, model: type[Request], body: Any) -> tuple[Request | None, list[FieldError]]:
-        """Return `body` as `model`, or None and what is wrong with it."""
+        """Return `body` as `model` and no errors, or None and its errors."""
         errors = _source_errors(body) if model is TemplateCreate else []
         request = None
         try:
@@ -184,14 +184,14 @@ class TemplateService:
         return request, errors
 
     def _hindrances(self, body: Any, errors: Sequence[FieldError], known: Any = None) -> list[FieldError]:
-        """Return what the settings' own rules have against those of `body`, unless they are `known` and stay."""
+        """Return the errors of the settings in `body` that are not in `errors` yet; none where they are `known`."""
         settings = body.get("settings") if isinstance(body, dict) else None
         if settings is None or settings == known:
             return []
         return [error for error in self._rules.hindrances(settings) if error not in errors]
 
     def _check_size(self, template: Template) -> None:
-        """Raise `StateTooLargeError`: a template has the limits of the states that are made from it."""
+        """Raise `StateTooLargeError` when a state made from the template would exceed its limits."""
         text = orjson.dumps((template.name, template.description, template.settings))
         validate_state_size(text, self._rules.max_size_kb, self._rules.max_nodes, "template")
 
@@ -202,7 +202,7 @@ class TemplateService:
 
 
 async def _own(caller: Caller, template_id: str, source: Store | Transaction) -> Template:
-    """Return a template of the caller's; that one cannot be read is told to nobody else."""
+    """Return a template of the caller's; somebody else's is not found, even where it cannot be read."""
     try:
         template = await source.template(template_id)
     except UnreadableRowError as error:
@@ -215,7 +215,7 @@ async def _own(caller: Caller, template_id: str, source: Store | Transaction) ->
 
 
 def _source_errors(body: Any) -> list[FieldError]:
-    """Return what is wrong with where the settings of a new template come from: it is one of two places."""
+    """Return an error unless the new template names exactly one source of its settings."""
     given = [
         key for key in ("settings", "from_investigation_id") if isinstance(body, dict) and body.get(key) is not None
     ]
@@ -225,7 +225,7 @@ def _source_errors(body: Any) -> list[FieldError]:
 
 
 def _read_only_errors(body: Any, template: Template) -> list[FieldError]:
-    """Return what `body` would change of what only the server writes; uses that were counted since are no change."""
+    """Return the errors of read-only members that differ; a `usage_count` below the current one is accepted."""
     given = sent_back(body, OF_TEMPLATES) if isinstance(body, dict) else {}
     errors = read_only_errors(given, asdict(template)) if given else []
     uses = body.get("usage_count") if isinstance(body, dict) else None
@@ -240,7 +240,7 @@ def _name_of(body: Any) -> str | None:
 
 
 def _check(name: str | None, *, taken: bool, errors: list[FieldError]) -> None:
-    """Raise with every error in one answer; a name that is taken is a conflict when it is the only one."""
+    """Raise one error with every fault; a taken name alone is a conflict, `TemplateExistsError`."""
     duplicate = FieldError("name", f"a template with name {quoted(name)} exists already", "unique")
     if errors:
         raise ValidationFailedError("the template is not valid", [*errors, *([duplicate] if taken else [])])

@@ -1,4 +1,4 @@
-"""JSON Schema with a bound on its work: each look of a keyword at a value is a step, and larger values are more."""
+"""JSON Schema validation with bounded work: each check of a keyword costs steps, more for larger values."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,41 +12,41 @@ from wizard_server.domain.patterns import MAX_MATCHED
 # About 20 ms; 300 parameters with three keywords each take 1,000.
 MAX_STEPS = 3000
 
-# Keywords that take longer than others.
+# The steps of keywords that take longer than others.
 _STEPS = {"$ref": 6, "$dynamicRef": 10, "unevaluatedItems": 10, "unevaluatedProperties": 10, "anyOf": 2, "oneOf": 2}
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
 class TooCostlyError(Exception):
-    """A value takes more steps than one request may."""
+    """The parameters of one request need more than `MAX_STEPS` steps."""
 
     def __init__(self) -> None:
         super().__init__("takes more work to check than a request may: send fewer or smaller parameters")
 
 
 class Budget:
-    """How many steps are left of a request's."""
+    """The steps that are left to the current request."""
 
     def __init__(self) -> None:
         self._left = MAX_STEPS
 
     def begin(self) -> None:
-        """Begin with another request."""
+        """Start again with all steps, for another request."""
         self._left = MAX_STEPS
 
     def spend(self, steps: int = 1) -> None:
-        """Take some steps; raise `TooCostlyError` when there are none left."""
+        """Spend some steps; raise `TooCostlyError` when there are none left."""
         self._left -= steps
         if self._left < 0:
             raise TooCostlyError
 
 
 def bounded(budget: Budget) -> Any:
-    """Return a class of validators of draft 2020-12 that spend `budget`."""
+    """Return a validator class for draft 2020-12 whose keywords spend `budget`."""
     keywords: Mapping[str, Keyword] = {**Draft202012Validator.VALIDATORS, **_OWN}
     counted = {name: _counted(keyword, budget, _STEPS.get(name, 1)) for name, keyword in keywords.items()}
-    return extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]  # it has no types
+    return extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]  # the library has no types
 
 
 def _counted(keyword: Keyword, budget: Budget, steps: int) -> Keyword:
@@ -58,7 +58,7 @@ def _counted(keyword: Keyword, budget: Budget, steps: int) -> Keyword:
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Check `uniqueItems` in one pass; the library compares each item with each."""
+    """Check `uniqueItems` in one pass; the library compares every pair of items."""
     if not wanted or not validator.is_type(instance, "array"):
         return
     seen: set[bytes] = set()
@@ -71,7 +71,7 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> It
 
 
 def _canonical(value: Any) -> Any:
-    """Return `value` so that equal JSON is written equally: 1 and 1.0 are the same number."""
+    """Return `value` in a form in which equal JSON is encoded equally: 1 and 1.0 are the same number."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
     if isinstance(value, dict):
@@ -94,7 +94,7 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: An
 
 
 def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Match no names that `patternProperties` does not match either."""
+    """Leave out the names that are too long to be matched with `patternProperties`."""
     if "patternProperties" in schema and isinstance(instance, dict):
         instance = {name: member for name, member in instance.items() if len(name) <= MAX_MATCHED}
     yield from Draft202012Validator.VALIDATORS["additionalProperties"](validator, allowed, instance, schema)

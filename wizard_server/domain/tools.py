@@ -1,4 +1,4 @@
-"""The tool catalogue: which tools exist, and what their parameters must be (a JSON Schema each)."""
+"""The tool catalogue: which tools exist, and a JSON Schema for the parameters of each."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -29,15 +29,15 @@ class ToolCatalogue:
 
     @classmethod
     def of(cls, value: Any) -> "ToolCatalogue":
-        """Return `value` as a catalogue; raise `ValueError` that says what keeps it from being one."""
+        """Return `value` as a catalogue; raise `ValueError` that says why it is none."""
         if not isinstance(value, dict):
             raise ValueError("must be an object that maps each tool_name to a JSON Schema")  # noqa: TRY004 - bad data
         return cls(value)
 
     def errors(self, settings: Mapping[str, Any], path: str = "settings") -> list[FieldError]:
-        """Return what is wrong with the tools of `settings`: unknown ones, and parameters of enabled ones.
+        """Return the errors of the tools in `settings`: unknown names, and invalid parameters of enabled tools.
 
-        What takes more than `MAX_STEPS` steps is not checked to its end, and refused.
+        Parameters that need more than `MAX_STEPS` steps are refused unchecked.
         """
         found: list[FieldError] = []
         self._budget.begin()
@@ -63,7 +63,7 @@ def _validator(name: str, schema: Any, kind: Any) -> Any:
     except SchemaError as error:
         where = ".".join(str(step) for step in error.absolute_path) or "(root)"
         raise ValueError(f"tool {name}: not a JSON Schema: {where}: {error.message}") from None
-    # An empty registry: a reference to another document is an error, never a request to somewhere.
+    # The registry is empty, so that a reference to another document is an error and never a request over the network.
     registry: Registry[Any] = Registry()
     for node in _nodes(schema):
         _refuse_costly_patterns(name, node)
@@ -72,7 +72,7 @@ def _validator(name: str, schema: Any, kind: Any) -> Any:
 
 
 def _refuse_costly_patterns(name: str, node: dict[str, Any]) -> None:
-    """Raise `ValueError` for a pattern that some text would make try for ever."""
+    """Raise `ValueError` for a pattern that cannot be matched in bounded time."""
     named = node.get("patternProperties")
     given = [("pattern", node.get("pattern"))]
     given += [("patternProperties", each) for each in (named if isinstance(named, dict) else ())]
@@ -83,7 +83,7 @@ def _refuse_costly_patterns(name: str, node: dict[str, Any]) -> None:
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in `schema`; nested no deeper than any JSON that is read here."""
+    """Yield every object in `schema`; its nesting is bounded, as that of all JSON read here."""
     if isinstance(schema, dict):
         yield schema
     for child in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
@@ -91,7 +91,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def _follow(name: str, lookup: Callable[[str], Any], node: dict[str, Any]) -> None:
-    """Follow the reference of `node` to its end; raise `ValueError` when it has none."""
+    """Follow the reference of `node` to its target; raise `ValueError` when it is circular or has none."""
     seen: list[str] = []
     while isinstance(node, dict) and isinstance(reference := node.get("$ref", node.get("$dynamicRef")), str):
         if reference in seen:
@@ -104,7 +104,7 @@ def _follow(name: str, lookup: Callable[[str], Any], node: dict[str, Any]) -> No
 
 
 def _violations(validator: Any, parameters: Any, path: str) -> list[FieldError]:
-    """Return the first errors, by their paths."""
+    """Return the first errors, sorted by path."""
     errors = islice(validator.iter_errors(parameters), MAX_LISTED + 1)
     return [
         FieldError(

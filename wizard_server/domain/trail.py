@@ -1,4 +1,4 @@
-"""What is kept beside the states: audit entries, parent rows, templates."""
+"""The records beside the states: audit entries, investigations (parent rows), templates."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +10,10 @@ from wizard_server.domain.changes import Parts
 class AuditEntry:
     """One row of the trail; `version` is None for an entry that is no version of the state.
 
-    The parts are None on the side where no state exists (before creation, after deletion). `renderings` holds what
-    clients get of it, each form made once for all who follow; `is_partial` says that the parts were left out, for an
-    answer has bounds. `stored_bytes`: how long the parts are in the row it was read from, 0 for one that was just made.
+    The parts are None on the side where no state exists (before creation, after deletion). `renderings` holds the forms
+    that clients get, each encoded once for all followers. `is_partial` says that the parts were left out to keep the
+    answer within its bounds. `stored_bytes` is the length of the parts in the row that the entry was read from, 0 for a
+    new entry.
     """
 
     entry_id: str

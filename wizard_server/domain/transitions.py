@@ -36,8 +36,8 @@ def advance(
 ) -> Fields:
     """Return the five fields of the next state: `current` with `requested` replaced, by the rules of both machines.
 
-    `hindrances` says what keeps an investigation with the given settings from starting.
-    Raises `InvalidTransitionError` when a rule refuses; a field that is sent as it is counts as not sent.
+    `hindrances` returns why an investigation with the given settings cannot start.
+    Raises `InvalidTransitionError` when a rule refuses; a field that is sent unchanged counts as not sent.
     """
     if _is_reset(current, requested):
         return _reset(current, requested)
@@ -55,7 +55,7 @@ def advance(
 
 
 def _is_reset(current: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
-    """Say whether step SETTINGS is asked for as a new run, rather than named while already there."""
+    """Whether the request asks for a new run, rather than naming step SETTINGS while the state is in it."""
     if requested.get("wizard_step") != Step.SETTINGS:
         return False
     if current["wizard_step"] != Step.SETTINGS:
@@ -122,7 +122,7 @@ def _check_startable(errors: Sequence[FieldError]) -> None:
 
 
 def _check_fields(current: Mapping[str, Any], fields: Fields) -> None:
-    """Refuse a field that changes where it may not: settings, progress and results each have their step."""
+    """Raise when settings, progress or results change outside the step in which they may."""
     running = (Step.PROGRESS, Status.IN_PROGRESS)
     permitted = {
         "settings": current["wizard_step"] == Step.SETTINGS,

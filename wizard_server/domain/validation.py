@@ -20,9 +20,9 @@ _TOOLS = TypeAdapter(list[ToolSelection])
 
 
 def validate_investigation_settings(settings: Mapping[str, Any] | None) -> list[FieldError]:
-    """Return everything that keeps an investigation with these settings from starting; empty when nothing does.
+    """Return every error that keeps an investigation with these settings from starting.
 
-    They may come from a row that was edited by hand, so nothing is taken for granted.
+    The settings may come from a row that was edited in SQL, so nothing about them is assumed.
     """
     if settings is None:
         return [FieldError("settings", "settings are required to start", "required")]
@@ -38,7 +38,7 @@ def validate_investigation_settings(settings: Mapping[str, Any] | None) -> list[
 
 
 def tools_of(settings: Any) -> list[ToolSelection]:
-    """Return the tools of `settings`, whatever else is wrong with them; none when the tools themselves are wrong."""
+    """Return the tools of `settings`, whose other members may be invalid; none when the tools themselves are."""
     try:
         return _TOOLS.validate_python(settings.get("tools") if isinstance(settings, Mapping) else None)
     except ValidationError:
@@ -58,7 +58,7 @@ def validate_state_size(text: bytes, max_size_kb: int, max_nodes: int, what: str
 
 
 def validate(model: type[Model], data: Any, *, path: str = "") -> Model:
-    """Return `data` as `model`. `path` is where in the request `data` stands.
+    """Return `data` as `model`; `path` is the place of `data` in the request.
 
     Raises `ValidationFailedError` that names every offending field.
     """
@@ -76,7 +76,7 @@ def _unknown_names(detail: "ErrorDetails") -> int:
 
 
 def field_errors(error: ValidationError, path: str = "") -> list[FieldError]:
-    """Return pydantic's complaints as the wire has them; the constraint is pydantic's type of error."""
+    """Return pydantic's errors in the form that clients get; `constraint` is pydantic's type of error."""
     above = [path] if path else []
     return [
         FieldError(".".join([*above, *map(_shown, steps)]) or "body", readable(detail), detail["type"])
@@ -86,7 +86,7 @@ def field_errors(error: ValidationError, path: str = "") -> list[FieldError]:
 
 
 def _where(detail: "ErrorDetails") -> list[tuple[int | str, ...]]:
-    """Return where `detail` applies: to its own place, or to each of the unknown names there."""
+    """Return the places that `detail` concerns: its own, or that of each unknown name there."""
     names = detail.get("ctx", {}).get("names") if detail["type"] == "extra_forbidden" else None
     return [detail["loc"]] if names is None else [(*detail["loc"], name) for name in names]
 

@@ -11,8 +11,6 @@ from wizard_server.web.http.compression import (
 )
 
 JSON_BODY = {"Content-Type": "application/json"}
-
-
 GZIP_BODY = {"Content-Encoding": "gzip"}
 
 

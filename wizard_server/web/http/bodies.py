@@ -22,20 +22,10 @@ from wizard_server.web.http.receiving import RECEIVING
 
 # What a body may have beside a whole state: its own members and marks, so that the largest state can be sent back.
 BOOKKEEPING = 32
-
-
 LARGE_BODY = 32 * 1024
-
-
 TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
-
-
 _BODY = web.RequestKey("body", bytes)
-
-
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
 _GZIP_BITS = zlib.MAX_WBITS | 16
 
 

@@ -46,15 +46,9 @@ def instant(request: web.Request) -> datetime:
 
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-
 _REQUEST_ID = web.RequestKey("request_id", str)
-
-
 # Asking the system for randomness costs more than an unchanged poll may: a random beginning and a number do.
 _ID_PREFIX = secrets.token_hex(4)
-
-
 _ID_NUMBERS = itertools.count(1)
 
 

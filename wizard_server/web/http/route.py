@@ -11,17 +11,9 @@ from wizard_server.domain.callers import ADMIN, AGENT, READ, WRITE, Caller
 from wizard_server.errors import RequestError
 
 READERS = (READ, AGENT, ADMIN)
-
-
 WRITERS = (WRITE, AGENT)
-
-
 VERSIONED = ("ETag",)
-
-
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
-
-
 OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
