@@ -100,10 +100,11 @@ def opened_document(document: Document) -> bytes:
 
 
 class Draft(NamedTuple):
-    """A version to be written: the record, and its three JSON columns (``settings_json`` and so on) by part."""
+    """A version to be written: the record, its three JSON columns (``settings_json`` and so on) by part, what lists show."""
 
     record: StateRecord
     parts: Mapping[str, str | None]
+    listed: Mapping[str, Any]
 
 
 def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str, mutation_id: str | None) -> Draft:
@@ -124,7 +125,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         opened=encode(document, parts),
         mutation_id=mutation_id,
     )
-    return Draft(record, parts)
+    return Draft(record, parts, listed(document))
 
 
 def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
@@ -139,17 +140,32 @@ def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
     return row | {"last_accessed": last_accessed or record.last_accessed, "heard_at": record.heard_at}
 
 
-def _row(record: StateRecord) -> dict[str, Any]:
-    document = record.document()
+def listed(document: Document) -> dict[str, Any]:
+    """Return what lists show from within the documents of a state; None for what they do not say."""
     settings, progress, results = (value if isinstance(value, dict) else {} for value in map(document.get, PARTS))
     risk = results.get("risk_score")
     risk = risk if isinstance(risk, dict) else {}
     entities = settings.get("entities")
     return {
-        "investigation_id": record.investigation_id,
-        "user_id": record.user_id,
         "name": _text(settings.get("name")),
         "description": _text(settings.get("description")),
+        "entity_count": len(entities) if isinstance(entities, list) else None,
+        "started_at": progress.get("started_at"),
+        "completed_at": results.get("completed_at"),
+        "overall_score": risk.get("overall_score"),
+        "risk_level": risk.get("risk_level"),
+        "overall_progress": progress.get("overall_progress"),
+        "current_phase": progress.get("current_phase"),
+    }
+
+
+def _row(record: StateRecord) -> dict[str, Any]:
+    shown = listed(record.document())
+    return {
+        "investigation_id": record.investigation_id,
+        "user_id": record.user_id,
+        "name": shown["name"],
+        "description": shown["description"],
         "wizard_step": record.wizard_step,
         "status": record.status,
         "version": record.version,
@@ -157,12 +173,12 @@ def _row(record: StateRecord) -> dict[str, Any]:
         "updated_at": record.updated_at,
         "last_accessed": None,
         "heard_at": None,
-        "entity_count": len(entities) if isinstance(entities, list) else None,
-        "started_at": wire_or_none(progress.get("started_at")),
-        "completed_at": wire_or_none(results.get("completed_at")),
-        "risk_score": risk_score(risk.get("overall_score"), risk.get("risk_level")),
-        "overall_progress": progress.get("overall_progress"),
-        "current_phase": progress.get("current_phase"),
+        "entity_count": shown["entity_count"],
+        "started_at": wire_or_none(shown["started_at"]),
+        "completed_at": wire_or_none(shown["completed_at"]),
+        "risk_score": risk_score(shown["overall_score"], shown["risk_level"]),
+        "overall_progress": shown["overall_progress"],
+        "current_phase": shown["current_phase"],
     }
 
 

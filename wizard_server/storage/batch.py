@@ -45,6 +45,7 @@ class Batch:
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}
         self.entries: list[AuditEntry] = []
+        self.newest_entries: dict[str, AuditEntry] = {}
         self.templates: dict[str, Template | None] = {}
         self.new_templates: set[str] = set()
         self.uses: Counter[str] = Counter()
@@ -97,6 +98,7 @@ class Batch:
         if self._head.get(key, self._base.get(key)) is None:
             self.claims.setdefault(key, draft.record)
         self._head[key] = draft
+        self.newest_entries[key] = entry
         self.entries.append(entry)
 
     def hear(self, record: StateRecord, *, revived: bool) -> None:
@@ -113,6 +115,7 @@ class Batch:
     def delete(self, record: StateRecord, entry: AuditEntry) -> None:
         """See `Transaction`."""
         self._head[record.investigation_id] = None
+        self.newest_entries[record.investigation_id] = entry
         self.entries.append(entry)
 
     def append(self, entry: AuditEntry) -> None:

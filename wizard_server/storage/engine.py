@@ -73,10 +73,10 @@ class Write(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Which version of a state a row has: `entry_id` tells two versions of one number apart."""
+    """Which version of a state a row has; `updated_at` (wire form) tells two histories of one number apart."""
 
     version: int
-    entry_id: str
+    updated_at: str
 
 
 class Locked(NamedTuple):

@@ -114,7 +114,7 @@ def _shown_text(value: Any) -> str | None:
 
 
 def _shown_number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
+    return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
 def broken_link(values: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -54,9 +54,10 @@ def investigation_from_row(row: Row) -> Investigation:
     return Investigation(values["id"], values["user_id"], values["newest_version"], values["purged_at"])
 
 
-def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
-    """Return the parameters of ``states.insert`` and ``states.update``."""
+def state_to_row(draft: Draft, base_version: int | None, last_entry: str) -> dict[str, Any]:
+    """Return the parameters of ``states.insert`` and ``states.update``; `last_entry` is the entry of the version."""
     record = draft.record
+    shown = {name: shape.STATES.columns[name](value) for name, value in draft.listed.items()}
     return {
         "investigation_id": record.investigation_id,
         "user_id": record.user_id,
@@ -67,6 +68,9 @@ def state_to_row(draft: Draft, base_version: int | None) -> dict[str, Any]:
         "updated_by": record.updated_by,
         "version": record.version,
         "base_version": base_version,
+        "last_entry": last_entry,
+        **shown,
+        "name_folded": folded(shown["name"]),
         **{f"{field}_version": version for field, version in record.field_versions.items()},
         **{f"{part}_json": text for part, text in draft.parts.items()},
     }
@@ -116,12 +120,14 @@ def _entry(values: Mapping[str, Any], parts: Parts) -> AuditEntry:
 
 
 def template_to_row(template: Template) -> dict[str, Any]:
-    """Return the parameters of ``templates.save``."""
+    """Return the parameters of ``templates.insert`` and ``templates.update``."""
     return {
         "template_id": template.template_id,
         "user_id": template.user_id,
         "name": template.name,
+        "name_folded": folded(template.name),
         "description": template.description,
+        "description_folded": folded(template.description),
         "template_json": _encoded(template.settings),
         "created_at": template.created_at,
         "updated_at": template.updated_at,
@@ -172,6 +178,11 @@ def kept_from_row(row: Row) -> KeptAnswer:
     kept = shape.read(shape.KEPT_ANSWERS, row)
     shown = Shown(kept["status"], kept["investigation_id"], kept["version"], kept["body"])
     return KeptAnswer(kept["user_id"], kept["key"], kept["fingerprint"], shown, kept["created_at"])
+
+
+def folded(text: str | None) -> str | None:
+    """Return `text` as search compares it: without case, in any alphabet."""
+    return None if text is None else text.casefold()
 
 
 def _encoded(part: Any) -> str | None:

@@ -12,3 +12,9 @@ INSERT INTO investigations (id, user_id, created_at)
 VALUES (:investigation_id, :user_id, :created_at)
 ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id), purged_at = NULL,
     removed_seq = NULL;
+
+-- name: investigations.retire
+-- Says of an investigation that its state is about to be deleted, and which version that takes.
+UPDATE investigations
+SET newest_version = max(newest_version, :newest_version)
+WHERE id = :investigation_id;

@@ -71,7 +71,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0);
+  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0);
 
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
@@ -85,7 +85,7 @@ WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
   AND (:updated_since IS NULL OR updated_at >= :updated_since)
-  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+  AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0)
 ORDER BY updated_at DESC, investigation_id
 LIMIT :limit OFFSET :offset;
 
@@ -107,7 +107,7 @@ FROM (
           AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
           AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
           AND (:updated_since IS NULL OR updated_at >= :updated_since)
-          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0)
     )
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
@@ -134,7 +134,7 @@ FROM (
               AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
               AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
               AND (:updated_since IS NULL OR updated_at >= :updated_since)
-              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0)
             ORDER BY updated_at DESC, investigation_id
             LIMIT :limit
         )
@@ -155,7 +155,7 @@ FROM (
               AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
               AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
               AND (:updated_since IS NULL OR updated_at >= :updated_since)
-              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+              AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0)
         )
         WHERE place < :value OR (place = :value AND investigation_id > :key)
     )
@@ -211,7 +211,7 @@ FROM (
           AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
           AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
           AND (:updated_since IS NULL OR updated_at >= :updated_since)
-          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:name_contains)) > 0)
+          AND (:name_contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :name_contains) > 0)
     )
     WHERE (place = :value AND investigation_id > :key)
        OR CASE WHEN :sort LIKE '-%' THEN place < :value ELSE place > :value END

@@ -25,16 +25,16 @@ WHERE template_id = :template_id;
 SELECT count(*) AS total
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
-       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0);
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :contains) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), :contains) > 0);
 
 -- name: templates.list
 -- One page of a user's templates, without those that were shown before; sorts all that match, and a user has few.
 SELECT template_id, user_id, name, description, template_json, usage_count, created_at, updated_at
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
-       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0)
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :contains) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), :contains) > 0)
   AND (:shown IS NULL OR template_id NOT IN (SELECT value FROM json_each(:shown)))
 ORDER BY CASE :sort WHEN 'name' THEN casefold(CAST(name AS BLOB)) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
                     WHEN 'usage_count' THEN usage_count END,
@@ -48,8 +48,8 @@ LIMIT :limit OFFSET :offset;
 SELECT template_id
 FROM investigation_templates
 WHERE user_id = :user_id
-  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), casefold(:contains)) > 0
-       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), casefold(:contains)) > 0)
+  AND (:contains IS NULL OR instr(casefold(CAST(name AS BLOB)), :contains) > 0
+       OR instr(casefold(CAST(coalesce(description, '') AS BLOB)), :contains) > 0)
 ORDER BY CASE :sort WHEN 'name' THEN casefold(CAST(name AS BLOB)) WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
                     WHEN 'usage_count' THEN usage_count END,
          CASE :sort WHEN '-name' THEN casefold(CAST(name AS BLOB)) WHEN '-created_at' THEN created_at

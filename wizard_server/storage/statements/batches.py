@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wizard_server.domain.record import StateRecord
+from wizard_server.domain.record import Draft, StateRecord
+from wizard_server.domain.trail import AuditEntry
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.engine import Write
 from wizard_server.storage.rows import entry_to_row, kept_to_row, state_to_row, template_to_row
@@ -36,10 +37,15 @@ def _states(batch: Batch) -> list[Write]:
         {"investigation_id": each.investigation_id, "version": each.version, "heard_at": each.heard_at}
         for each in revived
     ]
+
+    def row(head: Draft, base_version: int | None) -> dict[str, Any]:
+        return state_to_row(head, base_version, batch.newest_entries[head.record.investigation_id].entry_id)
+
     return [
+        Write("investigations.retire", [_retirement(batch.newest_entries[base.investigation_id]) for base in gone]),
         Write("states.delete", [_removal(base) for base in gone]),
-        Write("states.insert", [state_to_row(head, None) for base, head in changes if head and base is None]),
-        Write("states.update", [state_to_row(head, base.version) for base, head in changes if head and base]),
+        Write("states.insert", [row(head, None) for base, head in changes if head and base is None]),
+        Write("states.update", [row(head, base.version) for base, head in changes if head and base]),
         Write("states.revive", signs),
     ]
 
@@ -69,6 +75,14 @@ def touching(touched: Mapping[str, str], heard: Mapping[str, str]) -> list[Write
 
 def _instants(column: str, instants: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"investigation_id": key, column: instant} for key, instant in instants.items()]
+
+
+def _retirement(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "investigation_id": entry.investigation_id,
+        "newest_version": entry.version,
+        "removed_at": entry.timestamp,
+    }
 
 
 def _removal(base: StateRecord) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from wizard_server.domain.filters import Listed, StateFilter, StatesEnd
 from wizard_server.domain.record import StateRecord
 from wizard_server.domain.trail import Investigation
 from wizard_server.storage.engine import Reader
-from wizard_server.storage.rows import investigation_from_row, state_from_row, summary_from_row
+from wizard_server.storage.rows import folded, investigation_from_row, state_from_row, summary_from_row
 from wizard_server.storage.statements import paging
 from wizard_server.storage.statements.asking import Statements, asked_of
 
@@ -47,7 +47,8 @@ class States(Statements):
     async def page(self, reader: Reader, wanted: StateFilter) -> Listed[dict[str, Any], StatesEnd]:
         """Return one page of summaries."""
         after = {} if wanted.after is None else asdict(wanted.after)
-        asked = {**asked_of(wanted), **after, "limit": wanted.limit + 1}
+        contains = folded(wanted.name_contains)
+        asked = {**asked_of(wanted), **after, "name_contains": contains, "limit": wanted.limit + 1}
         first, following = _NEWEST_FIRST if wanted.sort == NEWEST_FIRST else _SORTED
         rows = await self._fetch(reader, following if after else first, asked)
         total = await self._fetch(reader, "states.count", asked)

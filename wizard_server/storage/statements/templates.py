@@ -9,7 +9,7 @@ from wizard_server.domain.trail import Template
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Reader
 from wizard_server.storage.queries import bound
-from wizard_server.storage.rows import partial_template_from_row, template_from_row
+from wizard_server.storage.rows import folded, partial_template_from_row, template_from_row
 from wizard_server.storage.statements import paging
 from wizard_server.storage.statements.asking import Statements, asked_of
 from wizard_server.storage.statements.bounded import Decoding, bounded
@@ -35,7 +35,8 @@ class Templates(Statements):
         shown: list[str] = []
         if wanted.after is not None:
             shown = paging.ids_of(wanted.after, await self.names(reader, wanted.user_id))
-        asked = {**asked_of(wanted), "limit": wanted.limit + 1, "shown": tuple(shown)}
+        contains = folded(wanted.contains)
+        asked = {**asked_of(wanted), "contains": contains, "limit": wanted.limit + 1, "shown": tuple(shown)}
         ids, templates = await self._listed(reader, asked)
         end = None
         if len(ids) > wanted.limit:

@@ -1,0 +1,126 @@
+-- name: active.sequence
+-- The place of the newest change in the order of all, and the one below which lists are outdated.
+SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS value, floor
+FROM change_lock;
+
+-- name: active.page_user
+-- One page of the investigations of a user, the last changed first.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE s.user_id = :user_id
+  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+  AND (CAST(:wizard_step AS json) IS NULL
+       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
+ORDER BY s.updated_at DESC, s.investigation_id
+LIMIT :limit OFFSET :offset;
+
+-- name: active.count_user
+-- How many investigations of a user match a filter.
+SELECT count(*) AS total
+FROM investigation_states AS s
+WHERE s.user_id = :user_id
+  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+  AND (CAST(:wizard_step AS json) IS NULL
+       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))));
+
+-- name: active.changed_user
+-- The investigations of a user that changed after a place in the order, in that order.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE i.user_id = :user_id AND i.change_seq > :cursor
+ORDER BY i.change_seq
+LIMIT :limit;
+
+-- name: active.removed_user
+-- The investigations of a user whose states were removed after a place in the order, in that order.
+SELECT i.id AS investigation_id, i.change_seq
+FROM investigations AS i
+WHERE i.user_id = :user_id AND i.change_seq > :cursor
+  AND NOT EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id)
+ORDER BY i.change_seq
+LIMIT :limit;
+
+-- name: active.quiet_user
+-- The running investigations of a user whose agents were last heard between two instants, the longest silent first.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
+  AND greatest(s.updated_at, s.heard_at) > :after AND greatest(s.updated_at, s.heard_at) <= :until
+ORDER BY greatest(s.updated_at, s.heard_at)
+LIMIT :limit;
+
+-- name: active.silent_user
+-- When the agents of running investigations of a user were last heard, if that was after an instant; the longest silent first.
+SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_heard
+FROM investigation_states AS s
+WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
+  AND greatest(s.updated_at, s.heard_at) > :after
+ORDER BY last_heard
+LIMIT :limit;
+
+-- name: active.page_all
+-- One page of the investigations of everybody, the last changed first.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE TRUE
+  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+  AND (CAST(:wizard_step AS json) IS NULL
+       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
+ORDER BY s.updated_at DESC, s.investigation_id
+LIMIT :limit OFFSET :offset;
+
+-- name: active.count_all
+-- How many investigations of everybody match a filter.
+SELECT count(*) AS total
+FROM investigation_states AS s
+WHERE TRUE
+  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+  AND (CAST(:wizard_step AS json) IS NULL
+       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))));
+
+-- name: active.changed_all
+-- The investigations of everybody that changed after a place in the order, in that order.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE i.change_seq > :cursor
+ORDER BY i.change_seq
+LIMIT :limit;
+
+-- name: active.removed_all
+-- The investigations of everybody whose states were removed after a place in the order, in that order.
+SELECT i.id AS investigation_id, i.change_seq
+FROM investigations AS i
+WHERE i.change_seq > :cursor
+  AND NOT EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id)
+ORDER BY i.change_seq
+LIMIT :limit;
+
+-- name: active.quiet_all
+-- The running investigations of everybody whose agents were last heard between two instants, the longest silent first.
+SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
+       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
+       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
+FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
+  AND greatest(s.updated_at, s.heard_at) > :after AND greatest(s.updated_at, s.heard_at) <= :until
+ORDER BY greatest(s.updated_at, s.heard_at)
+LIMIT :limit;
+
+-- name: active.silent_all
+-- When the agents of running investigations of everybody were last heard, if that was after an instant; the longest silent first.
+SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_heard
+FROM investigation_states AS s
+WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
+  AND greatest(s.updated_at, s.heard_at) > :after
+ORDER BY last_heard
+LIMIT :limit;

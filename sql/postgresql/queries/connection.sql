@@ -1,0 +1,56 @@
+-- How a connection of the server begins, and its transactions.
+
+-- name: connection.settings
+-- What every session of ours rests on: instants in UTC, in a form of one length, and a bounded wait for locks. A session that holds locks and
+-- says nothing for 5 s (a process that was stopped) is ended, so that others get them.
+SELECT set_config('TimeZone', 'UTC', FALSE), set_config('DateStyle', 'ISO, YMD', FALSE),
+       set_config('default_transaction_isolation', 'read committed', FALSE),
+       set_config('lock_timeout', '1s', FALSE), set_config('idle_in_transaction_session_timeout', '5s', FALSE),
+       set_config('statement_timeout', '0', FALSE);
+
+-- name: connection.begin
+-- Begins a transaction.
+BEGIN;
+
+-- name: connection.commit
+-- Returns when the transaction is on disk.
+COMMIT;
+
+-- name: connection.rollback
+-- Gives the transaction up.
+ROLLBACK;
+
+-- name: connection.wait_at_most
+-- How long this transaction waits for a lock, in milliseconds.
+SELECT set_config('lock_timeout', CAST(:milliseconds AS text), TRUE);
+
+-- name: connection.lock
+-- Locks the states with the given ids in their order and says which versions they have.
+SELECT investigation_id, version, updated_at
+FROM investigation_states
+WHERE investigation_id = ANY (CAST(:ids AS text[]))
+ORDER BY investigation_id
+FOR NO KEY UPDATE;
+
+-- name: connection.lock_free
+-- Locks those of the states with the given ids that nobody else holds.
+SELECT investigation_id, version, updated_at
+FROM investigation_states
+WHERE investigation_id = ANY (CAST(:ids AS text[]))
+ORDER BY investigation_id
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: connection.known
+-- Those of the given ids that have a state.
+SELECT investigation_id
+FROM investigation_states
+WHERE investigation_id = ANY (CAST(:ids AS text[]));
+
+-- name: connection.committed
+-- The place of an investigation's newest change, if the given entry of it was committed; without a trail its state says so.
+SELECT i.change_seq
+FROM investigations AS i
+WHERE i.id = :investigation_id AND (
+    EXISTS (SELECT 1 FROM investigation_audit_log AS a WHERE a.entry_id = :entry_id)
+    OR EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id AND s.last_entry = :entry_id)
+);

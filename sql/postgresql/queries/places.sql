@@ -1,0 +1,35 @@
+-- How PostgreSQL gives places in the order of changes: under one lock, which a transaction takes last, and which its commit
+-- frees. So places become visible in their order. A sequence would not do: who took 7 may commit before who took 6.
+
+-- name: places.lock
+-- Takes the lock under which places are given.
+SELECT 1
+FROM change_lock
+WHERE id = 1
+FOR UPDATE;
+
+-- name: places.take
+-- Gives the next place to the investigations with the given ids.
+UPDATE investigations
+SET change_seq = 1 + greatest(
+    (SELECT max(change_seq) FROM investigations), (SELECT floor FROM change_lock), (SELECT max(place) FROM hand_edits)
+)
+WHERE id = ANY (CAST(:ids AS text[]))
+RETURNING change_seq;
+
+-- name: places.edited
+-- What was done by hand and has no place yet; it is removed with the answer.
+DELETE FROM hand_edits
+RETURNING id, investigation_id, kind, place;
+
+-- name: places.any_edited
+-- One row if anything was done by hand that has no place yet.
+SELECT 1 AS found
+FROM hand_edits
+LIMIT 1;
+
+-- name: places.raise_floor
+-- Gives the next place to what no change tells: lists from before it are outdated. No place up to :gone is given again.
+UPDATE change_lock
+SET floor = 1 + greatest((SELECT max(change_seq) FROM investigations), floor, CAST(:gone AS bigint))
+WHERE id = 1;
