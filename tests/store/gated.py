@@ -19,6 +19,7 @@ class Gated:
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit
         self.begin: Callable[..., Coroutine[Any, Any, Locked]] = inner.begin
         self.release: Callable[[], Coroutine[Any, Any, None]] = inner.release
+        self.until_free: Callable[..., Coroutine[Any, Any, None]] = inner.until_free
         self.mark: Callable[[], Coroutine[Any, Any, int]] = inner.mark
         self.require_intact: Callable[[], Coroutine[Any, Any, None]] = inner.require_intact
         self.tidy: Callable[[], Coroutine[Any, Any, None]] = inner.tidy

@@ -82,11 +82,13 @@ class Stored(NamedTuple):
 class Locked(NamedTuple):
     """What the use cases of a batch rest on until it is committed: the database as it was at `mark`.
 
-    `states` has the locked rows by investigation, without those that do not exist; None where none are locked.
+    `states` has the locked rows by investigation, without those that do not exist; None where none are locked. The rows
+    of `held` are not among them: somebody else has held them for longer than a batch takes.
     """
 
     mark: int | None
     states: Mapping[str, Stored] | None = None
+    held: frozenset[str] = frozenset()
 
 
 class Readers(Protocol):
@@ -111,6 +113,9 @@ class Writer(Protocol):
 
     async def release(self) -> None:
         """Give up what `begin` locked: nothing will be committed on it."""
+
+    async def until_free(self, keys: Collection[str]) -> None:
+        """Return once nobody holds the rows `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
 
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None

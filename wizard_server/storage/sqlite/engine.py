@@ -78,6 +78,9 @@ class SqliteEngine:
     async def release(self) -> None:
         """See `Writer`; nothing was locked."""
 
+    async def until_free(self, keys: Collection[str]) -> None:
+        """See `Writer`; no row is ever held."""
+
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
     ) -> int:

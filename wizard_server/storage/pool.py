@@ -1,0 +1,91 @@
+"""Connections that are lent by turns: some kept open, more under load."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, Protocol, TypeVar
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.shares import Shares
+
+
+class Closable(Protocol):
+    """What a pool lends."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the next one may have it."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+Lent = TypeVar("Lent", bound=Closable)
+
+
+class Pool(Generic[Lent]):
+    """Up to `size` connections kept open and `overflow` more under load; `connect` opens one.
+
+    Waiting longer than `timeout` seconds is a 503.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Lent]], *, size: int, overflow: int, timeout: float) -> None:
+        self._connect = connect
+        self._size = size
+        self._timeout = timeout
+        self._shares = Shares(size + overflow)
+        self._idle: list[Lent] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def acquire(self, user_id: str | None = None) -> AsyncIterator[Lent]:
+        """Lend a connection for what may take a user a while (None: single rows), each user in turn; see `Shares`.
+
+        Raises `StorageUnavailableError` when none becomes free in time, and what `connect` raises.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._shares.take(user_id)
+        except TimeoutError:
+            raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
+        try:
+            lent = self._idle.pop() if self._idle else await self._open()
+            try:
+                yield lent
+            finally:
+                await self._take_back(lent)
+        finally:
+            self._shares.give_back(user_id)
+
+    async def _take_back(self, lent: Lent) -> None:
+        if not lent.is_usable:
+            await self.drop_idle()  # what broke this one, broke them
+        elif len(self._idle) < self._size and not self._closed:
+            self._idle.append(lent)
+            return
+        await lent.close()
+
+    async def _open(self) -> Lent:
+        """Open a connection; should the one who asked go away meanwhile, it serves the next."""
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
+        finally:
+            del opening  # as in `StateStore.loaded`
+
+    def _keep(self, opening: "asyncio.Future[Lent]") -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._idle.append(opening.result())
+
+    async def drop_idle(self) -> None:
+        """Close what is not lent now."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def close(self) -> None:
+        """Close what is not lent now, and the rest when it comes back."""
+        self._closed = True
+        await self.drop_idle()

@@ -1,0 +1,138 @@
+"""PostgreSQL through psycopg: one connection. The only importer of the driver beside its neighbours in this folder."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import NamedTuple, cast
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import Parameters
+from wizard_server.storage.postgresql.forms import Raw, Record, adapt, records
+from wizard_server.storage.queries import Query, load_queries
+
+logger = logging.getLogger(__name__)
+
+# What libpq takes where the URL does not say otherwise. A peer that is gone without a word is noticed within 6 s.
+_DEFAULTS = {
+    "application_name": "wizard-server",
+    "connect_timeout": "5",
+    "keepalives_idle": "3",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "6000",
+    "target_session_attrs": "read-write",
+}
+
+
+class Step(NamedTuple):
+    """A statement and what it is bound to."""
+
+    query: Query
+    parameters: Parameters = {}
+
+
+class Connection:
+    """One database connection; each statement is a transaction of its own unless one was begun."""
+
+    def __init__(self, raw: Raw, *, echo: bool) -> None:
+        self.raw = raw
+        self._echo = echo
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is open and at rest."""
+        return not self.is_lost and self.raw.info.transaction_status == TransactionStatus.IDLE
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction was begun and has met no error."""
+        return self.raw.info.transaction_status == TransactionStatus.INTRANS
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server is no longer at the other end, as far as is known."""
+        return self.raw.closed
+
+    async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[Record]:
+        """Return every row of `query`."""
+        self._log(query)
+        cursor = await self.raw.execute(query.sql.encode(), parameters)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def stream(
+        self, query: Query, parameters: Parameters | None = None, chunk: int = 100
+    ) -> AsyncGenerator[list[Record], None]:
+        """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
+        self._log(query)
+        async with self.raw.cursor() as cursor:
+            found = cast("AsyncGenerator[Record, None]", cursor.stream(query.sql.encode(), parameters, size=chunk))
+            async with aclosing(found) as rows:
+                run: list[Record] = []
+                async for row in rows:
+                    run.append(row)
+                    if len(run) == chunk:
+                        yield run
+                        run = []
+                if run:
+                    yield run
+
+    async def run(self, steps: Sequence[Step]) -> list[list[Record]]:
+        """Run `steps` in one round trip and return the rows of each; after one that fails none is run."""
+        cursors = []
+        async with self.raw.pipeline():
+            for step in steps:
+                self._log(step.query)
+                cursors.append(await self.raw.execute(step.query.sql.encode(), step.parameters))
+        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    async def rollback(self) -> None:
+        """Give up the open transaction, if there is one."""
+        if not self.is_lost and self.raw.info.transaction_status != TransactionStatus.IDLE:
+            await self.raw.execute(load_queries("postgresql")["connection.rollback"].sql.encode())
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self.raw.close()
+
+    def _log(self, query: Query) -> None:
+        if self._echo:
+            logger.info("statement", extra={"query": query.name, "sql": query.sql})
+
+
+async def connect(url: str, *, echo: bool = False, **options: str) -> Connection:
+    """Open a connection to the server that `url` names; `options` are libpq's, where the URL does not say otherwise.
+
+    Raises `StorageUnavailableError` when it cannot be opened.
+    """
+    try:
+        given = conninfo_to_dict(url)
+        raw: Raw = await AsyncConnection.connect(
+            url,
+            autocommit=True,
+            row_factory=records,
+            **{**_DEFAULTS, **options, **given},  # type: ignore[arg-type]
+        )
+    except psycopg.Error as error:
+        raise StorageUnavailableError(f"cannot open {shown(url)}: {' '.join(str(error).split())}") from error
+    adapt(raw)
+    connection = Connection(raw, echo=echo)
+    try:
+        await connection.fetch_all(load_queries("postgresql")["connection.settings"])
+    except psycopg.Error as error:
+        await connection.close()
+        raise StorageUnavailableError(f"cannot use {shown(url)}: {' '.join(str(error).split())}") from error
+    return connection
+
+
+def shown(url: str) -> str:
+    """Return what may be said of a database's URL: its name and where it is."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "the database of [database] url"
+    return f"database {given.get('dbname') or 'by the name of its user'} at {given.get('host') or 'the local socket'}"

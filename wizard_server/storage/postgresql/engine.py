@@ -1,0 +1,97 @@
+"""PostgreSQL behind the port: one connection that writes, some that read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from wizard_server.errors import SchemaError
+from wizard_server.storage.engine import Locked, Write
+from wizard_server.storage.options import StoreOptions
+from wizard_server.storage.pool import Pool
+from wizard_server.storage.postgresql.connection import Connection, connect, shown
+from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.postgresql.writer import Writer
+from wizard_server.storage.queries import Query, load_queries
+
+_CANNOT_ANSWER = "the database cannot answer"
+
+
+class PostgresqlEngine:
+    """An `Engine`. Make one with `open`."""
+
+    dialect = "postgresql"
+    log_bytes = 0
+    """Its write-ahead log is not ours to look after."""
+
+    def __init__(self, options: StoreOptions) -> None:
+        self._queries: Mapping[str, Query] = load_queries(self.dialect)
+        opening = partial(connect, options.path, echo=options.echo)
+        self._writer = Writer(opening)
+        self._readers: Pool[Connection] = Pool(
+            opening, size=options.pool_size, overflow=options.max_overflow, timeout=options.pool_timeout
+        )
+
+    @classmethod
+    async def open(cls, options: StoreOptions) -> "PostgresqlEngine":
+        """Connect; raises `StorageUnavailableError`, and `SchemaError` when the trail is switched otherwise there."""
+        engine = cls(options)
+        try:
+            async with engine.reader() as reader:
+                rows = await reader.fetch_all(engine._queries["retention.switch_state"])
+            _require_switch(bool(rows and rows[0]["enabled"] == 1), options)
+        except BaseException:
+            await engine.close()
+            raise
+        return engine
+
+    @asynccontextmanager
+    async def reader(self, owner: str | None = None) -> AsyncIterator[Connection]:
+        """See `Readers`."""
+        async with self._readers.acquire(owner) as connection:
+            with refusals(_CANNOT_ANSWER):
+                yield connection
+
+    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+        """See `Writer`."""
+        return await self._writer.begin(keys, base)
+
+    async def release(self) -> None:
+        """See `Writer`."""
+        await self._writer.release()
+
+    async def until_free(self, keys: Collection[str]) -> None:
+        """See `Writer`."""
+        await self._writer.until_free(keys)
+
+    async def commit(
+        self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
+    ) -> int:
+        """See `Writer`."""
+        return await self._writer.commit(writes, locked, may_wait)
+
+    async def mark(self) -> int:
+        """See `Upkeep`."""
+        async with self.reader() as reader:
+            rows = await reader.fetch_all(self._queries["active.sequence"])
+        place: int = rows[0]["value"]
+        return place
+
+    async def require_intact(self) -> None:
+        """See `Upkeep`; a server looks after its own files."""
+
+    async def tidy(self) -> None:
+        """See `Upkeep`."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(self._readers.close(), self._writer.close())
+
+
+def _require_switch(is_on: bool, options: StoreOptions) -> None:
+    if is_on != options.audit:
+        wanted, found = ("on", "off") if options.audit else ("off", "on")
+        raise SchemaError(
+            f"[features] audit_logging is {wanted}, but the trail is switched {found} in {shown(options.path)}, "
+            "for all servers on it; sql/README.md says how to switch it"
+        )

@@ -1,0 +1,209 @@
+"""The one connection that writes: row locks, then everything in one round trip, then the place.
+
+A batch is ``begin`` (locks, and what the use cases may rest on) and ``commit``. A commit is never cancelled: who is cut
+off while it is under way would not know what became of it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from time import monotonic
+from typing import Any, TypeVar
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage import engine as port
+from wizard_server.storage.engine import BusyError, Locked, StaleError, Stored, UnknownOutcomeError, Write
+from wizard_server.storage.postgresql.connection import Connection, Step
+from wizard_server.storage.postgresql.forms import Record
+from wizard_server.storage.postgresql.outcome import Unfinished, place_if_committed
+from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.queries import Query, load_queries
+
+Result = TypeVar("Result")
+_CANNOT_WRITE = "the database cannot be written"
+_PLACED = frozenset({"states.insert", "states.update", "states.delete", "states.revive"})
+# How long a batch waits for the rows that it names before it leaves those out that somebody else holds. Another node's
+# batch holds them for one commit, so it is at least so many times what the last one took.
+_PATIENCE_MS = 50
+_COMMITS_OF_PATIENCE = 10
+_LOCK_TIMEOUT_MS = 1000
+# How long it is tried to find out what became of a commit, in seconds.
+RESOLVE_SECONDS = 10.0
+_AGAIN_SECONDS = 0.1
+
+
+class Writer:
+    """Writes through a connection of its own, which `connect` opens and opens again when it is lost."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._queries: Mapping[str, Query] = load_queries("postgresql")
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+        self._begun: Locked | None = None
+        self._last_commit_ms = 0.0
+
+    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+        """See `engine.Writer`; without `keys` nothing is locked, nor asked."""
+        if not keys:
+            return Locked(base, {})
+        await self._turn.acquire()
+        try:
+            with refusals(_CANNOT_WRITE):
+                self._begun = await self._locked(sorted(keys), base)
+        except BaseException:
+            await self._end()
+            raise
+        return self._begun
+
+    async def _locked(self, ids: Sequence[str], base: int | None) -> Locked:
+        connection = await self._ready()
+        patience = max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE))
+        held: frozenset[str] = frozenset()
+        try:
+            with refusals(_CANNOT_WRITE):
+                rows = (await connection.run(self._locking("connection.lock", ids, patience)))[2]
+        except BusyError:
+            await connection.rollback()
+            known = self._step("connection.known", ids=ids)
+            answers = await connection.run([*self._locking("connection.lock_free", ids, patience), known])
+            rows = answers[2]
+            held = frozenset(row["investigation_id"] for row in answers[-1]) - {row["investigation_id"] for row in rows}
+        states = {row["investigation_id"]: Stored(row["version"], row["updated_at"]) for row in rows}
+        return Locked(base, states, held)
+
+    def _locking(self, lock: str, ids: Sequence[str], patience: int) -> list[Step]:
+        return [
+            self._step("connection.begin"),
+            self._step("connection.wait_at_most", milliseconds=patience),
+            self._step(lock, ids=ids),
+            self._step("connection.wait_at_most", milliseconds=_LOCK_TIMEOUT_MS),
+        ]
+
+    async def until_free(self, keys: Collection[str]) -> None:
+        """Return once nobody holds the states `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
+        connection = await self._connect()
+        try:
+            with refusals(_CANNOT_WRITE):
+                patience = int(port.BUSY_TIMEOUT_SECONDS * 1000)
+                await connection.run(self._locking("connection.lock", sorted(keys), patience))
+        finally:
+            await connection.close()  # and with it the locks
+
+    async def release(self) -> None:
+        """See `engine.Writer`."""
+        if self._begun is not None:
+            await self._end()
+
+    async def commit(
+        self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
+    ) -> int:
+        """See `engine.Writer`; what rests on locks is not tried again here: they are gone with the first try."""
+        if locked is not None and locked is self._begun:
+            return await to_its_end(self._committed(writes))
+        may_wait = may_wait or _patience()
+        while True:
+            await self._turn.acquire()
+            try:
+                return await to_its_end(self._committed(writes))
+            except BusyError:
+                if not may_wait():
+                    raise
+
+    async def _committed(self, writes: Sequence[Write]) -> int:
+        """Commit `writes` and end the turn."""
+        begun = monotonic()
+        try:
+            with refusals(_CANNOT_WRITE):
+                return await self._attempt(writes)
+        finally:
+            self._last_commit_ms = (monotonic() - begun) * 1000
+            await self._end()
+
+    async def _attempt(self, writes: Sequence[Write]) -> int:
+        """Write and commit; after a lost connection find out whether that was done, and if not, do it again.
+
+        That is safe: a step changes nothing unless the rows have the versions that it is based on.
+        """
+        deadline = monotonic() + RESOLVE_SECONDS
+        is_begun = self._begun is not None
+        unfinished = Unfinished.of(writes)
+        while True:
+            connection = None
+            try:
+                connection = await self._ready()
+                return await self._write(connection, writes, is_begun=is_begun)
+            except Exception as error:
+                if connection is None or not connection.is_lost:
+                    raise
+                if unfinished is None:
+                    raise StorageUnavailableError(f"{_CANNOT_WRITE}: {error}") from error
+            place = await self._resolved(unfinished, deadline)
+            if place is not None:
+                return place
+            is_begun = False
+
+    async def _write(self, connection: Connection, writes: Sequence[Write], *, is_begun: bool) -> int:
+        if is_begun and not connection.is_in_transaction:
+            raise StaleError("the locks of the batch were lost with its connection")
+        steps = [] if is_begun else [self._step("connection.begin")]
+        steps += [
+            Step(self._queries[write.query], _columns(self._queries[write.query], write.rows)) for write in writes
+        ]
+        placed = {row["investigation_id"] for write in writes if write.query in _PLACED for row in write.rows}
+        if placed:
+            steps += [self._step("places.lock"), self._step("places.take", ids=sorted(placed))]
+        answers = await connection.run([*steps, self._step("connection.commit")])
+        return _place(answers[-2]) if placed else 0
+
+    async def _resolved(self, unfinished: Unfinished, deadline: float) -> int | None:
+        """Return the place of what was being committed, None when it was not; raise when that cannot be found out."""
+        while monotonic() < deadline:
+            try:
+                return await place_if_committed(await self._ready(), unfinished)
+            except StorageUnavailableError:
+                await asyncio.sleep(_AGAIN_SECONDS)
+        raise UnknownOutcomeError(
+            f"the connection was lost during a commit, of which nothing is known after {RESOLVE_SECONDS:g} s"
+        )
+
+    def _step(self, name: str, **parameters: Any) -> Step:
+        return Step(self._queries[name], parameters)
+
+    async def _ready(self) -> Connection:
+        if self._connection is None or self._connection.is_lost:
+            self._connection = await self._connect()
+        return self._connection
+
+    async def _end(self) -> None:
+        """Give up what is open and let the next write."""
+        self._begun = None
+        try:
+            if self._connection is not None:
+                await self._connection.rollback()
+        finally:
+            self._turn.release()
+
+    async def close(self) -> None:
+        """Close the connection after what is under way."""
+        async with self._turn:
+            if self._connection is not None:
+                await self._connection.close()
+
+
+def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return `rows` as a statement takes them: a list for each of its parameters."""
+    return {name: [row[name] for row in rows] for name in query.parameters}
+
+
+def _place(rows: Sequence[Record]) -> int:
+    return max((row["change_seq"] for row in rows), default=0)
+
+
+def _patience() -> Callable[[], bool]:
+    deadline = monotonic() + port.BUSY_TIMEOUT_SECONDS
+    return lambda: monotonic() < deadline
+
+
+async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await `work`, which goes on to its end when the one who awaits it is cancelled."""
+    return await asyncio.shield(asyncio.ensure_future(work))
