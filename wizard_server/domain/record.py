@@ -100,7 +100,10 @@ def opened_document(document: Document) -> bytes:
 
 
 class Draft(NamedTuple):
-    """A version to be written: the record, its three JSON columns (``settings_json`` and so on) by part, what lists show."""
+    """A version to be written: the record, its three JSON columns (``settings_json`` and so on) by part.
+
+    `listed` is what lists show from within them.
+    """
 
     record: StateRecord
     parts: Mapping[str, str | None]

@@ -8,7 +8,7 @@ _POSTGRESQL = "postgresql://"
 
 
 async def open_engine(options: StoreOptions) -> Engine:
-    """Open the database of `options`; raises `StorageUnavailableError`, and `SchemaError` for one that is not for us."""
+    """Open the database of `options`; raises `StorageUnavailableError`, `SchemaError` for one that is set otherwise."""
     if options.path.startswith(_POSTGRESQL):
         from wizard_server.storage.postgresql.engine import PostgresqlEngine
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """Where the database is and how much of the machine the store may use; `pool_timeout` in seconds."""
+    """Where the database is and how much of the machine the store may use; `pool_timeout` in seconds.
+
+    `path` is a file, or the URL of a server.
+    """
 
     path: str
     pool_size: int

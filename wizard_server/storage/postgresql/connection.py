@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from wizard_server.config.urls import masked
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.engine import Parameters
 from wizard_server.storage.postgresql.forms import Raw, Record, adapt, records
@@ -33,7 +34,7 @@ class Step(NamedTuple):
     """A statement and what it is bound to."""
 
     query: Query
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
 
 
 class Connection:
@@ -118,21 +119,12 @@ async def connect(url: str, *, echo: bool = False, **options: str) -> Connection
             **{**_DEFAULTS, **options, **given},  # type: ignore[arg-type]
         )
     except psycopg.Error as error:
-        raise StorageUnavailableError(f"cannot open {shown(url)}: {' '.join(str(error).split())}") from error
+        raise StorageUnavailableError(f"cannot open {masked(url)}: {' '.join(str(error).split())}") from error
     adapt(raw)
     connection = Connection(raw, echo=echo)
     try:
         await connection.fetch_all(load_queries("postgresql")["connection.settings"])
     except psycopg.Error as error:
         await connection.close()
-        raise StorageUnavailableError(f"cannot use {shown(url)}: {' '.join(str(error).split())}") from error
+        raise StorageUnavailableError(f"cannot use {masked(url)}: {' '.join(str(error).split())}") from error
     return connection
-
-
-def shown(url: str) -> str:
-    """Return what may be said of a database's URL: its name and where it is."""
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.Error:
-        return "the database of [database] url"
-    return f"database {given.get('dbname') or 'by the name of its user'} at {given.get('host') or 'the local socket'}"

