@@ -135,9 +135,9 @@ def _load(arguments: argparse.Namespace, server: Mapping[str, Any] | None = None
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from wizard_server.commands import serve as serve_command
-
     config = _load(arguments, {"host": arguments.host, "port": arguments.port})
+    from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration is told first
+
     return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))
 
 

@@ -7,24 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, run, write_config
+from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, write_config
+from wizard_server.cli import main
 
 READER_GONE = 141
 COMMANDS = ("serve", "demo", "schema", "token", "purge", "backup", "export", "import", "client", "openapi", "config")
 PRINTING = [
     ("config", "check"),
-    ("config", "check", "--json"),
     ("openapi",),
     ("schema", "show", "investigation_states"),
-    ("schema", "show", "investigation_states", "--json"),
-    ("schema", "status"),
+    ("schema", "status", "--json"),
     ("schema", "check"),
     ("export", "-"),
     ("purge", "--dry-run"),
     ("token", "--user", "analyst"),
     ("--help",),
-    ("--version",),
-    ("serve", "--help"),
 ]
 # What only who works on the server knows: its sections of the contract, its files, its code.
 _INTERNAL = re.compile(
@@ -32,15 +29,9 @@ _INTERNAL = re.compile(
 )
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = write_config(tmp_path, auth={"mode": "jwt", "jwt_secret": "k" * 40})
-    assert run(tmp_path, "schema", "apply", "--config", path).returncode == 0
-    return path
-
-
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_a_command_whose_reader_has_gone_ends_without_a_word(config: Path, arguments: tuple[str, ...]) -> None:
+    write_config(config.parent, auth={"mode": "jwt", "jwt_secret": "k" * 40})
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -57,7 +48,7 @@ def test_a_command_whose_reader_has_gone_ends_without_a_word(config: Path, argum
         )
     finally:
         os.close(writer)
-    by_argparse = {"--help", "--version"} & set(arguments)  # it says nothing of a reader that has gone
+    by_argparse = "--help" in arguments  # it says nothing of a reader that has gone
     assert (ended.returncode in ({0, READER_GONE} if by_argparse else {READER_GONE}), ended.stderr) == (True, "")
 
 
@@ -80,17 +71,24 @@ def test_a_refusal_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (READER_GONE, b"")
 
 
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (0, "")
+    return shown.out
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_a_help_text_speaks_to_users(tmp_path: Path, command: str) -> None:
-    shown = run(tmp_path, *filter(None, [command]), "--help")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert _INTERNAL.findall(shown.stdout) == []
-    described = shown.stdout.split("\n\n")[1]
+def test_a_help_text_speaks_to_users(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    shown = help_of(capsys, *filter(None, [command]))
+    assert _INTERNAL.findall(shown) == []
+    described = shown.split("\n\n")[1]
     assert len(described.split()) >= 3, "it says what it is for"
 
 
-def test_every_command_is_among_them(tmp_path: Path) -> None:
-    found = re.findall(r"^    ([a-z]+) ", run(tmp_path, "--help").stdout, re.MULTILINE)
+def test_every_command_is_among_them(capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.findall(r"^    ([a-z]+) ", help_of(capsys), re.MULTILINE)
     assert sorted(found) == sorted(COMMANDS)
 
 

@@ -279,7 +279,7 @@ async def test_what_is_counted_is_what_is_kept(store: IdempotencyStore, monkeypa
 
 
 async def test_the_count_of_bytes_is_no_less_than_what_an_answer_takes(store: IdempotencyStore) -> None:
-    writer, count = Writer(size=1000), 500
+    writer, count = Writer(size=1000), 100
 
     async def fill(first: int) -> None:
         for number in range(first, first + count):
