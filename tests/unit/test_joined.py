@@ -40,6 +40,12 @@ def test_another_form_is_refused(text: str) -> None:
         joined({"app.js": text, "b.js": ""}, "app.js")
 
 
+def test_a_name_that_is_not_exported_is_refused() -> None:
+    modules = {"a.js": 'import { two } from "./b.js";\n', "b.js": "export const one = 1, two = 2;\n"}
+    with pytest.raises(ValueError, match=r"b\.js does not export two, which a\.js imports"):
+        joined(modules, "a.js")
+
+
 def test_a_circle_and_a_module_that_is_missing_are_named() -> None:
     circle = {"a.js": 'import { b } from "./b.js";\n', "b.js": 'import { a } from "./a.js";\n'}
     with pytest.raises(ValueError, match=r"a\.js > b\.js > a\.js"):

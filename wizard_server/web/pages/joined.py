@@ -6,7 +6,7 @@ or a constant.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 
 _FROM = re.compile(r'^(import|export) \{\s*(\w+(?:,\s*\w+)*),?\s*\} from "(\.[^"]+)";\n', re.M)
@@ -17,40 +17,49 @@ _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.M)
 def joined(modules: Mapping[str, str], entry: str) -> str:
     """Return the script that does what importing `entry` does; `modules` are texts by their paths.
 
-    Raises `ValueError` for a module that is missing, imports itself by a circle, or uses another form.
+    Raises `ValueError` for a module or a name that is missing, for a circle of imports, and for another form.
     """
-    names: dict[str, str] = {}
-    script: list[str] = []
+    return "".join(_Script(modules).parts(entry))
 
-    def add(path: str, importing: tuple[str, ...]) -> str:
-        """Add a module after those that it imports, unless it is there, and return its name in the script."""
+
+class _Script:
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._names: dict[str, str] = {}
+        self._exported: dict[str, list[str]] = {}
+        self._parts: list[str] = []
+
+    def parts(self, entry: str) -> list[str]:
+        """Return the functions of `entry` and of all that it imports, each after those that it imports."""
+        self._add(entry, ())
+        return self._parts
+
+    def _add(self, path: str, importing: tuple[str, ...]) -> None:
         if path in importing:
             raise ValueError(f"a circle of imports: {' > '.join((*importing, path))}")
-        if path not in names:
-            text = _module(path, modules, lambda inner: add(inner, (*importing, path)))
-            names[path] = f"${len(names)}"
-            script.append(f"const {names[path]} = (() => {{\n{text}}})();\n")
-        return names[path]
+        if path in self._names:
+            return
+        if path not in self._modules:
+            raise ValueError(f"there is no module {path}")
+        exported: list[str] = []
 
-    add(entry, ())
-    return "".join(script)
+        def bound(found: re.Match[str]) -> str:
+            kind, members, target = found.groups()
+            imported = normpath(join(dirname(path), target))
+            self._add(imported, (*importing, path))
+            names = members.replace(",", " ").split()
+            if missing := set(names) - set(self._exported[imported]):
+                raise ValueError(f"{imported} does not export {missing.pop()}, which {path} imports")
+            if kind == "export":
+                exported.extend(names)
+            return f"const {{ {members} }} = {self._names[imported]};\n"
 
-
-def _module(path: str, modules: Mapping[str, str], add: Callable[[str], str]) -> str:
-    if path not in modules:
-        raise ValueError(f"there is no module {path}")
-    exported: list[str] = []
-
-    def bound(found: re.Match[str]) -> str:
-        kind, members, target = found.groups()
-        name = add(normpath(join(dirname(path), target)))
-        if kind == "export":
-            exported.extend(each.strip() for each in members.split(","))
-        return f"const {{ {members} }} = {name};\n"
-
-    text = _FROM.sub(bound, modules[path])
-    exported += _DECLARED.findall(text)
-    text = _DECLARED.sub("", text)
-    if other := _OTHER_FORM.search(text):
-        raise ValueError(f"{path}: cannot join {other[0]}")
-    return f"{text}return {{ {', '.join(exported)} }};\n" if exported else text
+        text = _FROM.sub(bound, self._modules[path])
+        exported += _DECLARED.findall(text)
+        text = _DECLARED.sub("", text)
+        if other := _OTHER_FORM.search(text):
+            raise ValueError(f"{path}: cannot join {other[0]}")
+        self._exported[path] = exported
+        self._names[path] = f"${len(self._names)}"
+        result = f"return {{ {', '.join(exported)} }};\n" if exported else ""
+        self._parts.append(f"const {self._names[path]} = (() => {{\n{text}{result}}})();\n")

@@ -1,8 +1,6 @@
 /** Addresses below the base path; the address is the truth. */
 export function createRouter(changed) {
   const base = new URL(document.baseURI).pathname;
-  let leaving = () => true;
-
   const path = () => `/${location.pathname.slice(base.length)}`.replace(/(.)\/+$/, "$1");
   const href = (to) => base + to.replace(/^\/+/, "");
 
@@ -26,13 +24,14 @@ export function createRouter(changed) {
   return { go, href, path, base, get query() { return new URLSearchParams(location.search); }, route: () => recognise(path().slice(1)) };
 }
 
+const ID = /^[A-Za-z0-9_-]{1,255}$/;
 const TABS = ["settings", "progress", "results", "history"];
 
 /** What an address shows; null: no page of ours. */
 export function recognise(path) {
-  const [first, id, tab, ...more] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [first, id = "", tab, ...more] = path.split("/").filter(Boolean);
   if (!first) return { name: "dashboard" };
   if (first === "templates" && !id) return { name: "templates" };
-  if (first === "investigations" && id && !more.length && (!tab || TABS.includes(tab))) return { name: "investigation", id, tab };
+  if (first === "investigations" && ID.test(id) && !more.length && (!tab || TABS.includes(tab))) return { name: "investigation", id, tab };
   return null;
 }

@@ -1,5 +1,7 @@
+import { ofBrowser, ofTab } from "./keep.js";
+
 /** Who uses the page. Mode "none": a name of one's own choice. Mode "jwt": a token, kept in this tab. */
-const TOKEN = "wizard:token", USER = "wizard:user";
+const TOKEN = "token", USER = "user";
 
 export function createSession({ mode, changed }) {
   /** A token in the address's fragment, which it leaves at once. */
@@ -9,12 +11,12 @@ export function createSession({ mode, changed }) {
     return given;
   }
   const brought = fromAddress();
-  if (brought) sessionStorage.setItem(TOKEN, brought);
+  if (brought) ofTab.set(TOKEN, brought);
   addEventListener("hashchange", () => {
     const later = fromAddress();
     if (later) session.signIn(later);
   });
-  let token = mode === "jwt" ? sessionStorage.getItem(TOKEN) : null;
+  let token = mode === "jwt" ? ofTab.get(TOKEN) : null;
   let refused = "";
   let waiting = [];
 
@@ -23,7 +25,7 @@ export function createSession({ mode, changed }) {
 
   const session = {
     mode,
-    get user() { return mode === "jwt" ? claims()?.sub ?? "" : localStorage.getItem(USER) || "dev"; },
+    get user() { return mode === "jwt" ? claims()?.sub ?? "" : ofBrowser.get(USER) || "dev"; },
     get scopes() { return mode === "jwt" ? scopesOf(claims()) : []; },
     /** Why one has to sign in now; empty while one is signed in. */
     get needed() {
@@ -47,7 +49,7 @@ export function createSession({ mode, changed }) {
       if (!found) return "That is no token: it needs three parts with dots between them.";
       if (Number(found.exp ?? Infinity) * 1000 <= Date.now()) return "That token has expired already.";
       const other = token && read(token)?.sub !== found.sub;
-      sessionStorage.setItem(TOKEN, fresh);
+      ofTab.set(TOKEN, fresh);
       if (other) return location.reload(), "";
       token = fresh;
       refused = "";
@@ -56,11 +58,11 @@ export function createSession({ mode, changed }) {
       return "";
     },
     signOut() {
-      sessionStorage.removeItem(TOKEN);
+      ofTab.set(TOKEN, null);
       location.reload();
     },
     rename(user) {
-      localStorage.setItem(USER, user);
+      ofBrowser.set(USER, user);
       location.reload();
     },
   };

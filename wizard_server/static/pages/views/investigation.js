@@ -70,7 +70,7 @@ export function createInvestigation(app, { id }) {
       if (!serverState) return isLoading ? h("p", { class: "nothing quiet late" }, "Loading the investigation") : missing(app, id, error);
       const tab = tabOf(route);
       return [h("header", { key: "head", class: "subject" }, heading(here), steps(app, here, tab)),
-        !here.isMine && h("p", { key: "whose", class: "banner waiting" }, "Read-only: this belongs to ", h("bdi", null, h("b", null, here.state.user_id)), "."),
+        !here.isMine && h("p", { key: "whose", class: "banner waiting" }, h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, here.state.user_id)), ".")),
         h("div", { key: tab, class: `part ${tab}` }, here.part(tab).view())];
     },
   };

@@ -56,7 +56,7 @@ export function createSettings(app, here) {
       const found = Object.fromEntries(Object.entries(all).filter(([field]) => tried || touched.has(field.split(".")[0])));
       const given = { form, edit, found, locked, catalogue, search, update: app.update, ask: (name) => { dialog = name; app.update(); } };
       return h("form", { class: "settings-form", novalidate: true, onsubmit: (event) => event.preventDefault() },
-        locked && here.isMine && h("p", { class: "banner" }, "Settings are closed while the investigation runs, and after it. ", h("button", { type: "button", onclick: reset }, "Back to settings")),
+        locked && here.isMine && h("p", { class: "banner" }, h("span", null, "Settings are closed while the investigation runs, and after it."), h("button", { type: "button", onclick: reset }, "Back to settings")),
         h("div", { class: "columns" },
           h("div", null, subject(given), entities(given), timeRange(given)),
           h("div", null, tools(given), h("fieldset", { class: "group modes", disabled: locked }, h("legend", null, "How"),

@@ -59,7 +59,7 @@ export function createLogView(app, log) {
         h("header", null, h("h2", null, "Log"), h("span", { class: "quiet small" }, lines.length === log.lines.length ? count(lines.length, "line") : `${number(lines.length)} of ${count(log.lines.length, "line")}`),
           h("button", { type: "button", class: "small", "aria-pressed": String(frozen !== null), onclick: pause }, frozen === null ? "Pause" : hidden ? `Resume, ${hidden} new` : "Resume"),
           !follows && frozen === null && h("button", { type: "button", class: "small", onclick: () => { follows = true; update(); } }, "Follow the end")),
-        h("ol", { class: "lines", tabindex: "0", role: "log", "aria-live": "off", onscroll, mounted: toEnd, updated: toEnd }, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet.")),
+        h("div", { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off", onscroll, mounted: toEnd, updated: toEnd }, h("ol", null, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet."))),
         h("footer", null,
           h("select", { "aria-label": "Agent", value: agent, onchange: (event) => { agent = event.target.value; update(); } }, h("option", { value: "" }, "every agent"), agents.map((name) => h("option", { key: name, value: name || "-" }, name || "investigation"))),
           h("input", { type: "search", placeholder: "Filter", "aria-label": "Filter the log", value: text, oninput: (event) => { text = event.target.value; update(); } }),

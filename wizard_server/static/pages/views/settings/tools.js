@@ -22,7 +22,7 @@ export function tools(given) {
     h("ul", { class: "tools" }, wanted.map((name) => tool(given, name, chosen.get(name), (changes) => change(name, changes)))),
     h("div", { class: "actions" },
       names.length > 1 && [h("button", { type: "button", class: "small", onclick: () => all(true) }, "Enable all"), h("button", { type: "button", class: "small", onclick: () => all(false) }, "Disable all")],
-      !catalogue && byName(chosen, change)),
+      !catalogue && !locked && byName(chosen, change)),
     wrong(found, "tools"));
 }
 

@@ -4,15 +4,20 @@ import time
 from typing import Any
 
 from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver import Chrome
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 PATIENCE_SECONDS = 20.0
+MOST_TABS = 80
 _RECORDER = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
   violations.push(`${violatedDirective} ${blockedURI}`));
+"""
+_FOCUSED = """
+const { activeElement: it } = document;
+return (it.ariaLabel ?? it.labels?.[0]?.innerText ?? it.innerText).split("\\n")[0].trim();
 """
 
 
@@ -53,6 +58,10 @@ class WizardPage:
         for text in texts:
             _until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
 
+    def sees_no(self, text: str) -> None:
+        """Wait until `text` cannot be read any more."""
+        _until(lambda: text.lower() not in self.text.lower(), f"no {text!r} on the page:\n{self.text[:3000]}")
+
     def is_at(self, path: str) -> None:
         """Wait until the address is `path`."""
         _until(lambda: self.path == path, f"address {path}, but it is {self.path}")
@@ -73,6 +82,25 @@ class WizardPage:
     def press(self, keys: str) -> None:
         """Press keys wherever the focus is."""
         self.driver.switch_to.active_element.send_keys(keys)
+
+    def tab_to(self, words: str) -> None:
+        """Press Tab until the control with these words has the focus."""
+        for _ in range(MOST_TABS):
+            if self.driver.execute_script(_FOCUSED) == words:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"Tab never comes to {words!r}:\n{self.text[:2000]}")
+
+    def prefers(self, feature: str, value: str) -> None:
+        """Be a reader who prefers something, as CSS names it; an empty value: who prefers nothing."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": feature, "value": value}]})
+
+    def offline(self, *, offline: bool, then: str = "") -> None:
+        """Cut the line, or mend it and run a script at once."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        condition = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", condition)
+        self.driver.execute_script(then)
 
     def value(self, selector: str) -> Any:
         """Return what a control holds."""
