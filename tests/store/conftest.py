@@ -1,6 +1,6 @@
 """Stores on real databases, by engine: the suite is written against the port."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ class Listener:
 
     events: list[StateEvent] = field(default_factory=list)
     watching: set[str] = field(default_factory=set)
-    refreshed: int = 0
+    refreshed: list[Collection[str | None] | None] = field(default_factory=list)
 
     def publish(self, event: StateEvent) -> None:
         self.events.append(event)
@@ -30,8 +30,8 @@ class Listener:
     def watched(self) -> set[str]:
         return self.watching
 
-    def refresh(self) -> None:
-        self.refreshed += 1
+    def refresh(self, owners: Collection[str | None] | None = None) -> None:
+        self.refreshed.append(owners)
 
 
 @dataclass

@@ -16,11 +16,12 @@ class Gated:
     def __init__(self, inner: Engine) -> None:
         self.inner: Any = inner
         self.dialect = inner.dialect
+        self.epoch = inner.epoch
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit
         self.begin: Callable[..., Coroutine[Any, Any, Locked]] = inner.begin
         self.release: Callable[[], Coroutine[Any, Any, None]] = inner.release
         self.until_free: Callable[..., Coroutine[Any, Any, None]] = inner.until_free
-        self.mark: Callable[[], Coroutine[Any, Any, int]] = inner.mark
+        self.mark: Callable[[], Coroutine[Any, Any, int | None]] = inner.mark
         self.require_intact: Callable[[], Coroutine[Any, Any, None]] = inner.require_intact
         self.tidy: Callable[[], Coroutine[Any, Any, None]] = inner.tidy
         self.statements: dict[str, Ask] = {}
@@ -34,6 +35,11 @@ class Gated:
     @asynccontextmanager
     async def reader(self, owner: str | None = None) -> AsyncIterator["GatedReader"]:
         async with self.inner.reader(owner) as reader:
+            yield GatedReader(reader, self)
+
+    @asynccontextmanager
+    async def tail(self) -> AsyncIterator["GatedReader"]:
+        async with self.inner.tail() as reader:
             yield GatedReader(reader, self)
 
     async def ask(self, reader: Reader, query: Query, parameters: Mapping[str, Any] | None) -> Sequence[Row]:

@@ -168,9 +168,9 @@ async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
         patch.setitem(seen.engine.statements, "states.get", reads)
         noticing = asyncio.create_task(seen.store.notice_external_commits())
         await reads.entered.wait()
-    writes.open()
-    newest = await committing
+    writes.open()  # what the commit rests on is the same reading
     reads.open()
+    newest = await committing
     await noticing
     assert newest.version == 3
     assert [version for key, version in seen.told if key == "inv-1"][-1] == 3

@@ -1,6 +1,6 @@
 """The event that a commit publishes, and the protocol of what receives it."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -32,8 +32,8 @@ class Audience(Protocol):
     def publish(self, event: StateEvent) -> None:
         """Wake every waiter that the event concerns; called after the commit."""
 
-    def watched(self) -> Iterable[str]:
+    def watched(self) -> Collection[str]:
         """Return the ids of the investigations that have waiters."""
 
-    def refresh(self) -> None:
-        """Make every dashboard read its list again, because any row may have changed."""
+    def refresh(self, owners: Collection[str | None] | None = None) -> None:
+        """Make the dashboards of `owners` read their lists again; None: every dashboard."""

@@ -98,6 +98,13 @@ class Store(Protocol):
     async def try_writing(self) -> None:
         """Raise `StorageUnavailableError` when the last write failed and a small one still fails."""
 
+    async def caught_up(self, since: float | None = None) -> None:
+        """Return once memory has everything that was committed, by whomever, before `since`.
+
+        `since` is by the event loop's clock; None is now. All who wait at the same time share one look at the database.
+        Raises `StorageUnavailableError`.
+        """
+
     def last_accessed(self, investigation_id: str) -> str | None:
         """Return the pending `last_accessed` of the state, None when there is none to write."""
 

@@ -7,7 +7,7 @@ investigation whether the new version concerns it, and touches neither the datab
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from time import perf_counter
@@ -66,9 +66,9 @@ class Hub:
         """The limit on parked waiters."""
         return self._max_waiters
 
-    def watched(self) -> Iterable[str]:
-        """Return the investigations that somebody waits for."""
-        return list(self._topics)
+    def watched(self) -> Collection[str]:
+        """Return the investigations that somebody waits for, as they are whenever it is asked."""
+        return self._topics.keys()
 
     def subscribe(self, investigation_id: str) -> Waiter:
         """Return what hears of every commit to an investigation while it is entered."""
@@ -206,10 +206,13 @@ class Hub:
         for scope in (event.owner, None) if event.owner is not None and event.sequence else ():
             self._waker.wake([dashboard.offer(event, at) for dashboard in self._lists.get(scope, ())])
 
-    def refresh(self) -> None:
-        """Have every dashboard look again: another process has written."""
-        for dashboards in self._lists.values():
-            self._waker.wake([dashboard.look_again() for dashboard in dashboards])
+    def refresh(self, owners: Collection[str | None] | None = None) -> None:
+        """Have the dashboards of `owners` look again, or every dashboard (None): others have written.
+
+        Whoever sees everything looks again too.
+        """
+        for scope in self._lists.keys() if owners is None else self._lists.keys() & {*owners, None}:
+            self._waker.wake([dashboard.look_again() for dashboard in self._lists[scope]])
 
     async def park_list(self, waiter: ListWaiter, user_id: str, seconds: float) -> WaitEnd | None:
         """Wait until there is something to tell, for at most `seconds`; counted against the limits."""

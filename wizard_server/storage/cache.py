@@ -66,6 +66,11 @@ class StateCache:
         record = self._records.get(investigation_id)
         return None if record is None else record.user_id
 
+    def version(self, investigation_id: str) -> tuple[int, str | None] | None:
+        """Return the version that is known of a state, and when its agents were heard; it is no use of the state."""
+        record = self._records.get(investigation_id)
+        return None if record is None else (record.version, record.heard_at)
+
     def versions(self) -> dict[str, tuple[int, str | None]]:
         """Return the version that is known of each state, and when its agents were heard."""
         return {key: (record.version, record.heard_at) for key, record in self._records.items()}

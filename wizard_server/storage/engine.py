@@ -101,6 +101,16 @@ class Readers(Protocol):
         """
 
 
+class Tail(Protocol):
+    """What the feed reads through, and what has it look."""
+
+    epoch: int
+    """Another number says that what is read from now on may be another history: the connection is a new one."""
+
+    def tail(self) -> AbstractAsyncContextManager[Reader]:
+        """Lend the reader of the feed; raises `StorageUnavailableError`, also for what the database refuses within."""
+
+
 class Writer(Protocol):
     """Writes, one commit at a time."""
 
@@ -134,8 +144,11 @@ class Upkeep(Protocol):
     def log_bytes(self) -> int:
         """How many bytes the write-ahead log has; 0 where the engine has none of ours to look after."""
 
-    async def mark(self) -> int:
-        """Return a number that differs after another connection or process has committed."""
+    async def mark(self) -> int | None:
+        """Return a number that differs after another connection or process has committed.
+
+        None where the engine cannot tell: then every look reads what has changed.
+        """
 
     async def require_intact(self) -> None:
         """Raise `LostError` while what was opened is lost, with all that was committed saved."""
@@ -147,7 +160,7 @@ class Upkeep(Protocol):
         """Close every connection."""
 
 
-class Engine(Readers, Writer, Upkeep, Protocol):
+class Engine(Readers, Tail, Writer, Upkeep, Protocol):
     """A database; `dialect` is the folder of its statements below ``sql/``."""
 
     dialect: str

@@ -1,24 +1,33 @@
-"""What others committed: another server, an operator's edit, a purge."""
+"""The tail: reads what was committed after its place in the order of changes, corrects memory, and publishes it.
+
+Another server's commit, an operator's edit and a purge are the same thing: a state, or its end, at a new place.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from wizard_server.counts import StoreCounts
-from wizard_server.domain.events import Audience, StateEvent
+from wizard_server.domain.events import Audience
 from wizard_server.domain.ports import Clock
-from wizard_server.domain.record import StateRecord
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Engine
+from wizard_server.storage.looks import Looks
 from wizard_server.storage.memory import Memory
+from wizard_server.storage.publisher import Publisher
+from wizard_server.storage.statements.changes import Change, Changes, Page
 
 logger = logging.getLogger(__name__)
 
 Version = tuple[int, str | None]
 _CHUNK = 500
+# Where more has changed than this, forgetting everything costs less.
+_MOST = 10_000
+# A position that no newest place is below of: everything is to be read anew.
+_UNKNOWN = 2**63 - 1
 
 
 class Feed:
-    """Corrects `memory` and publishes to `audience` what others committed; memory has everything up to `mark`.
+    """Keeps `memory` and `audience` level with the database; memory has everything up to `mark` and the position.
 
     `versions` reads version and ``heard_at`` of some states.
     """
@@ -30,51 +39,115 @@ class Feed:
         audience: Audience,
         clock: Clock,
         counts: StoreCounts,
+        changes: Changes,
         versions: Callable[[Sequence[str]], Awaitable[Mapping[str, Version]]],
     ) -> None:
         self._engine = engine
         self._memory = memory
         self._audience = audience
-        self._clock = clock
+        self._publisher = Publisher(memory, audience, clock)
         self._counts = counts
+        self._changes = changes
         self._versions = versions
+        self._looks = Looks(self._look)
+        self._position = _UNKNOWN
+        self._epoch = engine.epoch
+        self._unsure = False
         self.mark: int | None = None
 
-    async def look(self) -> bool:
-        """Return whether others have committed since the last look; if so, correct memory and publish."""
-        mark = await self._engine.mark()
-        changed = self.mark is not None and mark != self.mark
-        if changed:
+    async def caught_up(self, since: float | None = None) -> bool:
+        """Return once memory has all that was committed before `since` (the loop's clock; None: now).
+
+        Returns whether others had committed since the look before; raises `StorageUnavailableError`.
+        """
+        return await self._looks.after(since)
+
+    def committed(self, place: int) -> None:
+        """Move on past a commit of this process that memory has; nobody else has committed since the last look."""
+        self._position = max(self._position, place)
+
+    async def close(self) -> None:
+        """Return when nothing is being read."""
+        await self._looks.close()
+        await self._publisher.close()
+
+    async def _look(self) -> bool:
+        read = frozenset(self._memory.read_unpublished)
+        found = await self._find()
+        self._memory.read_unpublished -= read
+        return found
+
+    async def _find(self) -> bool:
+        epoch, mark = self._engine.epoch, await self._engine.mark()
+        if mark is not None and mark == self.mark:
+            return False
+        begins, self._unsure = self.mark is None, True
+        page = await self._page()
+        if epoch == self._epoch and page.leads_on_from(self._position) and len(page.changes) <= _MOST:
+            self._take(page.changes)
+            self._position = max(self._position, page.newest)
+        else:
+            await self._begin_anew()
+            self._position, self._epoch = page.newest, epoch
+        self.mark = mark
+        if not begins:
             logger.info("another process has written to the database")
             self._counts.external_commits += 1
-            versions = self._memory.cache.versions()
-            known = {key: versions[key] for key in versions.keys() - self._memory.read_unpublished}
-            self._memory.forget()
-            await self._publish_changed(known)
-        self.mark = mark
-        self._memory.read_unpublished.clear()
-        return changed
+        return not begins
 
-    async def _publish_changed(self, known: Mapping[str, Version]) -> None:
+    async def _page(self) -> Page:
+        """Return what has changed; where the order of changes cannot be read, a page that leads on from nowhere."""
+        try:
+            async with self._engine.tail() as reader:
+                return await self._changes.after(reader, self._position, _MOST + 1)
+        except UnreadableRowError:
+            return Page(_UNKNOWN, _UNKNOWN, ())
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        """Correct memory, wake who waits for one of the states, and have the dashboards of their owners look again."""
+        for change in changes:
+            if self._memory.cache.version(change.investigation_id) != (change.version, change.heard_at):
+                self._memory.drop(change.investigation_id)
+        self._publisher.publish(change.investigation_id for change in changes)
+        if changes:
+            self._audience.refresh({change.owner for change in changes})
+
+    async def _begin_anew(self) -> None:
+        """Forget everything and compare what is watched: the position says nothing of what others have done."""
+        known = self._memory.cache.versions()
+        for key in self._memory.read_unpublished:
+            known.pop(key, None)
+        self._memory.forget()
         for keys in chunks(list(self._audience.watched()), _CHUNK):
             versions = await self._versions(keys)
-            for key in keys:
-                if _is_news(versions.get(key), known.get(key)):
-                    await self._publish(key)
+            self._publisher.publish(key for key in keys if _is_news(versions.get(key), known.get(key)))
         self._audience.refresh()
 
-    async def _publish(self, investigation_id: str) -> None:
-        read = await self._state(investigation_id)
-        record = self._memory.cache.get(investigation_id) or read  # a commit may have overtaken the reading
-        owner = record.user_id if record else None
-        self._audience.publish(StateEvent(investigation_id, record, (), owner, 0, self._clock()))
+    async def review(self) -> None:
+        """Compare what is in memory with the database where others have committed, and publish all that was found.
 
-    async def _state(self, investigation_id: str) -> StateRecord | None:
-        """Return the state; None also for one that cannot be read: who watches it asks, and is told so."""
-        try:
-            return await self._memory.state(investigation_id)
-        except UnreadableRowError:
-            return None
+        Not everything takes a place: when agents were heard does not, nor do edits by hand of what is no content.
+        """
+        if self._unsure:
+            self._unsure = False
+            try:
+                await self._compare()
+            except BaseException:
+                self._unsure = True
+                raise
+        await self._publisher.flush()
+
+    async def _compare(self) -> None:
+        for keys in chunks(list(self._memory.cache.versions()), _CHUNK):
+            versions = await self._versions(keys)
+            news = [key for key in keys if self._is_outdated(key, versions.get(key))]
+            for key in news:
+                self._memory.drop(key)
+            self._publisher.publish(news)
+
+    def _is_outdated(self, investigation_id: str, found: Version | None) -> bool:
+        known = self._memory.cache.version(investigation_id)
+        return known is not None and _is_news(found, known)
 
 
 def _is_news(found: Version | None, known: Version | None) -> bool:

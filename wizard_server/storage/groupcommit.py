@@ -212,13 +212,14 @@ class GroupCommit:
 
     async def _require_newest(self, locked: Locked) -> None:
         """Correct memory, and raise `_OvertakenError` when a batch that rests on `locked` rests on old states."""
-        await self._feed.look()
+        await self._feed.caught_up()
         if self._feed.mark != locked.mark:
             raise _OvertakenError("another process has written to the database")
 
     def _tell_others(self, batch: Batch, place: int) -> None:
         try:
             self._memory.committed(batch)
+            self._feed.committed(place)
             self._publish(batch, place)
         except Exception:
             logger.exception("a committed batch could not be told")
@@ -262,7 +263,7 @@ class GroupCommit:
         """Look at the database anew; when that cannot be, tell all who wait for it."""
         self._memory.forget()
         try:
-            await self._feed.look()
+            await self._feed.caught_up()
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for job in jobs:
                 job.fail(copy(_logged(error)))

@@ -36,6 +36,7 @@ from wizard_server.storage.memory import Memory
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.statements.answers import Answers, forgetting
 from wizard_server.storage.statements.batches import PROBE, touching
+from wizard_server.storage.statements.changes import Changes
 from wizard_server.storage.statements.dashboards import Dashboards
 from wizard_server.storage.statements.states import States
 from wizard_server.storage.statements.templates import Templates
@@ -68,7 +69,8 @@ class StateStore:
         self._kept = KeptAnswers(self.kept_answers)
         self._writes = WriteHealth(lambda: engine.commit(PROBE, may_wait=lambda: False))
         self.counts = StoreCounts(self._memory.cache)
-        self._feed = Feed(engine, self._memory, hub, clock, self.counts, self._versions)
+        changes = Changes(engine.dialect, unreadable)
+        self._feed = Feed(engine, self._memory, hub, clock, self.counts, changes, self._versions)
         self._commits = GroupCommit(
             engine,
             self._writes,
@@ -103,6 +105,7 @@ class StateStore:
         try:
             await self._commits.close()
             await self.flush_touched()
+            await self._feed.close()
             await self._memory.close()
             await self._kept.close()
         finally:
@@ -333,4 +336,10 @@ class StateStore:
 
     async def notice_external_commits(self) -> bool:
         """Return whether others have committed since the last look; if so, correct memory and wake who is concerned."""
-        return await self._feed.look()
+        found = await self._feed.caught_up()
+        await self._feed.review()
+        return found
+
+    async def caught_up(self, since: float | None = None) -> None:
+        """See `Store`."""
+        await self._feed.caught_up(since)

@@ -33,6 +33,7 @@ class SqliteEngine:
     """
 
     dialect = "sqlite"
+    epoch = 0
 
     def __init__(self, options: StoreOptions, writer: Connection, files: DatabaseFiles) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
@@ -70,6 +71,10 @@ class SqliteEngine:
     def reader(self, owner: str | None = None) -> AbstractAsyncContextManager[Connection]:
         """See `Readers`."""
         return self._readers.acquire(owner)
+
+    def tail(self) -> AbstractAsyncContextManager[Connection]:
+        """Lend any reader: each sees what was committed before."""
+        return self._readers.acquire()
 
     async def begin(self, keys: Collection[str], base: int | None) -> Locked:
         """See `Writer`."""

@@ -1,0 +1,82 @@
+"""Publishes states that others have changed, beside the looks: reading them keeps nobody who needs a look waiting."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from wizard_server.domain.events import Audience, StateEvent
+from wizard_server.domain.ports import Clock
+from wizard_server.domain.record import StateRecord
+from wizard_server.errors import StorageUnavailableError, UnreadableRowError
+from wizard_server.storage.memory import Memory
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Reads states into `memory` and publishes them to `audience`; what cannot be read now is kept for later."""
+
+    def __init__(self, memory: Memory, audience: Audience, clock: Clock) -> None:
+        self._memory = memory
+        self._audience = audience
+        self._clock = clock
+        self._unpublished: dict[str, None] = {}
+        self._current: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def publish(self, investigation_ids: Iterable[str]) -> None:
+        """Publish those of the states that somebody waits for, soon; memory has dropped what it knew of them."""
+        watched = self._audience.watched()
+        self._unpublished |= {key: None for key in investigation_ids if key in watched or key == self._current}
+        if self._unpublished:
+            self._begin().add_done_callback(_logged)
+
+    async def flush(self) -> None:
+        """Return when everything is published; raises `StorageUnavailableError` for what cannot be read."""
+        if self._unpublished or self._task is not None:
+            await asyncio.shield(self._begin())
+
+    async def close(self) -> None:
+        """Return when nothing is being published."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._task is None:
+            self._task = asyncio.create_task(self._publish_all())
+        return self._task
+
+    async def _publish_all(self) -> None:
+        try:
+            while self._unpublished:
+                self._current = next(iter(self._unpublished))
+                del self._unpublished[self._current]
+                await self._publish(self._current)
+        except BaseException:
+            self._unpublished[self._current or ""] = None
+            raise
+        finally:
+            self._current = self._task = None
+
+    async def _publish(self, investigation_id: str) -> None:
+        read = await self._state(investigation_id)
+        if investigation_id in self._unpublished:  # it has changed once more meanwhile, and somebody may know that
+            return
+        record = self._memory.cache.get(investigation_id) or read  # a commit may have overtaken the reading
+        owner = record.user_id if record else None
+        self._audience.publish(StateEvent(investigation_id, record, (), owner, 0, self._clock()))
+
+    async def _state(self, investigation_id: str) -> StateRecord | None:
+        """Return the state; None also for one that cannot be read: who watches it asks, and is told so."""
+        try:
+            return await self._memory.state(investigation_id)
+        except UnreadableRowError:
+            return None
+
+
+def _logged(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, StorageUnavailableError):
+        logger.warning("changes of others are not published yet", extra={"reason": str(error)})
+    elif error is not None:
+        logger.error("changes of others are not published yet", exc_info=error)
