@@ -36,13 +36,17 @@ class Listener:
 
 @dataclass
 class Kit:
-    """A store and its engine, the path of its database, what it published, and what somebody watches."""
+    """A store and its engine, the path of its database, what it published, and what somebody watches.
+
+    `refreshed` are those whose dashboards were to look again, None for all.
+    """
 
     store: StateStore
     engine: Gated
     path: str
     events: list[StateEvent] = field(default_factory=list)
     watched: set[str] = field(default_factory=set)
+    refreshed: list[Collection[str | None] | None] = field(default_factory=list)
 
     @property
     def told(self) -> list[tuple[str, int | None]]:
@@ -81,7 +85,7 @@ async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
             return gated
 
         store = await StateStore.open(StoreOptions(**given), hub=listener, clock=lambda: NOW, opening=opening)
-        opened.append(Kit(store, gated, database, listener.events, listener.watching))
+        opened.append(Kit(store, gated, database, listener.events, listener.watching, listener.refreshed))
         return opened[-1]
 
     yield open_it

@@ -1,4 +1,6 @@
-"""Random writers and clients that change transport at any version: nobody misses, nobody repeats, all end at the truth.
+"""Random writers and clients that change transport and server at any version: all end at the truth.
+
+Nobody misses anything, nobody is told anything twice.
 
 Each client rebuilds the state from patches and compares it with ``GET``, byte by byte in canonical form (contract 6).
 """
@@ -32,13 +34,18 @@ class Course:
 
 @dataclass
 class Follower:
-    """A client that has a state, follows it for some versions, leaves, and goes on by another transport."""
+    """A client that has a state, follows it for some versions, leaves, and goes on by another transport elsewhere."""
 
-    client: Client
+    clients: list[Client]
     random: Random
     course: Course
     state: Any
     used: set[str] = field(default_factory=set)
+
+    @property
+    def client(self) -> Client:
+        """Some server."""
+        return self.random.choice(self.clients)
 
     @property
     def version(self) -> int:
@@ -141,22 +148,27 @@ async def write(client: Client, random: Random, name: str) -> None:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("servers", "seed"), [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)])
 async def test_clients_that_change_transport_at_any_version_miss_and_repeat_nothing(
-    start_server: StartServer, seed: int, caplog: pytest.LogCaptureFixture
+    start_server: StartServer, servers: int, seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = await start_server(polling={"heartbeat_seconds": 1}, state={"max_log_lines": 20})
+    options: dict[str, Any] = {"polling": {"heartbeat_seconds": 1}, "state": {"max_log_lines": 20}}
+    clients = [await start_server(**options) for _ in range(servers)]
+    client = clients[0]
     first = await start(client)
     course = Course()
-    followers = [Follower(client, Random(f"{seed} {number}"), course, first) for number in range(8)]
+    followers = [Follower(clients, Random(f"{seed} {number}"), course, first) for number in range(8)]
     async with asyncio.timeout(60), asyncio.TaskGroup() as following:
         for follower in followers:
             following.create_task(follower.run())
         names = [f"agent-{number}" for number in range(WRITERS)]
-        await asyncio.gather(*(write(client, Random(f"{seed} {name}"), name) for name in names))
+        await asyncio.gather(
+            *(write(clients[at % servers], Random(f"{seed} {name}"), name) for at, name in enumerate(names))
+        )
         await send(client, "PATCH", url(), json={"wizard_step": "SETTINGS", "settings": factories.settings(name="end")})
         course.newest = (await read(client))["version"]
     truth = canonical(await read(client))
     assert [canonical(follower.state) for follower in followers] == [truth] * len(followers)
-    await everybody_has_gone(client)
+    for each in clients:
+        await everybody_has_gone(each)
     assert "unforeseen" not in caplog.text

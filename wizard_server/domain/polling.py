@@ -46,9 +46,14 @@ class Wait:
         """Return the wait with ``*`` resolved to the version that is current on arrival."""
         return replace(self, known=frozenset({record.version}), anything=False) if self.anything else self
 
+    @property
+    def newest(self) -> int:
+        """The newest version that the client has, 0 when it has none."""
+        return max(self.known or (), default=0)
+
     def is_reset(self, record: StateRecord) -> bool:
         """Whether the client is ahead of the server, because a backup was restored."""
-        return bool(self.known) and max(self.known or ()) > record.version and record.version not in (self.known or ())
+        return self.newest > record.version and record.version not in (self.known or ())
 
     def has_changes(self, record: StateRecord) -> bool:
         """Whether `record` has changes that the client does not have."""

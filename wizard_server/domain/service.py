@@ -112,6 +112,17 @@ class WizardService:
         self._rules.check_recoverable(record, now)
         return record
 
+    async def read_from(self, caller: Caller, investigation_id: str, version: int, now: datetime) -> StateRecord:
+        """Return the state as `read` does, for a client that knows `version`: an older one only after a look.
+
+        Whether another server has committed that version, or a backup was restored, the database alone can tell.
+        """
+        record = await self.read(caller, investigation_id, now)
+        if record.version >= version:
+            return record
+        await self._store.caught_up()
+        return await self.read(caller, investigation_id, now)
+
     def known(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord | None:
         """Return the state if it is in memory and the caller may see it; None says that `read` will tell."""
         record = self._store.cached(investigation_id)

@@ -78,12 +78,15 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     app, now = request.app, instant(request)
     version = query(request, VersionQuery).version
     service = app[SERVICE]
-    record = service.known(caller, investigation_id, now) or await service.read(caller, investigation_id, now)
+    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH), hdrs.IF_NONE_MATCH)
+    asked = max([version or 0, *(tags.versions if tags else ())])
+    record = service.known(caller, investigation_id, now)
+    if record is None or record.version < asked:
+        record = await service.read_from(caller, investigation_id, asked, now)
     app[STORE].touch(investigation_id, to_wire(now))
     older = version if version not in (None, record.version) else None
     document = await _older(request, record, older) if older else None
     shown = older or record.version
-    tags = parse_tags(tags_in(request.headers, hdrs.IF_NONE_MATCH), hdrs.IF_NONE_MATCH)
     if tags is not None and (tags.anything or shown in tags.versions):
         return web.Response(status=304, headers=state_headers(shown))
     if document is None:

@@ -39,7 +39,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     seconds = asked_seconds(request, asked.wait, headers)
     service, hub = request.app[SERVICE], request.app[HUB]
     with hub.subscribe(investigation_id) as waiter:
-        record = await service.read(caller, investigation_id, instant(request))
+        record = await service.read_from(caller, investigation_id, since, instant(request))
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds:
             return await _answer(request, caller, record, found, headers)

@@ -98,9 +98,13 @@ class Follower:
         asked, self._sync_asked = self._sync_asked, False
         return asked
 
-    async def state(self) -> StateRecord:
-        """Return the current state and go on from its version; raises as `WizardService.read`."""
-        record = await self._read()
+    async def state(self, version: int = 0) -> StateRecord:
+        """Return the current state and go on from its version; the reader has `version`.
+
+        Raises as `WizardService.read_from`.
+        """
+        now = self._app[CLOCK]()
+        record = await self._app[SERVICE].read_from(self._caller, self.investigation_id, version, now)
         self.version = record.version
         self._shown_quiet = self._is_quiet(record)
         return record

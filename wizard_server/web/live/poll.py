@@ -32,13 +32,14 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     if not asked.seconds:
         now = app[CLOCK]()
         record = app[SERVICE].known(caller, investigation_id, now)
-        record = record or await _loaded(request, caller, investigation_id, now)
+        if record is None or asked.wait.is_reset(record):
+            record = await _loaded(request, caller, investigation_id, asked, now)
         return _answer(request, caller, asked, _outcome(app, asked, record, now))
     hub = app[HUB]
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
         now = app[CLOCK]()
-        record = await _loaded(request, caller, investigation_id, now)
+        record = await _loaded(request, caller, investigation_id, asked, now)
         outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
@@ -48,10 +49,12 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     return _answer(request, caller, asked, outcome)
 
 
-async def _loaded(request: web.Request, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
-    """Return the state; raises as `WizardService.read`."""
+async def _loaded(
+    request: web.Request, caller: Caller, investigation_id: str, asked: Poll, now: datetime
+) -> StateRecord:
+    """Return the state, not older than what the client has unless it has become so; raises as `WizardService.read`."""
     try:
-        return await request.app[SERVICE].read(caller, investigation_id, now)
+        return await request.app[SERVICE].read_from(caller, investigation_id, asked.wait.newest, now)
     except RequestError:
         request[INSTANT] = now  # only here, for what the problem says: on a parked poll it would weigh 200 bytes
         raise

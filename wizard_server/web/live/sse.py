@@ -41,7 +41,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     investigation_id = path_identifier(request)
     last = _last_event_id(request)
     with Following(request, caller, investigation_id) as follower:
-        record = await follower.state()
+        record = await follower.state(last or 0)
         response = web.StreamResponse(headers=_HEADERS)
         if request.method == "HEAD":
             return web.Response(headers=_HEADERS)

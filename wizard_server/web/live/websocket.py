@@ -68,7 +68,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
     investigation_id = path_identifier(request)
     since = query(request, SocketQuery).since_version
     with Following(request, caller, investigation_id) as follower:
-        record = await follower.state()
+        record = await follower.state(since or 0)
         socket = web.WebSocketResponse(
             protocols=_protocols(request),
             heartbeat=float(request.app[CONFIG].polling.heartbeat_seconds),

@@ -1,0 +1,106 @@
+"""The feed corrects memory by what others committed after its place, and forgets nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.store.conftest import Kit, OpenStore
+from tests.store.steps import by_hand, change, creation
+from wizard_server.domain.ports import Transaction
+from wizard_server.storage import feed
+
+EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
+FLOOR = "DELETE FROM investigations WHERE id = 'other'"
+SET_BACK = "UPDATE change_sequence SET value = 0"
+UNREADABLE = "UPDATE change_sequence SET floor = 'low'"
+EDITS_BOTH = "UPDATE investigation_states SET status = 'ERROR'"
+
+
+@pytest.fixture
+async def seen(kit: Kit) -> Kit:
+    """A store that has inv-1 and inv-2 in memory, at version 1; inv-1 is watched."""
+    by_hand(kit.path, "INSERT INTO investigations (id) VALUES ('other')")
+    for key in ("inv-1", "inv-2"):
+        await kit.store.transact(creation(key))
+    await kit.store.notice_external_commits()
+    kit.watched.add("inv-1")
+    kit.events.clear()
+    kit.refreshed.clear()
+    return kit
+
+
+async def test_what_others_changed_is_dropped_and_nothing_else(seen: Kit) -> None:
+    kept = seen.store.cached("inv-2")
+    by_hand(seen.path, EDIT)
+    assert await seen.store.notice_external_commits()
+    assert (seen.store.cached("inv-2"), seen.told) == (kept, [("inv-1", 2)])
+    assert kept is not None
+
+
+async def test_only_the_dashboards_of_those_whom_it_concerns_look_again(seen: Kit) -> None:
+    by_hand(seen.path, EDIT)
+    await seen.store.notice_external_commits()
+    assert seen.refreshed == [{"dev"}]
+
+
+async def test_own_commits_between_others_are_not_read_again(seen: Kit) -> None:
+    await seen.store.transact(change("inv-2", status="ERROR"))
+    own = seen.store.cached("inv-2")
+    by_hand(seen.path, EDIT)
+    await seen.store.notice_external_commits()
+    assert seen.store.cached("inv-2") is own
+    assert seen.told == [("inv-2", 2), ("inv-1", 2)]
+
+
+@pytest.mark.parametrize("statements", [(FLOOR,), (EDIT, SET_BACK), (UNREADABLE, EDIT)])
+async def test_everything_is_forgotten_where_the_order_tells_nothing(seen: Kit, statements: Sequence[str]) -> None:
+    """An investigation was removed whole, a backup restored, or the order of changes cannot be read."""
+    by_hand(seen.path, *statements)
+    await seen.store.notice_external_commits()
+    assert (seen.store.cached("inv-2"), seen.refreshed) == (None, [None])
+    assert seen.told == ([("inv-1", 2)] if EDIT in statements else [])
+
+
+async def test_everything_is_forgotten_where_too_much_has_changed(seen: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "_MOST", 1)
+    by_hand(seen.path, EDITS_BOTH)
+    await seen.store.notice_external_commits()
+    assert (seen.store.cached("inv-2"), seen.told, seen.refreshed) == (None, [("inv-1", 2)], [None])
+
+
+async def test_a_feed_goes_on_from_a_restored_backup(seen: Kit) -> None:
+    by_hand(seen.path, EDIT, SET_BACK)
+    await seen.store.notice_external_commits()
+    kept = await seen.store.state("inv-2")
+    by_hand(seen.path, "UPDATE investigation_states SET status = 'CANCELLED' WHERE investigation_id = 'inv-1'")
+    await seen.store.notice_external_commits()
+    assert (seen.told[-1], seen.store.cached("inv-2")) == (("inv-1", 3), kept)
+
+
+async def test_when_agents_were_heard_elsewhere_takes_no_place_and_is_known_all_the_same(
+    seen: Kit, open_store: OpenStore
+) -> None:
+    other = await open_store()
+
+    async def hear(transaction: Transaction) -> None:
+        record = await transaction.state("inv-1")
+        assert record is not None
+        transaction.hear(replace(record, heard_at="2026-01-01T13:00:00.000Z"), revived=False)
+
+    await other.store.transact(hear)
+    await other.store.flush_touched()
+    kept = seen.store.cached("inv-2")
+    await seen.store.notice_external_commits()
+    found = await seen.store.state("inv-1")
+    assert found is not None
+    assert found.heard_at == "2026-01-01T13:00:00.000Z"
+    assert seen.store.cached("inv-2") is kept
+
+
+async def test_catching_up_waits_for_a_look_that_begins_afterwards(seen: Kit) -> None:
+    by_hand(seen.path, EDIT)
+    await asyncio.gather(*(seen.store.caught_up() for _ in range(20)))
+    found = seen.store.cached("inv-1")
+    assert found is None or found.version == 2
