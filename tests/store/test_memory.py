@@ -133,12 +133,13 @@ def test_the_size_is_what_is_held() -> None:
     cache = StateCache(100_000)
     cache.put(record(1, opened=b"x" * 1000))
     small = cache.size_bytes
-    cache.put(record(2, opened=b"x" * 5000))
+    newer = record(2, opened=b"x" * 5000)
+    cache.put(newer)
     assert cache.size_bytes == small + 4000
-    assert cache.versions() == {"inv-1": (2, None)}
+    assert cache.stamps() == {"inv-1": newer.stamp}
     cache.drop("inv-1")
     cache.drop("inv-1")
-    assert (cache.size_bytes, cache.versions()) == (0, {})
+    assert (cache.size_bytes, cache.stamps()) == (0, {})
     cache.put(record())
     cache.clear()
     assert (cache.size_bytes, cache.get("inv-1")) == (0, None)

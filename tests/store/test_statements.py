@@ -51,7 +51,7 @@ async def test_every_parameter_of_every_statement_is_bound(
     for use_case in (creation(), change(status="ERROR"), deletion(), creation()):
         await kit.store.transact(use_case)
     kit.watched.add("inv-1")
-    by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'")
+    by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'", "UPDATE change_sequence SET value = 0")
     await kit.store.notice_external_commits()
     for sort in ("-updated_at", "name"):
         await kit.store.states(replace(EVERYTHING, sort=sort))
@@ -63,9 +63,15 @@ async def test_every_parameter_of_every_statement_is_bound(
     await kit.store.ping()
     unbound = {query.name: query.parameters - bound for query, bound in calls if query.parameters - bound}
     assert unbound == {}
-    assert {"states.get", "states.insert", "states.update", "states.delete", "states.touch", "states.versions"} <= {
-        query.name for query, _ in calls
-    }
+    assert {
+        "states.get",
+        "states.insert",
+        "states.update",
+        "states.delete",
+        "states.touch",
+        "states.versions",
+        "changes.after",
+    } <= {query.name for query, _ in calls}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in load_queries("sqlite") if not name.startswith("schema.")))

@@ -26,6 +26,15 @@ _KEYS = (
 Document = dict[str, Any]
 
 
+class Stamp(NamedTuple):
+    """Which version of a state this is, and what can change without a new one: timestamps, in wire form."""
+
+    version: int
+    created_at: str | None
+    updated_at: str | None
+    heard_at: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class StateRecord:
     """One version of a state.
@@ -58,6 +67,11 @@ class StateRecord:
         """Return the state as a fresh JSON object."""
         document: Document = orjson.loads(self.opened[:-1] + b"}")
         return document
+
+    @property
+    def stamp(self) -> Stamp:
+        """What tells it from another reading of the state."""
+        return Stamp(self.version, self.created_at, self.updated_at, self.heard_at)
 
     @property
     def last_heard(self) -> str:

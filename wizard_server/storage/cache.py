@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from wizard_server.domain.record import StateRecord
+from wizard_server.domain.record import Stamp, StateRecord
 
 # What a record weighs beside its body: the objects, the keys and a compressed form of the body.
 _OVERHEAD_BYTES = 1536
@@ -66,14 +66,14 @@ class StateCache:
         record = self._records.get(investigation_id)
         return None if record is None else record.user_id
 
-    def version(self, investigation_id: str) -> tuple[int, str | None] | None:
-        """Return the version that is known of a state, and when its agents were heard; it is no use of the state."""
+    def stamp(self, investigation_id: str) -> Stamp | None:
+        """Return which version is known of a state; it is no use of the state."""
         record = self._records.get(investigation_id)
-        return None if record is None else (record.version, record.heard_at)
+        return None if record is None else record.stamp
 
-    def versions(self) -> dict[str, tuple[int, str | None]]:
-        """Return the version that is known of each state, and when its agents were heard."""
-        return {key: (record.version, record.heard_at) for key, record in self._records.items()}
+    def stamps(self) -> dict[str, Stamp]:
+        """Return which version is known of each state."""
+        return {key: record.stamp for key, record in self._records.items()}
 
     def clear(self) -> None:
         """Forget everything."""

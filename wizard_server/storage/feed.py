@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from wizard_server.counts import StoreCounts
 from wizard_server.domain.events import Audience
 from wizard_server.domain.ports import Clock
+from wizard_server.domain.record import Stamp
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Engine
 from wizard_server.storage.looks import Looks
@@ -18,7 +19,6 @@ from wizard_server.storage.statements.changes import Change, Changes, Page
 
 logger = logging.getLogger(__name__)
 
-Version = tuple[int, str | None]
 _CHUNK = 500
 # Where more has changed than this, forgetting everything costs less.
 _MOST = 10_000
@@ -29,7 +29,7 @@ _UNKNOWN = 2**63 - 1
 class Feed:
     """Keeps `memory` and `audience` level with the database; memory has everything up to `mark` and the position.
 
-    `versions` reads version and ``heard_at`` of some states.
+    `stamps` reads which versions some states have.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Feed:
         clock: Clock,
         counts: StoreCounts,
         changes: Changes,
-        versions: Callable[[Sequence[str]], Awaitable[Mapping[str, Version]]],
+        stamps: Callable[[Sequence[str]], Awaitable[Mapping[str, Stamp]]],
     ) -> None:
         self._engine = engine
         self._memory = memory
@@ -48,7 +48,7 @@ class Feed:
         self._publisher = Publisher(memory, audience, clock)
         self._counts = counts
         self._changes = changes
-        self._versions = versions
+        self._stamps = stamps
         self._looks = Looks(self._look)
         self._position = _UNKNOWN
         self._epoch = engine.epoch
@@ -106,7 +106,8 @@ class Feed:
     def _take(self, changes: Sequence[Change]) -> None:
         """Correct memory, wake who waits for one of the states, and have the dashboards of their owners look again."""
         for change in changes:
-            if self._memory.cache.version(change.investigation_id) != (change.version, change.heard_at):
+            known = self._memory.cache.stamp(change.investigation_id)
+            if known is None or (known.version, known.heard_at) != (change.version, change.heard_at):
                 self._memory.drop(change.investigation_id)
         self._publisher.publish(change.investigation_id for change in changes)
         if changes:
@@ -114,13 +115,13 @@ class Feed:
 
     async def _begin_anew(self) -> None:
         """Forget everything and compare what is watched: the position says nothing of what others have done."""
-        known = self._memory.cache.versions()
+        known = self._memory.cache.stamps()
         for key in self._memory.read_unpublished:
             known.pop(key, None)
         self._memory.forget()
         for keys in chunks(list(self._audience.watched()), _CHUNK):
-            versions = await self._versions(keys)
-            self._publisher.publish(key for key in keys if _is_news(versions.get(key), known.get(key)))
+            stamps = await self._stamps(keys)
+            self._publisher.publish(key for key in keys if _is_news(stamps.get(key), known.get(key)))
         self._audience.refresh()
 
     async def review(self) -> None:
@@ -138,23 +139,23 @@ class Feed:
         await self._publisher.flush()
 
     async def _compare(self) -> None:
-        for keys in chunks(list(self._memory.cache.versions()), _CHUNK):
-            versions = await self._versions(keys)
-            news = [key for key in keys if self._is_outdated(key, versions.get(key))]
+        for keys in chunks(list(self._memory.cache.stamps()), _CHUNK):
+            stamps = await self._stamps(keys)
+            news = [key for key in keys if self._is_outdated(key, stamps.get(key))]
             for key in news:
                 self._memory.drop(key)
             self._publisher.publish(news)
 
-    def _is_outdated(self, investigation_id: str, found: Version | None) -> bool:
-        known = self._memory.cache.version(investigation_id)
+    def _is_outdated(self, investigation_id: str, found: Stamp | None) -> bool:
+        known = self._memory.cache.stamp(investigation_id)
         return known is not None and _is_news(found, known)
 
 
-def _is_news(found: Version | None, known: Version | None) -> bool:
-    """Whether a row (its version, when its agents were heard; None: there is none) says what is not in memory."""
+def _is_news(found: Stamp | None, known: Stamp | None) -> bool:
+    """Whether a row (None: there is none) says what is not in memory, which may have heard of the agents since."""
     if found is None or known is None:
         return True
-    return found[0] != known[0] or (found[1] or "") > (known[1] or "")
+    return found[:-1] != known[:-1] or (found.heard_at or "") > (known.heard_at or "")
 
 
 def chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -23,7 +23,7 @@ from wizard_server.domain.filters import (
 )
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed, expired_before, same_request
 from wizard_server.domain.ports import Clock, Transaction
-from wizard_server.domain.record import StateRecord, last_heard
+from wizard_server.domain.record import Stamp, StateRecord, last_heard
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.batch import Batch
@@ -70,7 +70,7 @@ class StateStore:
         self._writes = WriteHealth(lambda: engine.commit(PROBE, may_wait=lambda: False))
         self.counts = StoreCounts(self._memory.cache)
         changes = Changes(engine.dialect, unreadable)
-        self._feed = Feed(engine, self._memory, hub, clock, self.counts, changes, self._versions)
+        self._feed = Feed(engine, self._memory, hub, clock, self.counts, changes, self._stamps)
         self._commits = GroupCommit(
             engine,
             self._writes,
@@ -132,8 +132,8 @@ class StateStore:
     async def _read_state(self, investigation_id: str) -> StateRecord | None:
         return await self._read(lambda reader: self._states.state(reader, investigation_id))
 
-    async def _versions(self, investigation_ids: Sequence[str]) -> Mapping[str, tuple[int, str | None]]:
-        return await self._read(lambda reader: self._states.versions(reader, investigation_ids))
+    async def _stamps(self, investigation_ids: Sequence[str]) -> Mapping[str, Stamp]:
+        return await self._read(lambda reader: self._states.stamps(reader, investigation_ids))
 
     async def _read(self, ask: Callable[[Reader], Awaitable[Result]], owner: str | None = None) -> Result:
         """Lend a reader for what `ask` reads of `owner`'s: a list, a trail; None for single rows, which are soon read.

@@ -58,8 +58,8 @@ SET heard_at = :heard_at, change_seq = (SELECT value FROM change_sequence)
 WHERE investigation_id = :investigation_id AND version = :version;
 
 -- name: states.versions
--- The versions of the states with the given ids (a JSON array of texts), and when their agents were last heard.
-SELECT investigation_id, version, heard_at
+-- The versions of the states with the given ids (a JSON array of texts), and what can change without a new one.
+SELECT investigation_id, version, created_at, updated_at, heard_at
 FROM investigation_states
 WHERE investigation_id IN (SELECT value FROM json_each(:investigation_ids));
 

@@ -8,9 +8,9 @@ import orjson
 
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import Listed, StateFilter, StatesEnd
-from wizard_server.domain.record import StateRecord
+from wizard_server.domain.record import Stamp, StateRecord
 from wizard_server.domain.trail import Investigation
-from wizard_server.storage.engine import Reader
+from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.rows import folded, investigation_from_row, state_from_row, summary_from_row
 from wizard_server.storage.statements import paging
 from wizard_server.storage.statements.asking import Statements, asked_of
@@ -34,11 +34,11 @@ class States(Statements):
         rows = await self._fetch(reader, "investigations.get", {"investigation_id": investigation_id})
         return self._unreadable.one(investigation_from_row, rows[0]) if rows else None
 
-    async def versions(self, reader: Reader, investigation_ids: Sequence[str]) -> dict[str, tuple[int, str | None]]:
-        """Return version and ``heard_at`` of those of the given states that exist."""
+    async def stamps(self, reader: Reader, investigation_ids: Sequence[str]) -> dict[str, Stamp]:
+        """Return which versions those of the given states have that exist."""
         parameters = {"investigation_ids": orjson.dumps(investigation_ids).decode()}
         rows = await self._fetch(reader, "states.versions", parameters)
-        return {row["investigation_id"]: (row["version"], wire_or_none(row["heard_at"])) for row in rows}
+        return {row["investigation_id"]: _stamp(row) for row in rows}
 
     async def ping(self, reader: Reader) -> None:
         """Raise unless the database answers."""
@@ -54,3 +54,8 @@ class States(Statements):
         total = await self._fetch(reader, "states.count", asked)
         end = paging.states_end(rows, wanted)
         return Listed(*self._unreadable.every(summary_from_row, rows[: wanted.limit]), total[0]["total"], end)
+
+
+def _stamp(row: Row) -> Stamp:
+    created, updated, heard = (wire_or_none(row[name]) for name in ("created_at", "updated_at", "heard_at"))
+    return Stamp(row["version"], created, updated, heard)
