@@ -143,8 +143,8 @@ SELECT CASE WHEN count(*) < cardinality(CAST(:investigation_id AS text[])) THEN 
 FROM met;
 
 -- name: states.versions
--- The versions of the states with the given ids (a JSON array of texts), and when their agents were last heard.
-SELECT investigation_id, version, heard_at
+-- The versions of the states with the given ids (a JSON array of texts), and what can change without a new one.
+SELECT investigation_id, version, created_at, updated_at, heard_at
 FROM investigation_states
 WHERE investigation_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:investigation_ids AS json))));
 

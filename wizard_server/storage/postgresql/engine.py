@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from wizard_server.config.urls import masked
@@ -22,6 +22,7 @@ class PostgresqlEngine:
     """An `Engine`. Make one with `open`."""
 
     dialect = "postgresql"
+    epoch = 0
     log_bytes = 0
     """Its write-ahead log is not ours to look after."""
 
@@ -53,6 +54,10 @@ class PostgresqlEngine:
             with refusals(_CANNOT_ANSWER):
                 yield connection
 
+    def tail(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Tail`."""
+        return self.reader()
+
     async def begin(self, keys: Collection[str], base: int | None) -> Locked:
         """See `Writer`."""
         return await self._writer.begin(keys, base)
@@ -71,9 +76,9 @@ class PostgresqlEngine:
         """See `Writer`."""
         return await self._writer.commit(writes, locked, may_wait)
 
-    async def mark(self) -> int:
+    async def mark(self) -> int | None:
         """See `Upkeep`."""
-        return 0
+        return None
 
     async def require_intact(self) -> None:
         """See `Upkeep`; a server looks after its own files."""
