@@ -1,14 +1,15 @@
 """The browser client, as packed, under ``node --test``: a clock that tests move, a service in memory."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.acceptance.process import ServerProcess, run, write_config
 from tests.clients.node import TSC, installed, node, project
 from wizard_server.commands.types import generated
+from wizard_server.testing import Wizard
 from wizard_server.web.pages.client_files import CLIENT
 
 PROGRAMS = Path(__file__).parent / "browser_client"
@@ -28,14 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """Where a real server listens, in mode none."""
-    (tmp_path / "server").mkdir()
-    config = write_config(tmp_path / "server")
-    assert run(config.parent, "schema", "apply", "--config", config).returncode == 0
-    with ServerProcess(config) as server:
-        yield server.ready().url
-        assert not server.complaints, server.stderr
+def wizard_config() -> Mapping[str, Mapping[str, Any]]:
+    """Mode none: the programs have no tokens."""
+    return {"auth": {"mode": "none"}}
 
 
 def passes(folder: Path, name: str, **env: str) -> None:
@@ -59,8 +55,8 @@ def test_react_and_zustand_take_the_store_as_it_is(folder: Path) -> None:
     passes(project(folder, *REACT), "react")
 
 
-def test_answers_of_a_real_server_parse_with_the_schemas(folder: Path, url: str) -> None:
-    passes(project(folder, "zod"), "schemas", WIZARD_URL=url)
+def test_answers_of_a_real_server_parse_with_the_schemas(folder: Path, wizard: Wizard) -> None:
+    passes(project(folder, "zod"), "schemas", WIZARD_URL=wizard.url)
 
 
 def test_types_and_schemas_are_what_the_server_has_today() -> None:
@@ -68,11 +64,11 @@ def test_types_and_schemas_are_what_the_server_has_today() -> None:
     assert stale == [], "python -m wizard_server.commands.types"
 
 
-def test_the_interfaces_are_those_of_the_specification_and_a_strict_program_runs(folder: Path, url: str) -> None:
+def test_the_interfaces_are_those_of_the_specification_and_a_strict_program_runs(folder: Path, wizard: Wizard) -> None:
     project(folder, *REACT, *TYPES, "zod")
     installed(TSC)
     node(folder, TSC, *STRICT, "specified.ts", "program.tsx")
-    assert node(folder, "program.js", url) == "as expected true true 0 function\n"
+    assert node(folder, "program.js", wizard.url) == "as expected true true 0 function\n"
 
 
 def test_a_program_that_misuses_it_does_not_compile(folder: Path) -> None:

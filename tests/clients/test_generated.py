@@ -9,19 +9,16 @@ import os
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import jwt
 import pytest
 
-from tests.acceptance.process import CHECKOUT, PATIENCE_SECONDS, ServerProcess, environment, run, write_config
+from tests.acceptance.process import CHECKOUT, PATIENCE_SECONDS, environment
+from wizard_server.testing import Wizard
 
 PROGRAMS = Path(__file__).parent / "programs"
 TOOLS = Path(os.environ.get("WIZARD_CLIENT_TOOLS", CHECKOUT / ".venv" / "clients"))
 NODE, PYTHON = TOOLS / "node" / "node_modules", TOOLS / "python" / "bin"
-SECRET = "k" * 32
-TOKEN = jwt.encode({"sub": "analyst", "scope": "wizard:read wizard:write", "exp": 4_000_000_000}, SECRET, "HS256")
 
 
 def installed(place: Path) -> None:
@@ -46,24 +43,14 @@ def done(folder: Path, *command: str | Path) -> str:
 
 
 @pytest.fixture
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a real server listens, in mode jwt."""
-    folder = tmp_path_factory.mktemp("server")
-    config = write_config(folder, auth={"mode": "jwt", "jwt_secret": SECRET})
-    assert run(folder, "schema", "apply", "--config", config).returncode == 0
-    with ServerProcess(config) as server:
-        yield server.ready().url
-
-
-@pytest.fixture
-def folder(tmp_path: Path, url: str) -> Path:
+def folder(tmp_path: Path, wizard: Wizard) -> Path:
     """An empty folder with the description that the server gives."""
-    with urllib.request.urlopen(f"{url}/openapi.json", timeout=PATIENCE_SECONDS) as answer:
+    with urllib.request.urlopen(f"{wizard.url}/openapi.json", timeout=PATIENCE_SECONDS) as answer:
         (tmp_path / "openapi.json").write_bytes(answer.read())
     return tmp_path
 
 
-def test_openapi_typescript_makes_types_that_compile_strictly_and_serve_calls(folder: Path, url: str) -> None:
+def test_openapi_typescript_makes_types_that_compile_strictly_and_serve_calls(folder: Path, wizard: Wizard) -> None:
     installed(NODE / "openapi-typescript")
     (folder / "node_modules").symlink_to(NODE)
     (folder / "package.json").write_text(json.dumps({"type": "module"}), encoding="utf-8")
@@ -72,10 +59,10 @@ def test_openapi_typescript_makes_types_that_compile_strictly_and_serve_calls(fo
     options = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--target", "es2022"]
     tsc = NODE / "typescript" / "bin" / "tsc"
     done(folder, "node", tsc, *options, "--module", "nodenext", "--lib", "es2022,dom", "calls.ts")
-    assert done(folder, "node", "calls.js", url, TOKEN).startswith("as expected")
+    assert done(folder, "node", "calls.js", wizard.url, wizard.token("analyst")).startswith("as expected")
 
 
-def test_openapi_python_client_makes_a_client_that_keeps_every_error(folder: Path, url: str) -> None:
+def test_openapi_python_client_makes_a_client_that_keeps_every_error(folder: Path, wizard: Wizard) -> None:
     installed(PYTHON / "openapi-python-client")
     said = done(
         folder,
@@ -91,10 +78,10 @@ def test_openapi_python_client_makes_a_client_that_keeps_every_error(folder: Pat
     assert len(problems) > 20
     assert [name for name in problems if f"import {name}\n" not in made] == []
     shutil.copy(PROGRAMS / "attrs_client.py", folder)
-    assert done(folder, PYTHON / "python", "attrs_client.py", url, TOKEN) == "as expected\n"
+    assert done(folder, PYTHON / "python", "attrs_client.py", wizard.url, wizard.token("analyst")) == "as expected\n"
 
 
-def test_datamodel_code_generator_makes_models_that_serve_calls(folder: Path, url: str) -> None:
+def test_datamodel_code_generator_makes_models_that_serve_calls(folder: Path, wizard: Wizard) -> None:
     installed(PYTHON / "datamodel-codegen")
     done(
         folder,
@@ -102,4 +89,7 @@ def test_datamodel_code_generator_makes_models_that_serve_calls(folder: Path, ur
         *("--output-model-type", "pydantic_v2.BaseModel", "--output", "made.py"),
     )
     shutil.copy(PROGRAMS / "pydantic_models.py", folder)
-    assert done(folder, PYTHON / "python", "-W", "error", "pydantic_models.py", url, TOKEN) == "as expected\n"
+    assert (
+        done(folder, PYTHON / "python", "-W", "error", "pydantic_models.py", wizard.url, wizard.token("analyst"))
+        == "as expected\n"
+    )

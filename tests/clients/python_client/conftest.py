@@ -1,15 +1,15 @@
-"""A client of the whole server, in the process of the test."""
+"""A client of a whole server."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conftest import Client
 from wizard_server.client import WizardClient
+from wizard_server.testing import Wizard
 
 
 @pytest.fixture
-async def wizards(client: Client) -> AsyncIterator[WizardClient]:
+async def wizards(wizard: Wizard) -> AsyncIterator[WizardClient]:
     """A client as user ``dev``."""
-    async with WizardClient(str(client.make_url("/")), user="dev") as opened:
+    async with wizard.client("dev") as opened:
         yield opened

@@ -6,7 +6,6 @@ import pytest
 
 from tests import factories
 from tests.clients.python_client.stub import Stub, client_of, later, refusal
-from tests.conftest import Client
 from wizard_server.client import (
     InvalidToken,
     InvalidTransition,
@@ -21,6 +20,7 @@ from wizard_server.client import (
 from wizard_server.client import problems as client_problems
 from wizard_server.domain.models import AuditSource, InvestigationSettings, InvestigationStatus, WizardStateCreate
 from wizard_server.errors import RequestError
+from wizard_server.testing import Wizard
 
 _ANY_SERVER = ("malformed-json", "malformed-header", "foreign-origin", "unsupported-media-type", "request-timeout")
 _TRY_AGAIN = ("keys-unavailable", "too-many-connections", "outcome-unknown")
@@ -132,9 +132,8 @@ async def test_a_token_is_asked_for_before_each_request_and_once_more_when_it_is
     assert [asked.token for asked in stub.asked] == [f"Bearer t{number}" for number in range(5)]
 
 
-async def test_the_trail_names_the_worker_and_over_what_it_writes(client: Client) -> None:
-    worker = WizardClient(str(client.make_url("/")), user="dev", name="device-7", source=AuditSource.SYSTEM)
-    async with worker:
+async def test_the_trail_names_the_worker_and_over_what_it_writes(wizard: Wizard) -> None:
+    async with wizard.client("dev", name="device-7", source=AuditSource.SYSTEM) as worker:
         investigation = await worker.create(settings=factories.settings())
         [entry] = (await investigation.history()).items
     assert entry.source == "SYSTEM"

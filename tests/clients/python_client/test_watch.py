@@ -12,11 +12,10 @@ from aiohttp.test_utils import TestServer
 
 from tests import factories
 from tests.clients.python_client.stub import HANGS_AFTER_SECONDS, Stub, client_of, later, refusal
-from tests.conftest import Client
-from tests.web.helpers import parked
 from wizard_server.client import Change, NotFound, WizardClient
 from wizard_server.client.patching import patched
 from wizard_server.domain.models import WizardStateResponse
+from wizard_server.testing import Wizard
 
 
 async def _started(wizards: WizardClient) -> Any:
@@ -30,7 +29,7 @@ async def _next(iterator: AsyncIterator[Any]) -> Any:
         return await anext(iterator)
 
 
-async def test_watch_yields_every_state_until_the_one_that_is_asked_for(client: Client, wizards: WizardClient) -> None:
+async def test_watch_yields_every_state_until_the_one_that_is_asked_for(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
 
     async def watch() -> list[tuple[int, float]]:
@@ -39,19 +38,19 @@ async def test_watch_yields_every_state_until_the_one_that_is_asked_for(client: 
 
     watching = asyncio.create_task(watch())
     for number in range(1, 4):
-        await parked(client)
+        await wizard.parked(1)
         await investigation.patch({"progress": {"overall_progress": number}})
     await investigation.finish(factories.results())
     assert await asyncio.wait_for(watching, HANGS_AFTER_SECONDS) == [(2, 0), (3, 1), (4, 2), (5, 3), (6, 3)]
 
 
-async def test_what_watch_yields_is_what_read_returns(client: Client, wizards: WizardClient) -> None:
+async def test_what_watch_yields_is_what_read_returns(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
     states = investigation.watch()
     assert (await _next(states)).version == 2
     for number in range(5):
         following = asyncio.create_task(_next(states))
-        await parked(client)
+        await wizard.parked(1)
         report = factories.progress(overall_progress=number, logs=[f"line {each}" for each in range(number)])
         await investigation.update({"progress": report})
         assert _but_access(await following) == _but_access(await investigation.read())
@@ -62,25 +61,25 @@ def _but_access(state: WizardStateResponse) -> dict[str, Any]:
     return state.model_dump(exclude={"last_accessed", "stalled", "stale"})
 
 
-async def test_watch_of_fields_yields_only_where_they_are_others(client: Client, wizards: WizardClient) -> None:
+async def test_watch_of_fields_yields_only_where_they_are_others(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
     states = investigation.watch(watch="status", until="wizard_step:RESULTS")
     assert (await _next(states)).version == 2
     following = asyncio.create_task(_next(states))
-    await parked(client)
+    await wizard.parked(1)
     await investigation.patch({"progress": {"overall_progress": 50}})
-    await parked(client)
+    await wizard.parked(1)
     await investigation.finish(factories.results())
     assert (await following).status == "COMPLETED"
     with pytest.raises(StopAsyncIteration):
         await _next(states)
 
 
-async def test_watch_from_a_known_version_tells_only_what_is_newer(client: Client, wizards: WizardClient) -> None:
+async def test_watch_from_a_known_version_tells_only_what_is_newer(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
     states = investigation.watch(since=2)
     following = asyncio.create_task(_next(states))
-    await parked(client)
+    await wizard.parked(1)
     await investigation.patch({"progress": {"overall_progress": 50}})
     assert (await following).version == 3
     await states.aclose()
@@ -93,22 +92,22 @@ async def test_a_condition_that_no_state_reaches_is_refused(wizards: WizardClien
         await _next(wizards.investigation("inv-1").watch(until=until))
 
 
-async def test_a_watch_ends_with_the_state(client: Client, wizards: WizardClient) -> None:
+async def test_a_watch_ends_with_the_state(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
     states = investigation.watch()
     await _next(states)
     following = asyncio.create_task(_next(states))
-    await parked(client)
+    await wizard.parked(1)
     await investigation.delete()
     with pytest.raises(NotFound):
         await following
 
 
-async def test_changes_lead_from_each_state_to_the_next(client: Client, wizards: WizardClient) -> None:
+async def test_changes_lead_from_each_state_to_the_next(wizard: Wizard, wizards: WizardClient) -> None:
     investigation = await _started(wizards)
     changes = investigation.changes()
     following = asyncio.create_task(_next(changes))
-    await parked(client)
+    await wizard.parked(1)
     await investigation.patch({"progress": {"overall_progress": 50}})
     change = await following
     assert isinstance(change, Change)
