@@ -154,6 +154,25 @@ async def test_a_change_of_a_state_of_many_tiny_nodes_holds_nobody_up(client: Cl
     assert silence.longest < LOUD
 
 
+async def test_a_finish_that_makes_twelve_thousand_lines_leave_holds_nobody_up(database: str) -> None:
+    async with unobserved(database, state={"max_log_lines": 100_000}) as client:
+        await create(client)
+        await patch(client, {"wizard_step": "PROGRESS"})
+        for number in range(6):
+            logs = [f"{'x' * 20}{line}" for line in range(2000)]
+            body = orjson.dumps({"agents": [{"agent_name": f"agent-{number}", "logs": logs}]})
+            assert (await ask(client, "POST", PROGRESS, body))[0] == 200
+        finding = {**factories.results()["findings"][0], "description": "d" * 3500}
+        finish = {"finish": True, "results": factories.results(findings=[finding] * 130), "logs": ["done"]}
+        async with Silence() as silence:
+            status, text = await ask(client, "POST", PROGRESS, orjson.dumps(finish))
+    assert status == 200, text[:500]
+    progress = orjson.loads(text)["progress"]
+    assert sum(agent["logs_dropped"] for agent in progress["agents"]) > 10_000
+    assert progress["logs"] == ["done"]
+    assert silence.longest < LOUD
+
+
 async def test_ordinary_large_states_are_taken(client: Client) -> None:
     await create(client)
     await patch(client, {"wizard_step": "PROGRESS"})

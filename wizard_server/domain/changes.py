@@ -146,8 +146,7 @@ def _diff_arrays(old: list[Json], new: list[Json], pointer: int) -> _Found | Non
                 return cost.whole(old)
     if not previous and not current:
         return None
-    for index in gone:
-        cost.remove(len(str(index)) + 1)
+    cost.remove(*(len(index) + 1 for index in map(str, gone)))
     for index in came:
         cost.add(len(str(index)) + 1, new[index])
         if cost.is_too_much:
@@ -183,9 +182,9 @@ class _Cost:
         self._members = 0
         self.bytes = 0
 
-    def remove(self, step: int) -> None:
-        self._members += 1
-        self.bytes += _REMOVE_BYTES + self._pointer + step
+    def remove(self, *steps: int) -> None:
+        self._members += len(steps)
+        self.bytes += (_REMOVE_BYTES + self._pointer) * len(steps) + sum(steps)
 
     def add(self, step: int, value: Json) -> None:
         self._members += 1

@@ -17,7 +17,7 @@ from wizard_server.domain.json_text import count_nodes, has_more_nodes
 # The bytes that ``"logs_dropped": N`` adds to a log.
 _COUNT_BYTES = 40
 # A long log loses this fraction of its old lines at once, which bounds how often it is encoded.
-_AT_ONCE = 64
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wizard_server.domain.authorship import NO_PRECONDITION, Origin, Precondition
 from wizard_server.domain.callers import Caller
@@ -40,6 +40,14 @@ class Changed:
 
     record: StateRecord
     changed: bool
+
+
+class _Change(NamedTuple):
+    """A state before and after an update, and the parts that differ."""
+
+    before: Document
+    after: Document
+    parts: Parts
 
 
 class WizardService:
@@ -210,7 +218,8 @@ class WizardService:
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
             room = _room(update, successor, parts)
-            return Changed(self._commit(transaction, caller, record, successor, parts, origin, room), changed=True)
+            change = _Change(document, successor, parts)
+            return Changed(self._commit(transaction, caller, record, change, origin, room), changed=True)
 
         return await self._store.transact(use_case, origin.claim)
 
@@ -233,23 +242,23 @@ class WizardService:
         transaction: Transaction,
         caller: Caller,
         record: StateRecord,
-        document: Document,
-        parts: Parts,
+        change: _Change,
         origin: Origin,
         room: Room | None = None,
     ) -> StateRecord:
         """Write the next version; where it takes more than its `room`, old lines of logs leave first."""
+        parts = change.parts
         changed = fields_changed(parts)
         version, now = record.newest_version + 1, to_wire(origin.now)
         parts.previous.update(version=record.version, updated_at=record.updated_at)
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}
-        successor = _draft({**document, "version": version, "updated_at": now}, caller, versions, origin)
+        successor = _draft({**change.after, "version": version, "updated_at": now}, caller, versions, origin)
         text = successor.record.opened
         if room is None or exceeds(text, self._limits, room):
-            shorter = self._shortened(record, document, text, room) if room else None
+            shorter = self._shortened(change, text, room) if room else None
             if shorter is not None:
-                return self._commit(transaction, caller, record, *shorter, origin)
+                return self._commit(transaction, caller, record, shorter, origin)
             self._check_size(successor)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
         transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
@@ -339,19 +348,16 @@ class WizardService:
             "mergeable": set(changed).isdisjoint(fields),
         }
 
-    def _shortened(
-        self, record: StateRecord, document: Document, text: bytes, room: Room
-    ) -> tuple[Document, Parts] | None:
-        """Return `document` with shorter logs, and what it changes; None where nothing can leave."""
-        progress = as_progress(document["progress"])
+    def _shortened(self, change: _Change, text: bytes, room: Room) -> _Change | None:
+        """Return the change to a state with shorter logs; None where nothing can leave."""
+        progress = as_progress(change.after["progress"])
         if progress is None:
             return None
-        before = record.document()
-        shorter = shortened(as_progress(before["progress"]), progress, text, self._limits, room)
+        shorter = shortened(as_progress(change.before["progress"]), progress, text, self._limits, room)
         if shorter is None:
             return None
-        document = {**document, "progress": shorter}
-        return document, diff(before, document) or Parts({}, {})
+        after = {**change.after, "progress": shorter}
+        return _Change(change.before, after, diff(change.before, after) or Parts({}, {}))
 
     @property
     def _limits(self) -> tuple[int, int]:
