@@ -13,7 +13,8 @@ import pytest
 from tests import factories
 from tests.acceptance.client import STATES, Answer, connect
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import ServerProcess, run, until, write_config
+from tests.acceptance.process import ServerProcess, until, write_config
+from tests.schema.databases import make
 
 STATE = f"{STATES}/inv-1"
 BODY = {"investigation_id": "inv-1", "user_id": "dev"}
@@ -124,11 +125,7 @@ def test_a_database_that_others_wrote_to_while_it_was_away_needs_a_restart(
 def test_another_database_that_was_moved_into_its_place_stays_as_it_is(
     config: Path, serve: Serve, database: Path, tmp_path: Path, end: signal.Signals
 ) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    applied = run(elsewhere, "schema", "apply", "--config", write_config(elsewhere))
-    assert applied.returncode == 0, applied.stderr
-    other = elsewhere / database.name
+    other = make(tmp_path / "elsewhere.db")
     with closing(sqlite3.connect(other, isolation_level=None)) as connection:
         connection.execute("INSERT INTO investigations (id) VALUES ('of-the-other')")
     before = other.read_bytes()
@@ -156,9 +153,14 @@ def _without_both(database: Path) -> None:
     _without_index(database)
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize(
-    ("damage", "reason"), [(_without_log, "(-wal)"), (_without_index, "(-shm)"), (_without_both, "restart the server")]
+    ("damage", "reason", "end"),
+    [
+        (_without_log, "(-wal)", signal.SIGTERM),
+        (_without_index, "(-shm)", signal.SIGTERM),
+        (_without_both, "restart the server", signal.SIGTERM),
+        (_without_both, "restart the server", signal.SIGKILL),
+    ],
 )
 def test_what_was_acknowledged_outlives_a_deleted_log(
     config: Path, serve: Serve, database: Path, damage: Damage, reason: str, end: signal.Signals
@@ -197,8 +199,7 @@ def test_a_database_behind_a_link_is_watched_where_it_is(serve: Serve, tmp_path:
     config = write_config(tmp_path)
     link = tmp_path / "investigations.db"
     link.symlink_to(real / "data.db")
-    made = run(tmp_path, "schema", "apply", "--config", config)
-    assert made.returncode == 0, made.stderr
+    make(real / "data.db")
     server = serving(config, serve)
     assert ask(server, "GET", "/readyz").status == 200
     link.unlink()
