@@ -16,7 +16,7 @@ from tests.postgresql import Cluster, Database
 from wizard_server.app import create_app
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import connect
-from wizard_server.web.http.connections import Runner
+from wizard_server.web.http.runner import Runner
 
 Client = TestClient[Request, Application]
 StartServer = Callable[..., Awaitable[Client]]

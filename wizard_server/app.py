@@ -31,9 +31,9 @@ from wizard_server.web.auth.remote_keys import RemoteKeys
 from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
 from wizard_server.web.auth.tokens import TokenAuthenticator
 from wizard_server.web.http.accounting import REQUESTS, Requests
-from wizard_server.web.http.admission import CONNECTIONS, Connections, limit_of
 from wizard_server.web.http.bodies import TURNS
 from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
+from wizard_server.web.http.connection_limit import CONNECTIONS, ConnectionLimit, limit_of
 from wizard_server.web.http.context import (
     CLOCK,
     CONFIG,
@@ -87,7 +87,7 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[HUB] = Hub(max_waiters=config.polling.max_waiters, max_waiters_per_user=config.polling.max_waiters_per_user)
     app[IN_FLIGHT] = InFlight()
     app[RECEIVING] = Receiving()
-    app[CONNECTIONS] = Connections(limit_of(config.server.max_connections, config.database))
+    app[CONNECTIONS] = ConnectionLimit(limit_of(config.server.max_connections, config.database))
     app[RULES] = _rules(config)
     polling = config.polling
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)

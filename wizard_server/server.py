@@ -7,18 +7,18 @@ from pathlib import Path
 from wizard_server.app import create_app
 from wizard_server.config.loading import ServerConfig
 from wizard_server.hub.hub import Hub
-from wizard_server.web.http.accepting import Acceptor, listen
-from wizard_server.web.http.connections import Runner
+from wizard_server.web.http.acceptor import Acceptor, listen
 from wizard_server.web.http.context import HUB
 from wizard_server.web.http.in_flight import IN_FLIGHT
 from wizard_server.web.http.receiving import RECEIVING
-from wizard_server.web.http.taking import reset
+from wizard_server.web.http.runner import Runner
+from wizard_server.web.http.slow_readers import reset
 
 # With the framework's 128 a reconnect storm waits for SYN retries.
 BACKLOG = 16384
 _LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
 _MOST_SOCKETS = 8
-# What has not ended within [server] shutdown_timeout_seconds gets this much longer, then it is cancelled.
+# A request still in flight after [server] shutdown_timeout_seconds has this much longer, then it is cancelled.
 CANCEL_AFTER_SECONDS = 0.5
 
 
@@ -50,11 +50,11 @@ class Server:
 
     @property
     def hub(self) -> Hub:
-        """Who waits there; for tests."""
+        """The hub of the application; for tests."""
         return self._app[HUB]
 
     async def kill(self) -> None:
-        """End as a crash does, as far as one process can: connections are reset and nobody is answered; for tests."""
+        """Stop as after a crash, as far as one process can: reset connections, answer no request; for tests."""
         if self._acceptor is not None:
             self._acceptor.close()
         if self._runner.server is not None:
@@ -64,16 +64,16 @@ class Server:
         await self._runner.cleanup()
 
     async def stop(self) -> None:
-        """Fail readiness, answer every parked poll, let what is under way end, commit what has queued, close.
+        """Fail readiness, answer every parked poll, finish requests in flight, commit what has queued, close.
 
-        It takes 2 seconds at the most unless an answer is on its way to a client that reads slowly.
+        It takes at most 2 seconds unless a client reads its answer slowly.
         """
         self._app[HUB].drain()
-        self._app[RECEIVING].hurry()
-        self._runner.hurry()
+        self._app[RECEIVING].begin_drain()
+        self._runner.stop_lingering()
         if self._acceptor is not None:
             self._acceptor.close()
-        # From its cleanup on the framework drops what arrives, the rest of a body that a handler waits for too.
+        # The requests in flight end first, because the framework's cleanup drops the rest of a body that one reads.
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.server.shutdown_timeout_seconds
         with contextlib.suppress(TimeoutError):
@@ -81,15 +81,15 @@ class Server:
                 await self._app[IN_FLIGHT].none_left()
         if self._runner.server is not None:
             self._runner.server.pre_shutdown()  # closes idle connections, for each of which `shutdown` would wait
-            # What is answered may still be on its way to a client that reads slowly.
+            # Waits for answers that a client is still reading.
             await self._runner.server.shutdown(max(deadline - loop.time(), CANCEL_AFTER_SECONDS))
         await self._runner.cleanup()
 
 
 def _sockets_for(backlog: int) -> int:
-    """Return how many listening sockets queue `backlog` connections: the kernel shortens the queue of each."""
+    """Return how many listening sockets queue `backlog` connections, because the kernel limits the queue of each."""
     try:
         longest = int(_LONGEST_QUEUE.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return 1  # no Linux, so nothing is known of it
+        return 1  # not Linux: the limit is not known
     return min(max(-(-backlog // max(longest, 1)), 1), _MOST_SOCKETS)

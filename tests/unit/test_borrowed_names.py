@@ -35,7 +35,7 @@ _INHERITED = {
         "_upgraded",
         "_waiter",
     ),
-    ("web.http.connections", "aiohttp.web_runner.AppRunner"): ("_make_server",),
+    ("web.http.runner", "aiohttp.web_runner.AppRunner"): ("_make_server",),
     ("web.http.prepared", "aiohttp.web_response.StreamResponse"): (
         "_eof_sent",
         "_headers",
@@ -57,7 +57,7 @@ REACHED = {
 # What is imported from modules of these packages that their documentation does not name.
 UNDOCUMENTED = {
     ("web.http.targets", "RawRequestMessage", "aiohttp.http"),
-    ("web.http.connections", "LineTooLong", "aiohttp.http_exceptions"),
+    ("web.http.refused_requests", "LineTooLong", "aiohttp.http_exceptions"),
     ("logs", "HttpProcessingError", "aiohttp.http_exceptions"),
 }
 _DOCUMENTED = {"aiohttp.abc", "aiohttp.web", "aiohttp.hdrs"}

@@ -15,7 +15,7 @@ from wizard_server.web.api import routes as api
 from wizard_server.web.http.idempotency import KEYED_METHODS
 from wizard_server.web.http.pipeline import Pipeline, expect
 from wizard_server.web.http.route import AnyRoute, OpenHandler, OpenRoute, Route
-from wizard_server.web.http.taken import Taken
+from wizard_server.web.http.route_inputs import RouteInputs
 from wizard_server.web.live import routes as live
 from wizard_server.web.openapi import docs_page
 from wizard_server.web.openapi import routes as openapi
@@ -46,10 +46,10 @@ def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline)
     if disabled:
         return pipeline.open(_disabled(disabled[0]))
     if isinstance(route, OpenRoute):
-        return pipeline.open(route.handler, Taken(route))
+        return pipeline.open(route.handler, RouteInputs(route))
     keyed = route.method in KEYED_METHODS
     return pipeline.guarded(
-        route.handler, route.scopes, Taken(route), keyed=keyed, pushes=route.pushes, polls=route.polls
+        route.handler, route.scopes, RouteInputs(route), keyed=keyed, pushes=route.pushes, polls=route.polls
     )
 
 

@@ -1,8 +1,8 @@
-"""What is counted and said about each request: a number by route and status, and one log event.
+"""The request log and the request counts: one log event per request, and numbers by route and status for ``/metrics``.
 
-Counting happens for every request, so it costs one addition to a dictionary that exists. A log event is built only
-when somebody listens: changes, refusals and open connections are told at INFO, what only reads at DEBUG, because ten
-thousand pollers would bury everything else.
+Every request is counted, so counting costs one addition in an existing dictionary. A log event is built only when its
+level is enabled: changes, refusals and push connections are logged at INFO, requests that only read at DEBUG, because
+ten thousand pollers would hide all other lines.
 """
 
 import logging
@@ -24,17 +24,17 @@ logger = logging.getLogger(__name__)
 
 UNMATCHED = "unmatched"
 OTHER_METHOD = "OTHER"
-# Of each status that who has no token, or no quota left, is answered.
+# Lines for each status of refusals for want of a token or of quota, which a client can cause without limit.
 LINES_PER_SECOND = 10
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _VERSION_TAG = re.compile(r'"version-([0-9]+)"')
 
 
-class RouteTally:
-    """The answers of one route, or of everything that is no route, to one method.
+class RouteCounts:
+    """The answers to one method of one route, or of all requests that no route matches.
 
-    `opens` says that the route has opened push connections; `cancelled` counts clients that did not wait for an answer.
+    `opens` says that the route has opened push connections; `cancelled` counts clients that went away unanswered.
     """
 
     __slots__ = ("by_status", "cancelled", "level", "method", "opens", "route")
@@ -62,60 +62,65 @@ _PUSH = web.RequestKey("push", _Push)
 
 
 class Requests:
-    """The tallies of one application; every route is in it before the first request comes."""
+    """The request counts of one application, and its request log; routes are registered before the first request."""
 
     def __init__(self) -> None:
-        self.by_route: dict[web.AbstractRoute, RouteTally] = {}
-        # A client may invent paths and methods without end: they share labels.
-        self._unmatched = {method: RouteTally(UNMATCHED, method) for method in (*sorted(_METHODS), OTHER_METHOD)}
+        self.by_route: dict[web.AbstractRoute, RouteCounts] = {}
+        # Unknown paths and methods share labels, because clients can invent any number of them.
+        self._unmatched = {method: RouteCounts(UNMATCHED, method) for method in (*sorted(_METHODS), OTHER_METHOD)}
         self.problems: Counter[str] = Counter()
         self.open = {"sse": 0, "websocket": 0}
         self._refusals = Sparing(logger, logging.INFO, "request refused", LINES_PER_SECOND)
         self._spared: dict[int, Sparing] = {}
 
-    def tallies(self) -> Iterator[RouteTally]:
-        """Yield every tally."""
+    def counts(self) -> Iterator[RouteCounts]:
+        """Yield the counts of every route, then those of unmatched requests."""
         yield from self.by_route.values()
         yield from self._unmatched.values()
 
     def watch(self, router: web.UrlDispatcher) -> None:
-        """Make a tally for each route that is there now; what comes later counts as no route."""
+        """Register each route of `router`; routes that are added later count as unmatched."""
         for route in router.routes():
             if route.resource is not None:
-                self.by_route[route] = RouteTally(route.resource.canonical, route.method)
+                self.by_route[route] = RouteCounts(route.resource.canonical, route.method)
 
-    def of(self, request: web.Request) -> RouteTally:
-        """Return the tally of the route that takes the request, or of what no route takes."""
+    def of(self, request: web.Request) -> RouteCounts:
+        """Return the counts of the route that matches the request, or of unmatched requests."""
         return self.by_route.get(request.match_info.route) or self._unmatched_to(request.method)
 
-    def _unmatched_to(self, method: str) -> RouteTally:
+    def _unmatched_to(self, method: str) -> RouteCounts:
         return self._unmatched.get(method) or self._unmatched[OTHER_METHOD]
 
     def refused(self, request: web.Request, response: web.Response) -> None:
-        """Count and log what the parser refused; nothing of it is repeated, it may hold a token."""
+        """Count and log a request that the parser refused; none of its text is logged, because it may hold a token."""
         status, code = response.status, response[CODE]
         self._unmatched_to(OTHER_METHOD).by_status[status] += 1
         self.problems[code] += 1
         self._refusals.log({"request_id": request_id(request), "status": status, "code": code})
 
-    def tell(
-        self, request: web.Request, response: web.StreamResponse, tally: RouteTally, begun: float, caller: Caller | None
+    def answered(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        counts: RouteCounts,
+        begun: float,
+        caller: Caller | None,
     ) -> None:
-        """Log how a request of `caller` was answered, or that its push connection has closed.
+        """Log the answer to a request of `caller`, or the end of its push connection.
 
-        What a stranger is refused, and what a quota refuses, can be had without end: it is logged sparingly.
+        Refusals without a caller or for want of quota are logged at most `LINES_PER_SECOND` times a second each.
         """
         status, code = response.status, None
         if status >= 400 and (code := response.get(CODE)) is not None:
             self.problems[code] += 1
-        if tally.opens and self.closed(request) is not None:
+        if counts.opens and self.closed(request) is not None:
             return
-        level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else tally.level
+        level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else counts.level
         if status >= 400 and (caller is None or status == 429) and not self._sparing(level, status).admits():
             return
         if logger.isEnabledFor(level):
             fields = _fields(request, response.headers.get("ETag"), caller)
-            _log(level, "request answered", fields, tally, begun, status=status, code=code)
+            _log(level, "request answered", fields, counts, begun, status=status, code=code)
 
     def _sparing(self, level: int, status: int) -> Sparing:
         if status not in self._spared:
@@ -123,15 +128,15 @@ class Requests:
         return self._spared[status]
 
     def cancelled(self, request: web.Request, begun: float, caller: Caller | None) -> None:
-        """Count and log a request whose client went away, or that was still under way when the server stopped."""
-        tally = self.of(request)
-        status = self.closed(request) if tally.opens else None
+        """Count and log a request whose client went away, or that was still in flight when the server stopped."""
+        counts = self.of(request)
+        status = self.closed(request) if counts.opens else None
         if status is not None:
-            tally.by_status[status] += 1
+            counts.by_status[status] += 1
             return
-        tally.cancelled += 1
-        if logger.isEnabledFor(tally.level):
-            _log(tally.level, "request cancelled", _fields(request, None, caller), tally, begun)
+        counts.cancelled += 1
+        if logger.isEnabledFor(counts.level):
+            _log(counts.level, "request cancelled", _fields(request, None, caller), counts, begun)
 
     def opened(self, request: web.Request, response: web.StreamResponse) -> None:
         """Count and log a push connection whose head was just sent."""
@@ -153,7 +158,7 @@ class Requests:
 
 
 def _fields(request: web.Request, etag: str | None, caller: Caller | None) -> dict[str, Any]:
-    """Return who asked for what: never a token, a query or a body."""
+    """Return the fields that identify request, user and investigation: never a token, a query or a body."""
     fields = {"request_id": request_id(request)}
     if caller is not None:
         fields["user"] = caller.user_id
@@ -164,11 +169,11 @@ def _fields(request: web.Request, etag: str | None, caller: Caller | None) -> di
     return {**fields, "version": int(version[1])} if version else fields
 
 
-def _log(level: int, event: str, fields: dict[str, Any], tally: RouteTally, begun: float, **more: object) -> None:
-    told = {key: value for key, value in more.items() if value is not None}
-    where = {"method": tally.method, "route": tally.route}
-    extra = {**fields, **where, **told, "duration_ms": _milliseconds(begun)}
-    # `logger.log` would look through the stack for a file and a line that nobody sees: a quarter of the time.
+def _log(level: int, event: str, fields: dict[str, Any], counts: RouteCounts, begun: float, **more: object) -> None:
+    given = {key: value for key, value in more.items() if value is not None}
+    where = {"method": counts.method, "route": counts.route}
+    extra = {**fields, **where, **given, "duration_ms": _milliseconds(begun)}
+    # `logger.log` would search the stack for file and line, which no formatter prints: a quarter of the time.
     logger.handle(logger.makeRecord(logger.name, level, "", 0, event, (), None, extra=extra))
 
 

@@ -1,4 +1,4 @@
-"""Answers that never change while the server runs: made once, compressed once, known by their ETag."""
+"""Answers that do not change while the server runs: compressed once, and answered 304 by their ETag."""
 
 import gzip
 import hashlib
@@ -15,14 +15,14 @@ _HASHED = re.compile(r"(.+)\.([0-9a-f]{16})\.([a-z]+)")
 
 
 def without_hash(name: str) -> tuple[str, str | None]:
-    """Return the name of a file and the hash in it, None where it has none."""
+    """Return the name of a file without its hash, and the hash (None where the name has none)."""
     found = _HASHED.fullmatch(name)
     return (f"{found[1]}.{found[3]}", found[2]) if found else (name, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A body with its media type, both forms and its tag."""
+    """A body, plain and compressed, with its media type and its tag."""
 
     body: bytes
     gzipped: bytes
@@ -42,7 +42,7 @@ class Asset:
 
     @property
     def hash(self) -> str:
-        """What names this content within the name of a file."""
+        """The part of a file's name that identifies this content."""
         return self.tag[1:17]
 
     def answer(self, request: web.Request, headers: dict[str, str]) -> web.Response:

@@ -20,7 +20,7 @@ from wizard_server.web.http.media import JSON
 from wizard_server.web.http.parameters import Model
 from wizard_server.web.http.receiving import RECEIVING
 
-# What a body may have beside a whole state: its own members and marks, so that the largest state can be sent back.
+# JSON nodes that a body may have beyond those of a state: read-only members and marks, so that a GET can be sent back.
 BOOKKEEPING = 32
 LARGE_BODY = 32 * 1024
 TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
@@ -32,9 +32,9 @@ _GZIP_BITS = zlib.MAX_WBITS | 16
 async def whole_body(request: web.Request) -> bytes:
     """Return the body, decompressed; every body is read here.
 
-    Raises `BodyTooLargeError` for one over the limit: before it is read when ``Content-Length`` says so, and before a
-    compressed one is expanded further. `RequestTimeoutError` for one that trickles in, `UnsupportedMediaTypeError` for
-    another coding than gzip and deflate, `MalformedJsonError` for one that is not as its headers say.
+    Raises `BodyTooLargeError` for a body over the limit, before it is read where ``Content-Length`` says so, and before
+    it is expanded beyond the limit; `RequestTimeoutError` for one that arrives too slowly; `UnsupportedMediaTypeError`
+    for a coding other than gzip and deflate; `MalformedJsonError` for one that contradicts its headers.
     """
     known: bytes | None = request.get(_BODY)
     if known is not None:
@@ -51,18 +51,18 @@ async def whole_body(request: web.Request) -> bytes:
 
 
 async def _received(request: web.Request, limit: int) -> bytes:
-    """Return the body as it comes over the wire, once its client has been told to send it."""
+    """Return the body as received, after ``100 Continue`` where its client waits for that."""
     seconds = request.app[CONFIG].server.receive_timeout_seconds
     try:
-        if request.content.is_eof():  # it came with the head, as most do
+        if request.content.is_eof():  # it arrived with the head, as most do
             return await request.read()
         async with request.app[RECEIVING].within(seconds):
             if request.headers.get(hdrs.EXPECT) and request.version == HttpVersion11:
                 await request.writer.write(_CONTINUE)
-                request.writer.output_size = 0  # no part of the answer
+                request.writer.output_size = 0  # the framework counts only the answer
             return await request.read()
     except TimeoutError:
-        if request.app[RECEIVING].hurries:
+        if request.app[RECEIVING].drains:
             raise StorageUnavailableError("the server is shutting down, and the body did not arrive in time") from None
         raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
     except web.HTTPRequestEntityTooLarge:
@@ -76,10 +76,10 @@ def _too_large(limit: int) -> BodyTooLargeError:
 
 
 def _expanded(text: bytes, coding: str, limit: int) -> bytes:
-    """Return `text` decompressed, as far as it takes to see that it is over `limit`.
+    """Return `text` decompressed, at most one byte beyond `limit`.
 
-    What calls itself deflate may come with a zlib header, as RFC 9110 has it, or without, as some clients have it. Of
-    gzip one member is taken: a body of thousands of empty ones would cost the time of thousands of bodies.
+    A deflate body may have a zlib header, as RFC 9110 requires, or none, as some clients send it. A gzip body must be a
+    single member, because thousands of empty ones would cost the time of thousands of bodies.
     """
     bare = coding == "deflate" and text[0] & 0x0F != zlib.DEFLATED
     bits = -zlib.MAX_WBITS if bare else zlib.MAX_WBITS if coding == "deflate" else _GZIP_BITS
@@ -98,7 +98,7 @@ def _expanded(text: bytes, coding: str, limit: int) -> bytes:
 async def read_body(request: web.Request, *accepted: str) -> Any:
     """Return the body as JSON.
 
-    Raises `UnsupportedMediaTypeError`, and as `parse_json` and `whole_body`.
+    Raises `UnsupportedMediaTypeError`, and the errors of `parse_json` and `whole_body`.
     """
     if request.content_type not in accepted:
         raise UnsupportedMediaTypeError(
@@ -107,12 +107,12 @@ async def read_body(request: web.Request, *accepted: str) -> Any:
         )
     body = await whole_body(request)
     if len(body) > LARGE_BODY:
-        await _turn(request)
+        await _own_turn(request)
     return parse_json(body, request.app[CONFIG].state.max_nodes + BOOKKEEPING)
 
 
-async def _turn(request: web.Request) -> None:
-    """Wait until no other large body came in this turn of the loop, so that many at once do not add up to a silence."""
+async def _own_turn(request: web.Request) -> None:
+    """Wait for a turn of the loop in which no other large body is parsed, so that many do not block it together."""
     async with request.app[TURNS]:
         await asyncio.sleep(0)
 

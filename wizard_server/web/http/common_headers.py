@@ -1,6 +1,6 @@
-"""The headers that every answer has, whatever it is: success, error, stream or WebSocket handshake.
+"""The headers that every answer has: success, error, stream or WebSocket handshake.
 
-Every answer gets them from here, so nothing is computed that can be computed before.
+All of them that do not depend on the request are computed once.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from wizard_server.web.http.context import request_id
 from wizard_server.web.http.cors import Origins
 from wizard_server.web.http.quotas import Admission
 
-# The answers are data: a browser that is led to one shows no page, guesses no type, and embeds it nowhere.
+# The answers are data: a browser that opens one must not render it as a page, guess its type or embed it.
 FIXED: Sequence[tuple[istr, str]] = (
     (istr("X-Content-Type-Options"), "nosniff"),
     (istr("Referrer-Policy"), "no-referrer"),
-    (istr("Cross-Origin-Resource-Policy"), "same-origin"),  # says nothing of fetch with CORS, which has its own rules
-    (hdrs.SERVER, "wizard-server"),  # without the versions that the framework tells
+    (istr("Cross-Origin-Resource-Policy"), "same-origin"),  # fetch with CORS is not affected
+    (hdrs.SERVER, "wizard-server"),  # in place of the framework's name and version
 )
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-# A cache may keep what says nothing of it, a 404 among it (RFC 9111, 4.2.2): so everything says, and most must not.
+# Every answer says how it may be kept, because caches may keep one that does not, a 404 too (RFC 9111, 4.2.2).
 KEPT_NOWHERE = "no-store"
 
 _POLICY = istr("Content-Security-Policy")
@@ -30,7 +30,7 @@ _ORIGIN = "Origin"
 
 
 class CommonHeaders:
-    """Knows the common headers of every answer of an application."""
+    """The common headers of an application's answers."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
@@ -44,9 +44,9 @@ class CommonHeaders:
         return lines + self._origins.lines(request) if self._origins else lines
 
     def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
-        """Put them into `headers`: a page may have a policy of its own, and ``Vary`` is a list to add to.
+        """Add them to `headers`; a page's own Content-Security-Policy stays, and ``Vary`` is extended.
 
-        What does not say how it may be kept is kept nowhere (contract 4).
+        An answer without ``Cache-Control`` gets ``no-store`` (contract 4).
         """
         headers.setdefault(_POLICY, CONTENT_SECURITY_POLICY)
         headers.setdefault(hdrs.CACHE_CONTROL, KEPT_NOWHERE)

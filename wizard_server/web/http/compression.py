@@ -1,4 +1,4 @@
-"""Bodies compressed with gzip, for clients that ask (contract 4): the state within a body once per version."""
+"""Compresses bodies with gzip for clients that ask (contract 4); a state is compressed once per version."""
 
 import asyncio
 import gzip
@@ -14,19 +14,19 @@ GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_HEADER = GZIP_MAGIC + b"\x08\x00\x00\x00\x00\x00\x00\xff"
 _STORED_MAX = 0xFFFF
 _LEVEL = 6
-# Of what hardly compresses 500 KB take 50 ms at that level, and 12 at this one; logs become a twentieth longer.
+# Large bodies use a lower level: 500 KB of random text take 12 ms in place of 50, and logs become a twentieth longer.
 _LARGE, _LEVEL_OF_LARGE = 64 * 1024, 2
-# More is done in a thread: the level matters for the client only.
+# `compressed_aside` compresses larger bodies in a thread, at the full level.
 _ASIDE = 64 * 1024
 _ZERO = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 
 def accepts_gzip(request: web.Request) -> bool:
-    """Whether the client takes a body compressed with gzip; what it says of gzip goes before what it says of ``*``."""
+    """Whether the client accepts gzip; an entry for gzip takes precedence over one for ``*``."""
     return _names_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
 
 
-@lru_cache(maxsize=256)  # there are few browsers
+@lru_cache(maxsize=256)  # browsers send few different values
 def _names_gzip(header: str) -> bool:
     codings: dict[str, bool] = {}
     for coding in header.lower().split(","):
@@ -36,7 +36,7 @@ def _names_gzip(header: str) -> bool:
 
 
 def compressed(request: web.Request, body: bytes, headers: dict[str, str]) -> bytes:
-    """Return `body`, compressed over 1 KiB when the client asks; `headers` say so."""
+    """Return `body`, compressed over 1 KiB when the client asks; then ``Content-Encoding`` is put into `headers`."""
     if len(body) <= COMPRESS_OVER or not accepts_gzip(request):
         return body
     headers["Content-Encoding"] = "gzip"
@@ -44,7 +44,7 @@ def compressed(request: web.Request, body: bytes, headers: dict[str, str]) -> by
 
 
 async def compressed_aside(request: web.Request, body: bytes, headers: dict[str, str]) -> bytes:
-    """Return what `compressed` does, for bodies of megabytes: others run meanwhile."""
+    """Do the same as `compressed` for bodies of megabytes, in a thread, so that the loop runs meanwhile."""
     if len(body) <= _ASIDE or not accepts_gzip(request):
         return compressed(request, body, headers)
     headers["Content-Encoding"] = "gzip"
@@ -52,7 +52,7 @@ async def compressed_aside(request: web.Request, body: bytes, headers: dict[str,
 
 
 def deflated(text: bytes) -> bytes:
-    """Return `text` as raw deflate blocks that end on a byte, for `gzip_around`."""
+    """Return `text` as raw deflate blocks that end at a byte boundary, for `gzip_around`."""
     compressor = zlib.compressobj(_level(len(text)), zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
 
@@ -62,9 +62,9 @@ def _level(size: int) -> int:
 
 
 def gzip_around(before: bytes, plain: bytes, blocks: bytes, after: bytes) -> bytes:
-    """Return ``before + plain + after`` as one gzip member (RFC 1952), with `plain` taken as its deflate `blocks`.
+    """Return ``before + plain + after`` as one gzip member (RFC 1952), where `blocks` are `plain`, deflated.
 
-    What stands around it changes with every answer, so it goes into stored blocks, which cost nothing.
+    `before` and `after` differ in every answer, so they become stored blocks, which are not compressed.
     """
     checksum = zlib.crc32(after, zlib.crc32(plain, zlib.crc32(before)))
     size = len(before) + len(plain) + len(after)

@@ -1,4 +1,4 @@
-"""What handlers find in the application, typed."""
+"""The typed keys of what handlers need of the application and of a request."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.hub.hub import Hub
 
-if TYPE_CHECKING:  # these answer with problems, or name them, which read the clock
+if TYPE_CHECKING:  # `quotas` answers with problems, which import this module
     from wizard_server.web.http.quotas import RateLimiter
 
 CONFIG = web.AppKey("config", ServerConfig)
@@ -32,12 +32,12 @@ TEMPLATES = web.AppKey("templates", TemplateService)
 LIMITER: "web.AppKey[RateLimiter]" = web.AppKey("limiter")
 
 INSTANT = web.RequestKey("instant", datetime)
-# Where a handler finds the caller that sends the head of its answer itself; no other request pays for keeping it.
+# Set only for handlers that send the head of their answer themselves (streams).
 CALLER = web.RequestKey("caller", Caller)
 
 
 def instant(request: web.Request) -> datetime:
-    """Return when the request is dealt with: its clock is read once (contract 1)."""
+    """Return the instant of the request; the clock is read once per request (contract 1)."""
     try:
         return request[INSTANT]
     except KeyError:
@@ -47,13 +47,13 @@ def instant(request: web.Request) -> datetime:
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _REQUEST_ID = web.RequestKey("request_id", str)
-# Asking the system for randomness costs more than an unchanged poll may: a random beginning and a number do.
+# A random prefix and a number, because reading randomness for each request costs more than an unchanged poll may.
 _ID_PREFIX = secrets.token_hex(4)
 _ID_NUMBERS = itertools.count(1)
 
 
 def request_id(request: web.Request) -> str:
-    """Return the id under which this request is logged and answered: the client's ``X-Request-Id``, or a new one."""
+    """Return the id of this request in logs and answers: the client's ``X-Request-Id``, or a new one."""
     try:
         return request[_REQUEST_ID]
     except KeyError:

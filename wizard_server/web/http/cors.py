@@ -29,7 +29,7 @@ _EXPOSES = (hdrs.ACCESS_CONTROL_EXPOSE_HEADERS, ", ".join(EXPOSED))
 class Origins:
     """The origins whose pages may read the answers; false when there are none.
 
-    `vary` says whether an answer depends on who asks: with ``*`` it does not, and caches may share it.
+    `vary` says whether an answer depends on the request's origin; with ``*`` it does not, and caches may share it.
     """
 
     def __init__(self, origins: Sequence[str]) -> None:
@@ -41,10 +41,10 @@ class Origins:
         return bool(self._pairs)
 
     def pairs(self, request: web.Request) -> Sequence[tuple[str, str]]:
-        """Return the headers that let the page that sends `request` read the answer; nothing for any other."""
+        """Return the headers that let the page of `request` read the answer; none for other origins."""
         origin = _ANY if self._any else request.headers.get(hdrs.ORIGIN, "")
         return self._pairs.get(origin, ())
 
     def lines(self, request: web.Request) -> bytes:
-        """Return the same as lines of a head."""
+        """Return `pairs` as lines of a head."""
         return "".join(f"{name}: {value}\r\n" for name, value in self.pairs(request)).encode()

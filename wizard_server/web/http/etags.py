@@ -11,9 +11,9 @@ from wizard_server.errors import MalformedHeaderError
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
-# RFC 9110, 8.8.3: what stands between the quotes. Bytes over 0x7F come as characters of whatever they were decoded to.
+# RFC 9110, 8.8.3; the group is the text between the quotes. Bytes over 0x7F arrive decoded to any character.
 _TAG = re.compile(r'(?:W/)?"([!#-~\x80-\U0010ffff]*)"')
-# It may be empty (RFC 9110, 5.6.1). Nothing is tried twice: a long header costs its length.
+# A list may be empty (RFC 9110, 5.6.1). Possessive quantifiers never backtrack: matching costs the header's length.
 _LIST = re.compile(rf"(?:{_TAG.pattern})?(?:[ \t]*+,[ \t]*+(?:{_TAG.pattern})?)*+")
 _SHOWN = 64
 _VERSION = re.compile(r"version-([1-9][0-9]{0,17})")
@@ -21,7 +21,7 @@ _VERSION = re.compile(r"version-([1-9][0-9]{0,17})")
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What ``If-Match`` or ``If-None-Match`` names: versions (tags of other forms match nothing), or anything."""
+    """The versions in ``If-Match`` or ``If-None-Match`` (tags of other forms match none); `anything` is ``*``."""
 
     versions: frozenset[int]
     anything: bool = False
@@ -33,14 +33,14 @@ def etag(version: int) -> str:
 
 
 def tags_in(headers: "CIMultiDictProxy[str]", name: str) -> str | None:
-    """Return what a header lists, in however many lines (RFC 9110, section 5.3); None when there is no such header."""
+    """Return the header `name` with all its lines joined (RFC 9110, section 5.3); None when there is none."""
     return ",".join(headers.getall(name)) if name in headers else None
 
 
 def opaque_tags(header: str, name: str) -> frozenset[str] | None:
-    """Return the tags that the header `name` lists, without quotes and ``W/``; None for ``*``, which names any.
+    """Return the tags that the header `name` lists, without quotes and ``W/``; None for ``*``.
 
-    Raises `MalformedHeaderError` for what is no list of tags (RFC 9110, 8.8.3): read as one, it would never match.
+    Raises `MalformedHeaderError` for a text that is no list of tags (RFC 9110, 8.8.3), because it would never match.
     """
     text = header.strip(" \t")
     if text == "*":

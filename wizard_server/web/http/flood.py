@@ -1,7 +1,7 @@
-"""How much a client may say over one WebSocket: so many messages, and so many bytes, at once and in the long run.
+"""The limits of what a client may send over one WebSocket: messages and bytes, each as a token bucket.
 
-A message costs the server some 50 microseconds and its client next to nothing. An honest client stays far below: it
-sends a sign of life now and then, and an acknowledgment for each change.
+A message costs the server some 50 microseconds and its client almost nothing. A regular client stays far below: it
+sends a heartbeat now and then, and an acknowledgment for each change.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from time import monotonic
 
 MESSAGES_PER_SECOND = 20.0
 MESSAGES_BURST = 100.0
-# A `sync` renders the whole state, an acknowledgment is only parsed; what is not here weighs one message.
+# A `sync` encodes the whole state, an acknowledgment is only parsed; other types count as one message.
 WEIGHTS: Mapping[str, float] = {"acknowledgment": 0.1, "sync": 10.0}
-# Pieces of a message are parsed though it never ends, so bytes have an allowance of their own.
+# Bytes have an allowance of their own, because the pieces of a message that never ends are parsed too.
 BYTES_PER_SECOND = 32.0 * 1024
 BYTES_BURST = 128.0 * 1024
 
@@ -27,13 +27,13 @@ class Allowance:
         self._since = monotonic()
 
     def take(self, amount: float) -> float:
-        """Take up to `amount`; return how much of it there was."""
+        """Take up to `amount`; return how much was taken."""
         taken = min(amount, self._now())
         self._left -= taken
         return taken
 
     def takes(self, amount: float) -> bool:
-        """Take `amount` if there is as much, else nothing; return whether it was taken."""
+        """Take `amount` if that much is left, else nothing; return whether it was taken."""
         if self._now() < amount:
             return False
         self._left -= amount

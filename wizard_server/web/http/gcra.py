@@ -1,12 +1,12 @@
-"""A quota by the generic cell rate algorithm: one number for each user, constant work. The caller tells the time."""
+"""A quota by the generic cell rate algorithm: one number for each user, constant work; the caller passes the time."""
 
-# What sums of instants are off by: nobody is refused, nor told a second more, for less.
+# The rounding error of sums of instants; a difference below it neither refuses a request nor adds a second.
 SLACK_SECONDS = 1e-6
 _SLACK = 1e-3
 
 
 class Account:
-    """What is kept of one user: the instant at which their quota is whole again."""
+    """The state of one user: the instant at which their quota is whole again."""
 
     __slots__ = ("whole_at",)
 
@@ -15,7 +15,7 @@ class Account:
 
 
 class Quota:
-    """Everybody has `burst` requests at once, and `rate` of them come back each second."""
+    """Each user may send `burst` requests at once, and gets `rate` of them back each second."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
@@ -24,7 +24,7 @@ class Quota:
         self._period = 1 / rate
 
     def take(self, account: Account, now: float) -> float:
-        """Count a request and return 0.0; or return the seconds until one is let in, and count nothing."""
+        """Count a request and return 0.0; or count nothing, and return the seconds until one is admitted."""
         after = max(account.whole_at, now) + self._period
         wait = after - now - self.window_seconds
         if wait > SLACK_SECONDS:
@@ -33,11 +33,11 @@ class Quota:
         return 0.0
 
     def left(self, account: Account, now: float) -> int:
-        """Return how many requests are let in at this moment."""
+        """Return how many requests would be admitted now."""
         return int((self.window_seconds - self.whole_in(account, now)) / self._period + _SLACK)
 
     def whole_in(self, account: Account, now: float) -> float:
-        """Return the seconds until all of the quota is there again."""
+        """Return the seconds until the quota is whole again."""
         return max(account.whole_at - now, 0.0)
 
     def used(self, account: Account, now: float) -> float:

@@ -1,7 +1,7 @@
-"""``Idempotency-Key``: the answer to a write is kept, so that a client may send it again after a lost answer.
+"""``Idempotency-Key``: the answer to a write is kept, so that a client can repeat a request whose answer was lost.
 
-What was carried out is kept in the database, with the change itself (`kept_answers`): it holds over restarts and for
-every server on that database. In memory are the requests that are under way, refusals, and the answers of late.
+The answer to a request that was carried out is stored in the database with its change (`kept_answers`), so it holds
+over restarts and for every server on that database. Memory has the requests in flight, refusals, and recent answers.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from wizard_server.web.http.parameters import KEYED, idempotency_key
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
-# One user has an eighth at most: who writes much does not make the server forget what the others wrote.
+# One user has at most an eighth of `MAX_BYTES`, so that many writes of one user do not displace others' answers.
 USER_SHARE = 8
-# What an entry takes beside the texts in it, measured.
+# The memory of an entry without its texts, measured.
 _OVERHEAD_BYTES = 2560
-# The request was not dealt with: these say to send it again.
+# With these statuses the request was not carried out, and the client is to send it again.
 _TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -56,15 +56,15 @@ class _Entry:
 
     @property
     def refuses(self) -> bool:
-        """Whether the answer is there, and a refusal: of those nothing is in the database."""
+        """Whether the answer is known and a refusal, which the database does not store."""
         done = self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
         return done and self.answer.result().status >= HTTPStatus.BAD_REQUEST
 
 
 class IdempotencyStore:
-    """Answers by user and key, for `TTL_SECONDS` and up to `MAX_BYTES`; the oldest go first.
+    """Answers by user and key, for `TTL_SECONDS` and up to `MAX_BYTES`; the oldest are dropped first.
 
-    `made_again` makes an answer from what the database keeps of it.
+    `made_again` makes an answer from what the database stores of it.
     """
 
     def __init__(self, made_again: Callable[[web.Request, KeptAnswer], Awaitable[web.Response]]) -> None:
@@ -76,10 +76,10 @@ class IdempotencyStore:
         self._sizes: Counter[str] = Counter()
 
     async def answer(self, request: web.Request, caller: Caller, handler: Handler) -> web.StreamResponse:
-        """Return what `handler` answers, or what it answered to the same request with the same key before.
+        """Return the answer of `handler`, or its earlier answer to the same request with the same key.
 
-        Raises `IdempotencyMismatchError` when the key came with another request. The handler runs to its end even when
-        the client goes away meanwhile: that is when the client will ask again.
+        Raises `IdempotencyMismatchError` when the key was used for another request. The handler runs to its end even
+        when the client goes away meanwhile, because that client will repeat the request.
         """
         key = idempotency_key(request) or ""
         fingerprint = await _fingerprint(request, caller)
@@ -100,21 +100,21 @@ class IdempotencyStore:
         return _replayed(request, await asyncio.shield(entry.answer))
 
     async def _run(self, request: web.Request, caller: Caller, handler: Handler, asked: Keyed) -> _Kept:
-        """Return the answer to `asked`: kept in the database, or what `handler` gives."""
+        """Return the answer to `asked`: the one in the database, or that of `handler`."""
         try:
             response = await self._carried_out(request, caller, handler, asked)
         except RequestError as error:
             response = problems.from_error(request, error)
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
-            raise TypeError("only an answer that is whole can be kept")
+            raise TypeError("only a complete answer can be kept")
         return _Kept(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))
 
     async def _carried_out(
         self, request: web.Request, caller: Caller, handler: Handler, asked: Keyed
     ) -> web.StreamResponse:
-        """Return what `handler` answers; where it refuses, what is kept of the request, should there be anything.
+        """Return the answer of `handler`; where it refuses, the answer that the database has to the request, if any.
 
-        A change needs no look before it: where something is kept under its key, its transaction meets that.
+        A change needs no query before it, because its transaction finds an answer that is stored under its key.
         """
         request[KEYED] = asked
         try:
@@ -131,7 +131,7 @@ class IdempotencyStore:
         return await self._made_again(request, kept)
 
     def _settle(self, user_id: str, key: str, task: asyncio.Task[_Kept]) -> None:
-        """Keep a final answer; forget one that says to try again."""
+        """Keep a final answer; forget one after which the client is to send the request again."""
         entry = self._entries.get((user_id, key))
         if entry is None or entry.answer is not task:
             return
@@ -149,7 +149,7 @@ class IdempotencyStore:
         for user_id, key in oldest_first:
             if not too_much():
                 return
-            if self._entries[user_id, key].answer.done():  # one that still runs would run twice
+            if self._entries[user_id, key].answer.done():  # a request still in flight would be carried out twice
                 self._remove(user_id, key)
 
     def _of_user(self, user_id: str) -> list[tuple[str, str]]:
@@ -180,14 +180,14 @@ class IdempotencyStore:
 
 
 def _is_final(answer: _Kept) -> bool:
-    """Whether there is no other answer to the request: it does not say to try again, nor what another one had first."""
+    """Whether repeating the request would give the same answer: it is neither a mismatch nor a failure that passes."""
     if answer.code == IdempotencyMismatchError.code:
         return False
     return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _TRY_AGAIN
 
 
 def _replayed(request: web.Request, answer: _Kept) -> web.Response:
-    """Return a kept answer in a form that this request takes: the one before it may have taken another."""
+    """Return a kept answer in a coding that this request accepts, because the first one may have accepted another."""
     body, headers = answer.body, dict(answer.headers)
     if headers.get("Content-Encoding") == "gzip" and not accepts_gzip(request):
         body = gzip.decompress(body)
@@ -201,7 +201,7 @@ def _replayed(request: web.Request, answer: _Kept) -> web.Response:
 
 
 async def _fingerprint(request: web.Request, caller: Caller) -> bytes:
-    """Return what tells requests apart. An agent sees more than a user of the same name."""
+    """Return the SHA-256 that identifies a request; agents differ from users of the same name, as they see more."""
     body = hashlib.sha256(await whole_body(request))
     named = (
         request.method,

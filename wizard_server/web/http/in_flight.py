@@ -1,4 +1,4 @@
-"""Which requests are under way: a server that goes down lets them end."""
+"""Counts the requests in flight, so that a server that shuts down can wait for them."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class InFlight:
-    """Counts the requests that have begun and not ended; `count` is raised by hand, it happens for every request."""
+    """Counts the requests in flight; the pipeline increments `count` itself, to save every request a call."""
 
     __slots__ = ("_none", "count")
 
@@ -24,7 +24,7 @@ class InFlight:
             self._none.set()
 
     async def none_left(self) -> None:
-        """Return once nothing is under way; the log says what this waited for."""
+        """Return when no request is in flight; log how many there were."""
         waited_for = self.count
         while self.count:
             self._none = asyncio.Event()

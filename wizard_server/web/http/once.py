@@ -1,4 +1,4 @@
-"""What many ask for at the same time is made once."""
+"""Makes one result for many concurrent callers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ Made = TypeVar("Made")
 
 
 class Once(Generic[Made]):
-    """Makes something for the first who asks, and gives it to all; who goes away meanwhile ends it for nobody."""
+    """Runs `make` for the first caller and returns its result to all; a cancelled caller does not cancel the others."""
 
     def __init__(self, make: Callable[[], Coroutine[Any, Any, Made]]) -> None:
         self._make = make

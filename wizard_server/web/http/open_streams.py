@@ -1,4 +1,4 @@
-"""Answers that stay open: their heads are sent by the handler itself, and not by whoever called it."""
+"""Begins answers that stay open: their handlers send the head themselves."""
 
 from aiohttp import web
 
@@ -11,5 +11,5 @@ async def begin(request: web.Request, response: web.StreamResponse) -> None:
     """Send the head of `response` with the common headers, and count its connection as open."""
     request.app[HEADERS].put(request, response.headers, request.get(ADMISSION))
     await response.prepare(request)
-    response.headers.clear()  # they are sent; a kilobyte that would stay for hours
+    response.headers.clear()  # they are sent, and would take a kilobyte for hours
     request.app[REQUESTS].opened(request, response)

@@ -1,4 +1,4 @@
-"""What requests say: bodies, query parameters, and the headers that many routes share."""
+"""Reads the path, the query parameters, and the request headers that many routes share."""
 
 from typing import TypeVar, cast
 
@@ -8,9 +8,7 @@ from pydantic import BaseModel
 from wizard_server.domain.identifiers import IDENTIFIER
 from wizard_server.domain.keyed import Keyed
 from wizard_server.domain.validation import validate
-from wizard_server.errors import (
-    ValidationFailedError,
-)
+from wizard_server.errors import ValidationFailedError
 from wizard_server.web.http.query_names import parameters
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -37,12 +35,12 @@ def query(request: web.Request, model: type[Model]) -> Model:
     return cast("Model", defaults)
 
 
-# What a request without parameters asks, by model.
+# The parameters of a request that gives none, by model.
 _DEFAULTS: dict[type[BaseModel], BaseModel] = {}
 
 
 def idempotency_key(request: web.Request) -> str | None:
-    """Return the ``Idempotency-Key``, None without one; raise `ValidationFailedError` for one that is none."""
+    """Return the ``Idempotency-Key``, None without one; raise `ValidationFailedError` for an invalid one."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (not 0 < len(key) <= _MAX_KEY or not key.isascii() or not key.isprintable()):
         raise ValidationFailedError.of("Idempotency-Key", "must be 1 to 255 printable ASCII characters", "pattern")

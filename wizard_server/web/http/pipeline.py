@@ -1,8 +1,8 @@
-"""What every request passes: who asks, whether they may, the handler, its error as a problem; counted and told about.
+"""The way of every request: authentication, quota, scopes, the handler, its error as a problem, accounting.
 
-It runs for each of 26,000 polls a second and stays on the stack of each of 10,000 that are parked. So it is one
-coroutine and not a chain of middlewares, which each cost a microsecond for a request and half a kilobyte for a parked
-one; nothing is computed here that can be computed before.
+It runs for each of 26,000 polls a second and stays on the stack of each of 10,000 parked ones. So it is one coroutine
+and not a chain of middlewares, each of which would cost a microsecond per request and half a kilobyte per parked poll.
+All that does not depend on the request is computed before.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from wizard_server.web.http.in_flight import InFlight
 from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.http.problems import problem
 from wizard_server.web.http.quotas import ADMISSION, Admission, RateLimiter
-from wizard_server.web.http.taken import Taken
+from wizard_server.web.http.route_inputs import RouteInputs
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
-_REFUSED = 400  # looking into an enumeration takes as long as five comparisons
+_REFUSED = 400  # access through HTTPStatus costs as much as five comparisons
 
 
 class Pipeline:
-    """Makes handlers of one application into what the framework calls.
+    """Wraps the handlers of one application for the framework.
 
-    While the server drains, no connection lives on after its answer.
+    While the server drains, every connection is closed after its answer.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class Pipeline:
         self._trusting = trusting
 
     def guarded(
-        self, handler: Handler, scopes: Sequence[str], taken: Taken, *, keyed: bool, pushes: bool, polls: bool
+        self, handler: Handler, scopes: Sequence[str], inputs: RouteInputs, *, keyed: bool, pushes: bool, polls: bool
     ) -> OpenHandler:
-        """Let callers with one of `scopes` in, as far as their quota goes, with what is `taken`.
+        """Return `handler` behind authentication, `scopes` (one of them), the caller's quota and the route's `inputs`.
 
-        A `keyed` handler takes an Idempotency-Key; one that `pushes` sends the head of its answer
-        itself; one that `polls` is let in when it comes as it was told.
+        A `keyed` handler accepts an Idempotency-Key; one that `pushes` sends the head of its answer itself; one that
+        `polls` is admitted over quota when the request comes after the recommended interval.
         """
         authenticate, in_flight, finish = self._authenticate, self._in_flight, self._finish
         admit = self._limiter.admit_poll if polls else self._limiter.admit
-        refuses, newer_keys = taken.refuses, self._newer_keys
+        refuses, newer_keys = inputs.refuses, self._newer_keys
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission, caller = perf_counter(), None, None
@@ -87,12 +87,12 @@ class Pipeline:
                     caller = authenticate(request)
                 connection = request.protocol
                 if isinstance(connection, Connection) and not connection.is_known:
-                    connection.vouch()
+                    connection.mark_known()
                 admission = admit(caller)
                 admission.check()
                 caller.require(*scopes)
                 if refuses(request):
-                    await taken.refuse(request)
+                    await inputs.refuse(request)
                 if pushes:
                     request[ADMISSION], request[CALLER] = admission, caller
                 if keyed and _IDEMPOTENCY_KEY in request.headers:
@@ -102,10 +102,10 @@ class Pipeline:
             except asyncio.CancelledError:
                 self._requests.cancelled(request, begun, caller)
                 raise
-            except ConnectionError:  # what it sent met a client that has gone, and it was about to be cancelled
+            except ConnectionError:  # the client has gone; a write failed before the cancellation came
                 self._requests.cancelled(request, begun, caller)
                 raise asyncio.CancelledError from None
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and not its details
+            except Exception as error:  # noqa: BLE001 - every error becomes a problem, without its details
                 response = problems.answer(request, error)
             finally:
                 in_flight.end()
@@ -113,8 +113,8 @@ class Pipeline:
 
         return handle
 
-    def open(self, handler: OpenHandler, taken: Taken | None = None) -> OpenHandler:
-        """Let everybody in; with what is `taken`, or whatever comes."""
+    def open(self, handler: OpenHandler, inputs: RouteInputs | None = None) -> OpenHandler:
+        """Return `handler` for requests without a token, behind the route's `inputs` where they are given."""
         in_flight, finish, trusting = self._in_flight, self._finish, self._trusting
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -124,11 +124,11 @@ class Pipeline:
                 connection = request.protocol
                 if isinstance(connection, Connection) and not connection.is_known:
                     if trusting:
-                        connection.vouch()
+                        connection.mark_known()
                     else:
-                        connection.speak()
-                if taken is not None and taken.refuses(request):
-                    await taken.refuse(request)
+                        connection.mark_active()
+                if inputs is not None and inputs.refuses(request):
+                    await inputs.refuse(request)
                 response = await handler(request)
             except asyncio.CancelledError:
                 self._requests.cancelled(request, begun, None)
@@ -152,15 +152,15 @@ class Pipeline:
         admission: Admission | None,
         caller: Caller | None,
     ) -> web.StreamResponse:
-        tally = self._requests.of(request)
+        counts = self._requests.of(request)
         status = response.status
-        tally.by_status[status] += 1
+        counts.by_status[status] += 1
         if isinstance(response, Prepared):
             response.lines += self._headers.lines(request, admission)
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)
-        if status >= _REFUSED or tally.opens or logger.isEnabledFor(tally.level):
-            self._requests.tell(request, response, tally, begun, caller)
+        if status >= _REFUSED or counts.opens or logger.isEnabledFor(counts.level):
+            self._requests.answered(request, response, counts, begun, caller)
         if self._hub.draining and not response.prepared:
             response.force_close()
         return response
@@ -170,7 +170,7 @@ _EXPECTED = "100-continue"
 
 
 async def expect(request: web.Request) -> web.Response | None:
-    """Take note of ``Expect: 100-continue``: who may not send the body is told so before it is sent (`whole_body`)."""
+    """Accept ``Expect: 100-continue``: `whole_body` sends the 100, so that a refusal comes before the body is sent."""
     if request.headers[hdrs.EXPECT].lower() == _EXPECTED:
         return None
     refusal = problem(

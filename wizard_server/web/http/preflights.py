@@ -1,7 +1,7 @@
-"""What browsers ask before they send a request of a page of another origin (``[cors]``).
+"""Answers CORS preflight requests (``[cors]``).
 
-A page of an allowed origin is granted whatever it asks for, on every path: so it sees our answer, a 404 or a 405 too,
-where a refused preflight would show it a network error and nothing else.
+A page of an allowed origin is granted every method and header that it asks for, on every path, because a refused
+preflight shows it a network error in place of our answer, such as a 404 or 405.
 """
 
 import re
@@ -31,10 +31,10 @@ _PREFLIGHT_SECONDS = "7200"
 
 
 def answer_preflights(app: web.Application, origins: Origins, pipeline: Pipeline) -> None:
-    """Answer the browsers that ask before they send what a page of `origins` wants to; without origins, nobody.
+    """Add a route for OPTIONS to every path of `app` that grants the preflights of `origins`; none without origins.
 
-    Every path of `app` gets a route for OPTIONS, so that no other request pays for it; what is no path is answered
-    where it is refused. Call this after all routes are in.
+    It is a route of its own, so that other requests cost nothing more; `unmatched` answers for unknown paths. Call this
+    after all other routes have been added.
     """
     if not origins:
         return
@@ -48,7 +48,7 @@ def answer_preflights(app: web.Application, origins: Origins, pipeline: Pipeline
 
 
 def granted(request: web.Request, origins: Origins, methods: str = "") -> dict[str, str] | None:
-    """Return the headers that grant what the page asks for, and `methods`; None when it asks nothing, or may not."""
+    """Return the headers that grant the preflight and `methods`; None for another request or another origin."""
     method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD, "")
     if request.method != hdrs.METH_OPTIONS or not _TOKEN.fullmatch(method) or not origins.pairs(request):
         return None
@@ -64,7 +64,7 @@ def granted(request: web.Request, origins: Origins, methods: str = "") -> dict[s
 
 def _preflight(methods: str, origins: Origins) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def options(request: web.Request) -> web.Response:
-        told = granted(request, origins, methods) or {}
-        return web.Response(status=HTTPStatus.NO_CONTENT, headers={hdrs.ALLOW: methods, **told})
+        grant = granted(request, origins, methods) or {}
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers={hdrs.ALLOW: methods, **grant})
 
     return options

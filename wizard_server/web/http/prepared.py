@@ -1,7 +1,7 @@
-"""An answer that is bytes already: its head is written once for all who get the same, not header by header for each.
+"""A prepared answer: its head is bytes that are made once and shared by all equal answers.
 
-The framework's own `web.Response` fills a case-insensitive dictionary for every answer and turns it into bytes again.
-For an unchanged poll that is a quarter of all the work (``python -m tests.benchmarks unchanged``).
+The framework's `web.Response` fills a case-insensitive dictionary for every answer and encodes it again. For an
+unchanged poll that is a quarter of all work (``python -m tests.benchmarks unchanged``).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _CONNECTION: Mapping[tuple[HttpVersion, bool], bytes] = {
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Return the status line and `headers`, as they go over the wire."""
+    """Return the status line and `headers` as bytes of a head."""
     return _STATUS_LINES[status] + lines(headers)
 
 
@@ -37,14 +37,14 @@ def _date(second: int) -> bytes:
 
 
 class Prepared(web.StreamResponse):
-    """An answer made of a `head` (see there), further `lines` of it, and a body in `pieces`.
+    """An answer made of a `head` (see the function), further `lines` of it, and a body in `pieces`.
 
-    Without pieces it has no ``Content-Length``. Whoever looks at `headers` has them parsed, and what is put there goes
-    out; nobody does on the way of an ordinary answer.
+    Without pieces it has no ``Content-Length``. Reading `headers` parses them, and changes to them are sent; no
+    ordinary answer needs that.
     """
 
     def __init__(self, status: int, head: bytes, *pieces: bytes) -> None:
-        # The framework's constructor only makes what this class does without.
+        # The framework's constructor is not called, because it makes only what this class does not use.
         self._status = status
         self._head = head
         self._pieces = pieces
@@ -64,14 +64,14 @@ class Prepared(web.StreamResponse):
             self._parsed = CIMultiDict((name, value) for name, _, value in (line.partition(": ") for line in lines))
         return self._parsed
 
-    _headers = headers  # where the framework's own properties look, `content_type` for one
+    _headers = headers  # the framework's own properties (`content_type`) read it
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send head and body in one piece."""
         if self._payload_writer is not None:
             return self._payload_writer
         writer = self._payload_writer = request.writer
-        await request._prepare_hook(self)  # noqa: SLF001 - where the framework lets an application see every answer
+        await request._prepare_hook(self)  # noqa: SLF001 - sends the signal `on_response_prepare`
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
         connection = _CONNECTION.get((request.version, self._keep_alive), b"")
@@ -92,5 +92,5 @@ class Prepared(web.StreamResponse):
         return self._head[: self._head.index(b"\n") + 1], lines(self._parsed)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Say that nothing follows."""
+        """Mark the answer as complete."""
         self._eof_sent = True

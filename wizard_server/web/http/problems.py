@@ -51,7 +51,7 @@ CODE = web.ResponseKey("code", str)
 
 
 def retry_after() -> str:
-    """Return a jittered number of seconds, so that clients do not come back all at once."""
+    """Return a random number of seconds, so that clients do not all retry at once."""
     return str(random.randint(*_RETRY_SECONDS))  # noqa: S311 - spreads load, keeps no secret
 
 
@@ -60,9 +60,9 @@ def problem(
 ) -> web.Response:
     """Return an error answer with the members of RFC 9457, those of the specification's `ApiResponse`, and `extra`.
 
-    Its `CODE` is there for whoever counts it.
+    Its `CODE` is read by `accounting`.
     """
-    detail = detail.encode(errors="backslashreplace").decode()  # a header may hold bytes that are no text
+    detail = detail.encode(errors="backslashreplace").decode()  # it may quote a header with bytes that are not UTF-8
     body = {
         "type": f"urn:wizard-server:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -99,19 +99,19 @@ def from_error(request: web.Request, error: RequestError) -> web.Response:
         headers["ETag"] = f'"version-{error.extra["version"]}"'
     response = problem(request, status, error.code, error.message, extra=error.extra, headers=headers)
     if status is HTTPStatus.REQUEST_TIMEOUT:
-        response.force_close()  # what still comes belongs to this request
+        response.force_close()  # the bytes that still arrive belong to this request
     return response
 
 
 def _from_framework(request: web.Request, error: web.HTTPException) -> web.Response:
-    """Return the answer for what the framework itself refuses: no such route, method, size."""
+    """Return the answer for an error of the framework: no such route, method, size."""
     kept = {name: value for name, value in error.headers.items() if name in ("Allow", "Location")}
     code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
     return problem(request, error.status, code, error.reason, extra={}, headers=kept)
 
 
 def answer(request: web.Request, error: Exception) -> web.StreamResponse:
-    """Return the problem for whatever a handler raised; what nobody foresaw is logged and answered without details."""
+    """Return the problem for an error of a handler; an unforeseen one is logged and answered without details."""
     if isinstance(error, RequestError):
         return from_error(request, error)
     if isinstance(error, web.HTTPRequestEntityTooLarge):

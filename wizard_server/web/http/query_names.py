@@ -1,4 +1,4 @@
-"""Query parameters as models (contract 4): nothing that a caller names is dropped in silence."""
+"""Query parameters as models (contract 4): unknown and repeated names are refused, none is dropped in silence."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -18,10 +18,10 @@ CACHE_BUSTER = "_"
 
 
 def parameters(given: "MultiMapping[str]", model: type[Model]) -> Model:
-    """Return the parameters of a GET as `model`: a field that is a tuple takes each value of its name.
+    """Return the parameters of a GET as `model`; only a field that is a tuple may be given several times.
 
-    Raises `ValidationFailedError` for names that the model does not know and for another name that is given twice.
-    Names that begin with `CACHE_BUSTER` are ignored.
+    Raises `ValidationFailedError` for names that the model does not know and for other repeated names. Names that begin
+    with `CACHE_BUSTER` are ignored.
     """
     lists, found, twice = _lists(model), dict[str, Any](), dict[str, None]()
     for name, value in given.items():
@@ -39,7 +39,7 @@ def parameters(given: "MultiMapping[str]", model: type[Model]) -> Model:
         return validate(model, found)
     except ValidationFailedError as error:
         for each in error.extra["errors"]:
-            each["field"] = each["field"].partition(".")[0]  # of the list too it is the name that is wrong
+            each["field"] = each["field"].partition(".")[0]  # the name of the parameter, without an index
         raise
 
 

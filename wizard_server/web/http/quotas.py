@@ -1,13 +1,12 @@
-"""How many requests each user may send (``[rate_limit]``), and what the answers say of it.
+"""How many requests each user may send (``[rate_limit]``), and the headers that tell the client.
 
 The headers are those of the IETF draft "RateLimit header fields for HTTP": ``RateLimit-Policy`` names the quota `q` and
 the window `w` in which it comes back whole, ``RateLimit`` how many requests are left now (`r`) and the seconds until
 all of them are (`t`).
 
-A request without a good token is not counted: it names nobody to count it for. The address would be the only other
-key, and behind a proxy all users share one, so that whoever sends bad tokens would lock out everybody. Refusing a token
-costs about as much as a poll, four times that for the longest; a limit for each address belongs into the proxy, which
-knows the addresses.
+A request without a valid token is not counted, because it names no user. The only other key would be the address, which
+behind a proxy all users share, so one client with bad tokens would lock out all. Refusing a token costs about as much
+as a poll, four times that for the longest token; a limit by address belongs into the proxy, which knows the addresses.
 """
 
 import math
@@ -22,17 +21,17 @@ from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
 from wizard_server.web.http.gcra import SLACK_SECONDS, Account, Quota
-from wizard_server.web.http.timetable import Places, Timetable
+from wizard_server.web.http.poll_slots import PollSlots, Slots
 
-# Users that are known at a time. Only who has a token gets in here, and what is forgotten comes back in seconds anyway.
+# Accounts kept at a time. Only users with a valid token have one, and a quota regains its burst within seconds.
 MAX_USERS = 100_000
-# Beyond that many the one of the oldest few is forgotten who has most of the quota left: as a rule all of it.
+# Beyond `MAX_USERS`, of so many oldest accounts the one with the most quota left is dropped.
 _LOOKED_AT = 8
 _CACHED = 4096
 
 
 class Admission:
-    """What the answer to one request says of its caller's quota: as pairs, and as lines of a head.
+    """The quota headers of the answer to one request: as pairs, and as lines of a head.
 
     `refusal` is the error to answer with when the quota is used up.
     """
@@ -50,27 +49,27 @@ class Admission:
             raise self._refusal
 
 
-# Where a handler finds it that sends the head of its answer itself; no other request pays for keeping it.
+# Set only for handlers that send the head of their answer themselves (streams).
 ADMISSION = web.RequestKey("admission", Admission)
 
 
 class _Known(Account):
-    """One user, and where they poll the places that their polls were given."""
+    """The account of one user, with the slots of their polls once they poll."""
 
-    __slots__ = ("places",)
+    __slots__ = ("slots",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.places: Places | None = None
+        self.slots: Slots | None = None
 
 
 class _Callers:
-    """One kind of caller: their quota, and their accounts."""
+    """One kind of caller, users or agents: the quota of each, and their accounts."""
 
     def __init__(self, name: str, rate: float, burst: int) -> None:
         self._name = name
         self._quota = Quota(rate, burst)
-        self._timetable = Timetable(rate, burst)
+        self._poll_slots = PollSlots(rate, burst)
         self._policy = f'"{name}";q={burst};w={math.ceil(self._quota.window_seconds)}'
         self._accounts: OrderedDict[str, _Known] = OrderedDict()
         self._admission = lru_cache(maxsize=_CACHED)(self._let_in)
@@ -79,21 +78,21 @@ class _Callers:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
         quota = self._quota
         wait = quota.take(account, now)
-        if wait and not (polls and self._timetable.claim(self._places(account), now)):
+        if wait and not (polls and self._poll_slots.take(self._slots(account), now)):
             return self._refusal(account, now, wait, polls=polls)
         return self._admission(quota.left(account, now), _whole(quota.whole_in(account, now)))
 
     def interval(self, user_id: str, milliseconds: int) -> int:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
-        return round(self._booked(account, now, milliseconds / 1000) * 1000)
+        return round(self._reserved(account, now, milliseconds / 1000) * 1000)
 
-    def _booked(self, account: _Known, now: float, seconds: float) -> float:
-        return self._timetable.book(self._places(account), now, seconds, self._quota.used(account, now))
+    def _reserved(self, account: _Known, now: float, seconds: float) -> float:
+        return self._poll_slots.reserve(self._slots(account), now, seconds, self._quota.used(account, now))
 
-    def _places(self, account: _Known) -> Places:
-        if account.places is None:
-            account.places = self._timetable.opened()
-        return account.places
+    def _slots(self, account: _Known) -> Slots:
+        if account.slots is None:
+            account.slots = self._poll_slots.opened()
+        return account.slots
 
     def _opened(self, user_id: str) -> _Known:
         account = self._accounts[user_id] = _Known()
@@ -109,7 +108,7 @@ class _Callers:
     def _refusal(self, account: _Known, now: float, wait: float, *, polls: bool) -> Admission:
         retry_after = max(_whole(wait), 1)
         if polls:
-            retry_after = _whole(self._booked(account, now, retry_after))
+            retry_after = _whole(self._reserved(account, now, retry_after))
         error = RateLimitedError(
             f"too many requests: {self._quota.burst} at once and {self._quota.rate:g} per second in the long run",
             retry_after=retry_after,
@@ -119,30 +118,30 @@ class _Callers:
 
 
 def _whole(seconds: float) -> int:
-    """Return `seconds` rounded up, forgiving what a difference of instants is off by: 6.0000000001 is no 7."""
+    """Return `seconds` rounded up, apart from the rounding error of instants: 6.0000000001 becomes 6."""
     return math.ceil(seconds - SLACK_SECONDS)
 
 
 class RateLimiter:
-    """The quotas of users and agents, apart: an agent reports on the investigations of many users."""
+    """The quotas of users and of agents; agents have their own, because each reports for many users."""
 
     def __init__(self, config: RateLimitConfig) -> None:
         self._users = _Callers("user", config.requests_per_second, config.burst)
         self._agents = _Callers("agent", config.agent_requests_per_second, config.agent_burst)
 
     def admit(self, caller: Caller) -> Admission:
-        """Count a request of the caller, and return what its answer says of the quota.
+        """Count a request of the caller, and return the quota headers of its answer.
 
-        A request counts once, when it arrives, however long it is parked; a refused one does not count.
+        A request counts once, on arrival, however long it is parked; a refused one does not count.
         """
         return self._of(caller).take(caller.user_id, polls=False)
 
     def admit_poll(self, caller: Caller) -> Admission:
-        """Do the same for a poll: one that comes when `interval` said so is let in, whatever is left of the quota."""
+        """Do the same for a poll; one that comes at the recommended time is admitted even over quota."""
         return self._of(caller).take(caller.user_id, polls=True)
 
     def interval(self, caller: Caller, milliseconds: int) -> int:
-        """Return in how many milliseconds a poll of the caller is to ask again: as given, or later; see `Timetable`."""
+        """Return the milliseconds until the caller's next poll: as given, or more; see `PollSlots.reserve`."""
         return self._of(caller).interval(caller.user_id, milliseconds)
 
     def _of(self, caller: Caller) -> _Callers:

@@ -1,4 +1,4 @@
-"""Bodies on their way: each has its time to arrive, and all of them less while the server goes down."""
+"""The time limits of bodies that are being received, which a server that shuts down shortens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,25 +6,25 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-# A body that is on its way when the server is asked to go gets this long: the drain is over within 2 seconds.
+# A body that is being received when a drain begins has so long, because the drain must end within 2 seconds.
 DRAIN_SECONDS = 1.0
 
 
 class Receiving:
-    """The time limits of all bodies that have not arrived yet."""
+    """The time limits of all bodies that are being received."""
 
     def __init__(self) -> None:
         self._limits: set[asyncio.Timeout] = set()
         self._until: float | None = None
 
     @property
-    def hurries(self) -> bool:
-        """Whether the server goes down."""
+    def drains(self) -> bool:
+        """Whether the server shuts down."""
         return self._until is not None
 
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
-        """Raise `TimeoutError` when what is awaited inside takes longer than `seconds`, or than `hurry` leaves it."""
+        """Raise `TimeoutError` when the block takes longer than `seconds`, or than `begin_drain` allows."""
         async with asyncio.timeout(seconds) as limit:
             self._shorten(limit)
             self._limits.add(limit)
@@ -33,8 +33,8 @@ class Receiving:
             finally:
                 self._limits.discard(limit)
 
-    def hurry(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Give what is on its way, and what comes from now on, `seconds` from now and no more."""
+    def begin_drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Let every body, received now or later, time out `seconds` from now at the latest."""
         self._until = asyncio.get_running_loop().time() + seconds
         for limit in self._limits:
             self._shorten(limit)

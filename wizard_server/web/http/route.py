@@ -1,4 +1,4 @@
-"""A row of the table of routes: what it takes, what it answers, and who may ask."""
+"""A row of the route table: method and path, handler, scopes, inputs and answers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that is no problem: its status and what it says.
+    """An answer that is no problem: its status and a sentence about it (`says`).
 
     `model` is the schema of a JSON body, None where there is no body or one of another `media` type. `headers` are
-    those of `ANSWER_HEADERS` that it may carry. `creates` names the identifier that leads on to other routes.
+    those of `ANSWER_HEADERS` that it may have. `creates` names the identifier in it that other routes take.
     """
 
     status: int
@@ -35,11 +35,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Declared:
-    """What a route takes and answers.
+    """The inputs and answers of a route.
 
     `query` is the model of its parameters, `headers` those of `REQUEST_HEADERS` that it honours, `bodies` the model for
-    each media type. `errors` are those that follow from nothing else (see ``problems.codes``); `stored` says that it
-    needs the database.
+    each media type. `errors` are those that follow from nothing else (see ``openapi.problems.codes``); `stored` says
+    that it needs the database.
     """
 
     query: type[BaseModel] | None = None
@@ -52,10 +52,10 @@ class _Declared:
 
 @dataclass(frozen=True, slots=True)
 class Route(_Declared):
-    """One route: any of `scopes` lets a caller in; `features` are the flags that all have to be on.
+    """One route: the caller needs one of `scopes`, and all flags of `features` have to be on.
 
-    A route that `pushes` answers with a stream, and sends the head of it itself; one that `polls` says when to ask
-    again.
+    The handler of a route that `pushes` answers with a stream, and sends its head itself; a route that `polls`
+    recommends an interval.
     """
 
     method: str

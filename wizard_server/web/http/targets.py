@@ -1,7 +1,7 @@
-"""What a request asks for, in each of the forms that HTTP has for it (RFC 9112, 3.2), as the routes know it: a path.
+"""Turns each form of a request's target (RFC 9112, 3.2) into the form that routes match: a path without a final slash.
 
-A path with a slash at its end is the path without it (contract 4). No redirect: it would lose the body of a POST with
-many clients, and cost every one a second request.
+A path with a slash at its end is the path without it (contract 4). It is not redirected, because many clients would
+lose the body of a POST, and all would need a second request.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from yarl import URL
 
 Factory = Callable[..., web.BaseRequest]
 
-# Of a request about the server as a whole: its target is ``*``, or the address of a proxy (CONNECT).
+# Set for a request about the server as a whole: its target is ``*``, or an authority (CONNECT).
 SERVER_WIDE = web.RequestKey("server_wide", bool)
-_NO_PATH = "/*"  # no route takes it
+_NO_PATH = "/*"  # no route matches it
 
 
 def with_path(make: Factory) -> Factory:
-    """Return what makes requests as `make` does, from a message whose target is a path without a slash at its end."""
+    """Return `make` behind a step that rewrites the target of the message to a path without a final slash."""
 
     def made(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
         if message.path[:1] != "/" or message.method == hdrs.METH_CONNECT:
@@ -40,7 +40,7 @@ def with_path(make: Factory) -> Factory:
 
 
 def _in_origin_form(message: RawRequestMessage) -> RawRequestMessage:
-    """Return a message whose target names its host as well in the usual form; that host counts, not ``Host``."""
+    """Return a message in absolute form in origin form, with ``Host`` replaced by the host of its target."""
     named = message.url
     url = URL.build(path=named.raw_path or "/", query_string=named.raw_query_string, encoded=True)
     headers = CIMultiDict(message.headers)

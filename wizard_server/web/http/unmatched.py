@@ -1,7 +1,7 @@
-"""What no route takes: a path that is none, a method that the path does not have, the server as a whole.
+"""Answers requests that no route matches: an unknown path, a method that the path does not have, ``OPTIONS *``.
 
-The framework answers these itself, in plain text, and past everything that other requests go through; so they get a
-route of their own, behind all others.
+They get a route of their own, behind all others, because the framework would answer them in plain text and bypass the
+pipeline.
 """
 
 from http import HTTPStatus
@@ -17,18 +17,18 @@ ANYTHING = r"/{anything:[\s\S]*}"  # a line break in a path too
 
 
 def refuse_the_rest(app: web.Application, origins: Origins, pipeline: Pipeline) -> None:
-    """Answer what the routes of `app` do not take with 404, or 405 and ``Allow``. Call this after all routes are in.
+    """Answer requests that the routes of `app` do not match with 404, or with 405 and ``Allow``.
 
-    Pages of `origins` that ask first are let through to that answer.
-    ``OPTIONS *`` is answered with every method that there is; ``CONNECT`` is refused, for this is no proxy.
+    Preflights of `origins` are granted, so that their pages see that answer. ``OPTIONS *`` is answered with all methods
+    of the server; ``CONNECT`` is refused, because this is no proxy. Call this after all other routes have been added.
     """
     resources = list(app.router.resources())
     everywhere = {hdrs.METH_OPTIONS, *(route.method for route in app.router.routes())}
 
     async def refuse(request: web.Request) -> web.StreamResponse:
-        told = granted(request, origins)
-        if told is not None:
-            return web.Response(status=HTTPStatus.NO_CONTENT, headers=told)
+        grant = granted(request, origins)
+        if grant is not None:
+            return web.Response(status=HTTPStatus.NO_CONTENT, headers=grant)
         if SERVER_WIDE in request:
             if request.method == hdrs.METH_OPTIONS:
                 allow = {hdrs.ALLOW: ", ".join(sorted(everywhere))}

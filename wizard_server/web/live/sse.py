@@ -14,7 +14,7 @@ from wizard_server.web.api.state_body import seen
 from wizard_server.web.http import open_streams
 from wizard_server.web.http.context import CLOCK, CONFIG
 from wizard_server.web.http.parameters import path_identifier
-from wizard_server.web.http.taking import reset, taken_within
+from wizard_server.web.http.slow_readers import reset, taken_within
 from wizard_server.web.live.following import End, Follower, Following
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CLOCK, CONFIG
 from wizard_server.web.http.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
 from wizard_server.web.http.parameters import path_identifier, query
-from wizard_server.web.http.taking import reset, taken_within
+from wizard_server.web.http.slow_readers import reset, taken_within
 from wizard_server.web.live.following import End, Follower, Following
 
 logger = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class _Session:
         """Say once that these are too many messages, and look at no other."""
         connection = self._request.protocol
         if isinstance(connection, Connection):
-            connection.turn_deaf()
+            connection.discard_input()
         logger.info("flood cut off", extra={"investigation_id": self._follower.investigation_id})
         await self.send("error", {"message": _TOO_MANY})
         self._ending = _FLOOD

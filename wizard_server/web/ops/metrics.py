@@ -20,7 +20,7 @@ from wizard_server import __version__
 from wizard_server.counts import Histogram, StoreCounts
 from wizard_server.hub.hub import Hub
 from wizard_server.web.http.accounting import REQUESTS, Requests
-from wizard_server.web.http.admission import CONNECTIONS, Connections
+from wizard_server.web.http.connection_limit import CONNECTIONS, ConnectionLimit
 from wizard_server.web.http.context import HUB, STORE
 from wizard_server.web.http.flood import Allowance
 from wizard_server.web.http.in_flight import IN_FLIGHT
@@ -107,11 +107,11 @@ def _of_requests(requests: Requests) -> Iterator[Metric]:
         "Requests whose client went away before the answer, or that the server's stop cut off.",
         labels=["route", "method"],
     )
-    for tally in requests.tallies():
-        for status, count in tally.by_status.items():
-            answered.add_metric([tally.route, tally.method, str(status)], count)
-        if tally.cancelled:
-            cancelled.add_metric([tally.route, tally.method], tally.cancelled)
+    for counts in requests.counts():
+        for status, count in counts.by_status.items():
+            answered.add_metric([counts.route, counts.method, str(status)], count)
+        if counts.cancelled:
+            cancelled.add_metric([counts.route, counts.method], counts.cancelled)
     yield answered
     yield cancelled
     problems = {**dict.fromkeys(STATUS, 0), **requests.problems}
@@ -121,7 +121,7 @@ def _of_requests(requests: Requests) -> Iterator[Metric]:
     yield _gauge("wizard_push_connections", "Open push connections, by transport.", "transport", requests.open)
 
 
-def _of_connections(connections: Connections) -> Iterator[Metric]:
+def _of_connections(connections: ConnectionLimit) -> Iterator[Metric]:
     kinds = {"known": connections.known, "stranger": connections.strangers}
     yield _gauge("wizard_connections", "Connections, by whether they have shown a valid token.", "kind", kinds)
     yield GaugeMetricFamily("wizard_connections_limit", "How many connections there may be in all.", connections.limit)

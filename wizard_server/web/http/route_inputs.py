@@ -1,4 +1,4 @@
-"""What a route takes of a request; the rest is refused, so that nothing is dropped in silence (contract 4)."""
+"""Refuses what a route does not take: preconditions, query names and bodies are never ignored (contract 4)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,8 +12,8 @@ from wizard_server.web.http.query_names import CACHE_BUSTER
 from wizard_server.web.http.route import AnyRoute
 
 _MOST_NAMED = 50
-# ``If-Modified-Since`` is no condition of a write (RFC 9110, 13.1.3), and no answer has a date that it could name: a
-# GET with it gets the whole answer, which is what it asks for. ``If-Range`` goes with ranges, which nothing here has.
+# ``If-Modified-Since`` is absent: it is no precondition of a write (RFC 9110, 13.1.3), and no answer has a date, so a
+# GET with it rightly gets the whole answer. ``If-Range`` applies to ranges, which no route supports.
 PRECONDITIONS: Mapping[istr, str] = MappingProxyType(
     {
         hdrs.IF_MATCH: "it has no version that could be named",
@@ -23,19 +23,19 @@ PRECONDITIONS: Mapping[istr, str] = MappingProxyType(
 )
 
 
-class Taken:
-    """Whether a route takes a query, a body, and which preconditions."""
+class RouteInputs:
+    """Whether a route takes a query and a body, and which preconditions."""
 
     __slots__ = ("_body", "_name", "_query", "_refused")
 
     def __init__(self, route: AnyRoute) -> None:
         self._name = f"{route.method} {route.path}"
-        self._query = route.query is not None  # its handler refuses the names that it does not know
+        self._query = route.query is not None  # then its handler refuses unknown names
         self._body = bool(route.bodies)
         self._refused = tuple(name for name in PRECONDITIONS if name not in route.headers)
 
     def refuses(self, request: web.Request) -> bool:
-        """Whether there is anything that the route does not take: `refuse` says what. It runs for every request."""
+        """Whether the request may have something that the route does not take; it runs for every request."""
         headers = request.headers
         for name in self._refused:
             if name in headers:
@@ -45,9 +45,9 @@ class Taken:
         return not self._query and bool(request.rel_url.raw_query_string)
 
     async def refuse(self, request: web.Request) -> None:
-        """Raise `ValidationFailedError` that names what the route does not take; return where it is nothing after all.
+        """Raise `ValidationFailedError` that names what the route does not take; return if there is nothing after all.
 
-        A chunked body may be empty, and a GET may have names that begin with ``_``, which keep caches away.
+        A chunked body may be empty, and the query of a GET may have cache busters only.
         """
         errors = [
             FieldError(name, f"{self._name} does not take it: {PRECONDITIONS[name]}", "not_taken")
@@ -68,7 +68,7 @@ class Taken:
 
 
 def is_ignored(request: web.Request, name: str) -> bool:
-    """Whether a parameter of a GET is there to keep caches away (``_=1736409600``) and says nothing."""
+    """Whether a parameter of a GET is a cache buster (``_=1736409600``)."""
     return name.startswith(CACHE_BUSTER) and request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
 
 
@@ -80,4 +80,4 @@ async def _has_body(request: web.Request) -> bool:
     try:
         return bool(await whole_body(request))
     except RequestError:
-        return True  # too long, too slow, of another coding: there is one
+        return True  # too long, too slow, of another coding: it is not empty

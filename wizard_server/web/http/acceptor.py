@@ -1,7 +1,6 @@
-"""Accepts connections: a few in each turn of the loop, however many have queued, and without a word when files run out.
+"""Accepts connections: at most `AT_ONCE` in each turn of the loop, with one log line a second when files run out.
 
-The framework's way (`asyncio.Server`) goes round as often as the kernel's queue is long, and once it is out of files it
-logs a traceback each time.
+`asyncio.Server` accepts as many in one turn as the kernel has queued, and logs a traceback for each when files run out.
 """
 
 import asyncio
@@ -14,16 +13,16 @@ from wizard_server.sparing import Sparing
 
 logger = logging.getLogger(__name__)
 
-# From one listening socket in one turn of the loop; what else there is to do is done in between.
+# Connections accepted from one listening socket in one turn of the loop, so that other work runs in between.
 AT_ONCE = 32
-# How long nothing is accepted once there is no file left for a connection.
+# How long the acceptor pauses when no file is left for a connection.
 PAUSE_SECONDS = 0.25
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class Acceptor:
-    """Accepts from listening sockets, and has `make` make a protocol for each connection."""
+    """Accepts from listening sockets; `make` returns the protocol for each connection."""
 
     def __init__(self, listening: Sequence[socket.socket], make: Callable[[], asyncio.BaseProtocol]) -> None:
         self._listening = listening
@@ -34,13 +33,13 @@ class Acceptor:
         self._lines = Sparing(logger, logging.ERROR, "no connection accepted: no file is left for it", 1)
 
     def start(self) -> None:
-        """Accept from now on."""
+        """Start accepting."""
         self._pause = None
         for each in self._listening:
             self._loop.add_reader(each, self._accept, each)
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting, and close the listening sockets."""
         self._stop()
         for each in self._listening:
             each.close()
@@ -55,7 +54,7 @@ class Acceptor:
         for _ in range(AT_ONCE):
             try:
                 accepted, _ = listening.accept()
-            except OSError as error:  # nobody is there (any more)
+            except OSError as error:  # the queue is empty, or the client has gone
                 if error.errno in _OUT_OF_FILES:
                     self._lines.log({"reason": error.strerror})
                     self._stop()
@@ -69,16 +68,16 @@ class Acceptor:
     async def _begin(self, accepted: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._make, accepted)
-        except OSError as error:  # it has gone already
+        except OSError as error:  # the client has gone
             accepted.close()
             logger.debug("connection ended before it began", extra={"reason": str(error)})
 
 
 def listen(host: str, port: int, backlog: int, count: int = 1) -> list[socket.socket]:
-    """Return `count` sockets for each address of `host`, all on one port (0: a free one), that queue `backlog` each.
+    """Return `count` sockets for each address of `host`, on one port (0: a free one), with a queue of `backlog` each.
 
-    The first one listens alone, which no address in use permits; those that share the address come after it. Raises
-    `OSError`.
+    A socket without SO_REUSEPORT is bound first, because it fails when another process uses the address; those that
+    share the address replace it. Raises `OSError`.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listening: list[socket.socket] = []
@@ -90,7 +89,7 @@ def listen(host: str, port: int, backlog: int, count: int = 1) -> list[socket.so
             except OSError as error:
                 if error.errno not in _NO_SUCH_ADDRESS:
                     raise
-                unavailable = error  # a name may stand for an address that this machine does not have
+                unavailable = error  # a name may resolve to an address that this machine does not have
                 continue
             port = alone.getsockname()[1]
             if count == 1:
