@@ -153,6 +153,6 @@ def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypat
     told = {limiter.interval(ANN, 500) for _ in range(10_000)}
     assert max(told) <= 61_000
     [account] = limiter._users._accounts.values()
-    assert account.places is not None
-    assert len(account.places.by_stretch) <= 121
-    assert len(account.places.by_tick) <= 601
+    assert account.slots is not None
+    assert len(account.slots.by_window) <= 121
+    assert len(account.slots.by_tick) <= 601
