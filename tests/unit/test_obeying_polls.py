@@ -144,7 +144,7 @@ def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.Mo
             continue
         admitted += 1
         limiter.interval(ANN, 500)
-    assert 600 <= admitted <= 2 * 600 + 100, "the quota, and as many again that come to places that are due"
+    assert 600 <= admitted <= 2 * 600 + 100, "the quota, and as many again that come to slots that are due"
 
 
 def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
