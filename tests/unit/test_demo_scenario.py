@@ -18,9 +18,15 @@ from wizard_server.demo.catalogue import TOOLS
 from wizard_server.demo.command import demo
 from wizard_server.demo.crew import crew_at_work
 from wizard_server.demo.improvised import script_for
+from wizard_server.demo.recent import Recent
 from wizard_server.demo.view import Picture
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import InvestigationResults, InvestigationSettings, WizardStateResponse
+from wizard_server.domain.models import (
+    InvestigationProgress,
+    InvestigationResults,
+    InvestigationSettings,
+    WizardStateResponse,
+)
 from wizard_server.domain.tools import ToolCatalogue
 
 SPEED = 40.0
@@ -75,7 +81,7 @@ async def test_agents_that_push_at_the_same_time_lose_no_line(client: Client) ->
         for name in scenario.SCRIPT.agents
     }
     assert {agent.agent_name: agent.logs for agent in progress.agents} == {"lead": [], **lines}
-    assert len(progress.logs) == 1 + sum(map(len, lines.values()))
+    assert progress.logs == ["investigation started with 5 agents"]
     assert {(agent.status, agent.progress) for agent in progress.agents} == {("completed", 100)}
     assert {(phase.status, phase.progress) for phase in progress.phases} == {("completed", 100)}
 
@@ -137,6 +143,16 @@ def test_the_picture_fits_a_terminal(width: int) -> None:
     assert len(text) <= 20
     assert all(len(line.rstrip()) <= width for line in text)
     assert re.search(r"▶ collect +━+─+ +25 %", "\n".join(text))
+    assert re.search(r"│ +risk  line 9 x+", "\n".join(text))
+
+
+def test_lines_are_shown_in_the_order_in_which_they_come() -> None:
+    recent = Recent()
+    for device, payments in ((["a"], []), (["a"], ["b", "c"]), ([], []), (["d"], [])):
+        logs = {"device": device, "payments": payments}
+        agents = [{"agent_name": name, "status": "running", "logs": lines} for name, lines in logs.items()]
+        recent.add(InvestigationProgress.model_validate({"agents": agents, "logs": ["started"]}))
+    assert [*recent.lines] == ["started", "device: a", "payments: b", "payments: c", "device: d"]
 
 
 def test_a_bar_is_as_long_as_what_it_shows() -> None:
@@ -146,7 +162,8 @@ def test_a_bar_is_as_long_as_what_it_shows() -> None:
 
 
 def running() -> WizardStateResponse:
-    script = scenario.SCRIPT
+    script, agents = scenario.SCRIPT, ("lead", *scenario.SCRIPT.agents)
+    lines = [f"line {number} " + "x" * 150 for number in range(10)]
     return WizardStateResponse.model_validate(
         {
             "investigation_id": scenario.INVESTIGATION_ID,
@@ -160,8 +177,7 @@ def running() -> WizardStateResponse:
             "progress": {
                 "overall_progress": 6.0,
                 "phases": [{"phase_name": each.name, "status": "running", "progress": 25.0} for each in script.phases],
-                "agents": [{"agent_name": name, "status": "pending"} for name in ("lead", *script.agents)],
-                "logs": [f"device: line {number} " + "x" * 150 for number in range(10)],
+                "agents": [{"agent_name": name, "status": "pending", "logs": lines} for name in agents],
             },
         }
     )

@@ -33,11 +33,11 @@ class Agent:
                 await asyncio.sleep(task.seconds / task.ticks / speed)
                 self._done += 1
                 line, pending = divmod(tick, TICKS_PER_LINE)
-                said: dict[str, Any] = {}
-                if not pending:
-                    said = {"log": task.lines[line - 1], "logs": [f"{self._name}: {task.lines[line - 1]}"]}
-                status = self._status(last=tick == task.ticks)
-                reports.report(_percent(self._done, self._ticks), status=status, **said)
+                reports.report(
+                    _percent(self._done, self._ticks),
+                    status=self._status(last=tick == task.ticks),
+                    log=None if pending else task.lines[line - 1],
+                )
                 ticks.put_nowait(None)
 
     def _status(self, *, last: bool) -> str:

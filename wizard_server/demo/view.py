@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from wizard_server.demo.bar import Bar
+from wizard_server.demo.recent import LOG_LINES, Recent
 from wizard_server.demo.watched import Show, Watch
 from wizard_server.domain.models import AgentStatus, InvestigationProgress, PhaseStatus, WizardStateResponse
 
-LOG_LINES = 6
 FRAME_SECONDS = 0.1
 PERCENT_STEP = 10
 _MARKS = {"pending": (".", "dim"), "completed": ("✔", "green"), "error": ("✘", "red"), "waiting": ("•", "dim")}
@@ -81,18 +81,20 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._state: WizardStateResponse | None = None
+        self._recent = Recent()
         self._started = asyncio.get_running_loop().time()
 
     def show(self, state: WizardStateResponse) -> None:
         """Print what is new since the state before."""
         elapsed = asyncio.get_running_loop().time() - self._started
-        for line in news(self._state, state):
+        self._recent.add(state.progress or InvestigationProgress())
+        for line in news(self._state, state, self._recent.newest):
             say(self._console, f"{elapsed:5.1f} s  v{state.version:<4} {line}")
         self._state = state
 
 
-def news(before: WizardStateResponse | None, after: WizardStateResponse) -> list[str]:
-    """Return what happened from one state to a later one, in words."""
+def news(before: WizardStateResponse | None, after: WizardStateResponse, newest: str) -> list[str]:
+    """Return what happened from one state to a later one, in words; `newest` is the last line of all logs."""
     if before is None:
         settings = after.settings
         if settings is None:
@@ -100,13 +102,15 @@ def news(before: WizardStateResponse | None, after: WizardStateResponse) -> list
         tools = sum(tool.enabled for tool in settings.tools)
         counts = f"{len(settings.entities)} entities ({settings.correlation_mode}), {tools} tools"
         return [f'created "{settings.name}": {counts}']
-    lines = _progress_news(before.progress or InvestigationProgress(), after.progress or InvestigationProgress())
+    lines = _progress_news(
+        before.progress or InvestigationProgress(), after.progress or InvestigationProgress(), newest
+    )
     if before.wizard_step != after.wizard_step:
         lines.append(f"step {before.wizard_step} -> {after.wizard_step}, status {after.status}")
     return lines
 
 
-def _progress_news(before: InvestigationProgress, after: InvestigationProgress) -> list[str]:
+def _progress_news(before: InvestigationProgress, after: InvestigationProgress, newest: str) -> list[str]:
     known = {phase.phase_name: phase.status for phase in before.phases}
     lines = [
         f"phase {phase.phase_name:<10} {phase.progress:3.0f} %  {phase.status}"
@@ -121,7 +125,7 @@ def _progress_news(before: InvestigationProgress, after: InvestigationProgress) 
     ]
     step = int(after.overall_progress // PERCENT_STEP)
     if step > int(before.overall_progress // PERCENT_STEP):
-        lines.append(f"overall {step * PERCENT_STEP:>12} %  {after.logs[-1] if after.logs else ''}")
+        lines.append(f"overall {step * PERCENT_STEP:>12} %  {newest}")
     return lines
 
 
@@ -132,10 +136,12 @@ class Picture:
         self._watch = watch
         self._url = url
         self._state: WizardStateResponse | None = None
+        self._recent = Recent()
 
     def show(self, state: WizardStateResponse) -> None:
         """Take `state` into the next frame."""
         self._state = state
+        self._recent.add(state.progress or InvestigationProgress())
 
     def render(self) -> RenderableType:
         """Return one frame."""
@@ -151,7 +157,7 @@ class Picture:
             _bars("agents", [(each.agent_name, each) for each in progress.agents]),
         )
         picture = Panel(
-            Group(self._headline(state, progress), "", halves, Rule(style="dim"), _log(progress), self._figures()),
+            Group(self._headline(state, progress), "", halves, Rule(style="dim"), _log(self._recent), self._figures()),
             title=Text(state.settings.name if state.settings else state.investigation_id, style="bold"),
             title_align="left",
             subtitle=self._url,
@@ -193,10 +199,9 @@ def _bars(title: str, entries: Sequence[tuple[str, PhaseStatus | AgentStatus]]) 
     return table
 
 
-def _log(progress: InvestigationProgress) -> RenderableType:
-    newest = progress.logs[-LOG_LINES:]
+def _log(recent: Recent) -> RenderableType:
     lines = []
-    for line in [*newest, *[""] * (LOG_LINES - len(newest))]:
+    for line in [*recent.lines, *[""] * (LOG_LINES - len(recent.lines))]:
         author, _, words = line.partition(": ")
         known = author in _COLOURS
         text = Text.assemble((f"{author:>8}  ", _COLOURS[author]), words) if known else Text(f"{'':>10}{line}")
