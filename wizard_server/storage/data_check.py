@@ -9,7 +9,7 @@ from wizard_server.storage.sqlite.connection import Connection
 
 # A row may have a megabyte or two.
 _PAGE = 50
-_BEFORE_ROWS = -(2**63)
+
 _STATEMENTS = (
     (shape.INVESTIGATIONS, "data.investigations"),
     (shape.STATES, "data.states"),
@@ -24,7 +24,7 @@ async def unreadable_rows(connection: Connection) -> AsyncIterator[UnreadableRow
     """Yield every fault of every row, table by table; others may write meanwhile."""
     queries = load_queries("sqlite")
     for table, name in _STATEMENTS:
-        after, count = _BEFORE_ROWS, 0
+        after, count = None, 0
         while rows := await connection.fetch_all(queries[name], {"after": after, "limit": _PAGE}):
             for row in rows:
                 for fault in shape.faults(table, row):

@@ -2,8 +2,7 @@
 -- and templates that are JSON.
 --
 -- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
--- 0002 on the ledger's NOT NULL. A template that is no JSON stays as it is; a state whose stored JSON is malformed stops
--- it (`malformed JSON`), and nothing of it remains.
+-- 0002 on the ledger's NOT NULL. No stored row stops it: a template that is no JSON stays as it is.
 
 BEGIN;
 
@@ -43,6 +42,17 @@ CREATE INDEX idx_investigation_states_running
 ON investigation_states(user_id, greatest(updated_at, heard_at), investigation_id)
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
 
+-- The text `document` as JSON; NULL when it is none.
+CREATE FUNCTION wizard_json_or_null(document TEXT) RETURNS JSON
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    RETURN document::JSON;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END;
+$$;
+
 -- The member `name` of a document if it is a number.
 CREATE FUNCTION wizard_number(document JSON, name TEXT) RETURNS DOUBLE PRECISION
 LANGUAGE SQL IMMUTABLE
@@ -50,45 +60,58 @@ AS $$
     SELECT CASE json_typeof(document -> name) WHEN 'number' THEN (document ->> name)::DOUBLE PRECISION END;
 $$;
 
--- A state with what lists show of its documents.
-CREATE FUNCTION wizard_described(state investigation_states) RETURNS investigation_states
+-- What lists show of a state with these documents.
+CREATE FUNCTION wizard_described(
+    settings_json TEXT, progress_json TEXT, results_json TEXT,
+    OUT name TEXT, OUT description TEXT, OUT entity_count INTEGER,
+    OUT started_at TEXT, OUT overall_progress DOUBLE PRECISION, OUT current_phase TEXT,
+    OUT completed_at TEXT, OUT overall_score DOUBLE PRECISION, OUT risk_level TEXT
+)
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    settings CONSTANT JSON := wizard_json('settings_json', state.settings_json);
-    progress CONSTANT JSON := wizard_json('progress_json', state.progress_json);
-    results CONSTANT JSON := wizard_json('results_json', state.results_json);
+    settings CONSTANT JSON := wizard_json_or_null(settings_json);
+    progress CONSTANT JSON := wizard_json_or_null(progress_json);
+    results CONSTANT JSON := wizard_json_or_null(results_json);
 BEGIN
-    state.name := settings ->> 'name';
-    state.name_folded := NULL;
-    state.description := settings ->> 'description';
-    state.entity_count := CASE json_typeof(settings -> 'entities')
+    entity_count := CASE json_typeof(settings -> 'entities')
         WHEN 'array' THEN json_array_length(settings -> 'entities')
     END;
-    state.started_at := progress ->> 'started_at';
-    state.overall_progress := wizard_number(progress, 'overall_progress');
-    state.current_phase := progress ->> 'current_phase';
-    state.completed_at := results ->> 'completed_at';
-    state.overall_score := wizard_number(results -> 'risk_score', 'overall_score');
-    state.risk_level := results -> 'risk_score' ->> 'risk_level';
-    RETURN state;
+    overall_progress := wizard_number(progress, 'overall_progress');
+    overall_score := wizard_number(results -> 'risk_score', 'overall_score');
+    risk_level := results -> 'risk_score' ->> 'risk_level';
+    completed_at := results ->> 'completed_at';
+    started_at := progress ->> 'started_at';
+    current_phase := progress ->> 'current_phase';
+    name := settings ->> 'name';
+    description := settings ->> 'description';
+EXCEPTION WHEN data_exception THEN
+    NULL;  -- a text with U+0000, which no column can hold: what comes after it is not shown
 END;
 $$;
 
 UPDATE investigation_states AS s
-SET (name, description, entity_count, started_at, overall_progress, current_phase, completed_at, overall_score, risk_level) = (
+SET (name, description, entity_count, started_at, overall_progress, current_phase, completed_at, overall_score,
+     risk_level) = (
     SELECT d.name, d.description, d.entity_count, d.started_at, d.overall_progress, d.current_phase, d.completed_at,
            d.overall_score, d.risk_level
-    FROM wizard_described(s) AS d
+    FROM wizard_described(s.settings_json, s.progress_json, s.results_json) AS d
 );
 
--- The same for a document that was written by hand. Triggers fire in the order of their names: this one before
--- trg_states_edited and trg_states_inserted, which set last_entry.
+-- The same for a document that was written by hand, which has to be JSON. Triggers fire in the order of their names:
+-- this one before trg_states_edited and trg_states_inserted, which set last_entry.
 CREATE FUNCTION states_described() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
-    RETURN wizard_described(NEW);
+    PERFORM wizard_json('settings_json', NEW.settings_json), wizard_json('progress_json', NEW.progress_json),
+            wizard_json('results_json', NEW.results_json);
+    SELECT d.name, NULL, d.description, d.entity_count, d.started_at, d.overall_progress, d.current_phase,
+           d.completed_at, d.overall_score, d.risk_level
+    INTO NEW.name, NEW.name_folded, NEW.description, NEW.entity_count, NEW.started_at, NEW.overall_progress,
+         NEW.current_phase, NEW.completed_at, NEW.overall_score, NEW.risk_level
+    FROM wizard_described(NEW.settings_json, NEW.progress_json, NEW.results_json) AS d;
+    RETURN NEW;
 END;
 $$;
 
@@ -145,6 +168,14 @@ CREATE TABLE idempotency_keys (
 
 -- What is old enough to be removed.
 CREATE INDEX idx_idempotency_keys_created ON idempotency_keys(created_at);
+
+DO $$
+BEGIN
+    IF 'lz4' = ANY ((SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression')::TEXT[]) THEN
+        ALTER TABLE idempotency_keys ALTER COLUMN body SET COMPRESSION lz4;
+    END IF;
+END;
+$$;
 
 -- investigation_templates ---------------------------------------------------------------------------------------------
 
