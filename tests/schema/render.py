@@ -8,8 +8,14 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from tests import postgresql
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema.scripts import scripts
+
+_KINDS = {"p": "primary key", "u": "unique key", "f": "foreign key", "c": "check", "x": "exclusion"}
 
 
 def fresh() -> sqlite3.Connection:
@@ -21,21 +27,49 @@ def fresh() -> sqlite3.Connection:
     return connection
 
 
-def render() -> str:
-    """Return the text of the manifest, one line for each column, key, index and trigger list."""
+def render(url: str) -> str:
+    """Return the text of the manifest, one line for each column, key, index and trigger.
+
+    `url` leads to a PostgreSQL database that the scripts have made.
+    """
     with closing(fresh()) as connection:
         names = [row["name"] for row in _rows(connection, "tables")]
         tables = {name: _table(connection, name) for name in names}
+    with psycopg.connect(url, row_factory=dict_row) as server:
+        found = {kind: _asked(server, kind) for kind in ("tables", "columns", "keys", "indexes", "triggers", "functions")}
     lines = ["{", '  "$schema": "manifest.schema.json",', f'  "schema_version": {len(scripts("sqlite"))},']
-    lines += ['  "sqlite": {', '    "tables": {']
+    lines += ['  "sqlite": {', *_tables(tables), "    }", "  },", '  "postgresql": {']
+    lines += [*_tables({row["name"]: _postgresql_table(row["name"], found) for row in found["tables"]}), "    },"]
+    bodies = [f'      "{row["name"]}": "{row["body"]}"' for row in found["functions"]]
+    return "\n".join([*lines, '    "functions": {', ",\n".join(bodies), "    }", "  }", "}", ""])
+
+
+def _tables(tables: dict[str, dict[str, list[Any]]]) -> list[str]:
+    lines = ['    "tables": {']
     for table, entry in tables.items():
         lines.append(f'      "{table}": {{')
         for member, items in entry.items():
-            plain = member == "triggers" or not items
+            plain = not items or isinstance(items[0], str)
             value = json.dumps(items) if plain else "\n".join(["[", *_each_on_its_line(items), "        ]"])
             lines.append(f'        "{member}": {value}' + ("" if member == "triggers" else ","))
         lines.append("      }" if table == list(tables)[-1] else "      },")
-    return "\n".join([*lines, "    }", "  }", "}", ""])
+    return lines
+
+
+def _asked(server: psycopg.Connection[DictRow], kind: str) -> list[DictRow]:
+    return server.execute(load_queries("postgresql")[f"schema.{kind}"].sql.encode()).fetchall()
+
+
+def _postgresql_table(table: str, found: dict[str, list[DictRow]]) -> dict[str, list[Any]]:
+    def of(kind: str, *members: str) -> list[dict[str, Any]]:
+        return [{name: row[name] for name in members} for row in found[kind] if row["table"] == table]
+
+    return {
+        "columns": of("columns", "name", "type", "nullable", "default", "generated"),
+        "keys": [{**key, "kind": _KINDS[key["kind"]]} for key in of("keys", "kind", "definition")],
+        "indexes": of("indexes", "name", "definition"),
+        "triggers": of("triggers", "name", "definition"),
+    }
 
 
 def _each_on_its_line(items: list[Any]) -> list[str]:
@@ -86,4 +120,6 @@ def _index(name: str, rows: list[sqlite3.Row]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(render(), end="")
+    with postgresql.running() as cluster:
+        cluster.make_template()
+        print(render(cluster.url("template")), end="")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.postgresql import Database
 from tests.schema.render import render
 from wizard_server.errors import SchemaError
 from wizard_server.storage.queries import sql_root
@@ -23,8 +24,9 @@ def test_the_schema_of_the_manifest_is_itself_valid() -> None:
     Draft202012Validator.check_schema(json.loads((sql_root() / "manifest.schema.json").read_text(encoding="utf-8")))
 
 
-def test_the_manifest_is_what_render_writes_from_a_fresh_database() -> None:
-    assert MANIFEST.read_text(encoding="utf-8") == render(), "run: python -m tests.schema.render > sql/manifest.json"
+def test_the_manifest_is_what_render_writes_from_fresh_databases(postgres: Database) -> None:
+    rendered = render(postgres.admin_url)
+    assert MANIFEST.read_text(encoding="utf-8") == rendered, "run: python -m tests.schema.render > sql/manifest.json"
 
 
 async def test_a_fresh_database_equals_the_manifest(path: Path) -> None:
@@ -36,8 +38,10 @@ async def test_a_fresh_database_equals_the_manifest(path: Path) -> None:
         await connection.close()
 
 
-def test_the_manifest_names_every_script() -> None:
-    assert described.load_manifest().scripts == {script.version: script.name for script in scripts.scripts("sqlite")}
+def test_the_manifest_names_every_script_of_every_engine() -> None:
+    names = {script.version: script.name for script in scripts.scripts("sqlite")}
+    assert described.load_manifest("sqlite").scripts == names
+    assert described.load_manifest("postgresql").scripts == names
 
 
 def states(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a database looks like, as the manifest describes it and as it is found: tables, columns, keys, indexes."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +19,28 @@ class Table:
     """One table with everything that belongs to it.
 
     A key is its kind and its text: ``("foreign key", "(a) -> parents(id) ON DELETE CASCADE")``. `indexes` has a text by
-    name, ``"unique (a ASC, b DESC)"``, for each index that no key made.
+    name, ``"unique (a ASC, b DESC)"``, for each index that no key made; `triggers` has what fires them, empty where only
+    their names are compared. An unlogged table is empty after a crash.
     """
 
     columns: Mapping[str, Column]
     keys: frozenset[tuple[str, str]]
     indexes: Mapping[str, str]
-    triggers: frozenset[str]
+    triggers: Mapping[str, str]
+    unlogged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSchema:
-    """What a database looks like, or has to: the tables, and the scripts that are in, by number."""
+    """What a database looks like, or has to: the tables, and the scripts that are in, by number.
+
+    `functions` has what tells one body from another, by name; empty where the engine has none of ours.
+    """
 
     tables: Mapping[str, Table]
     scripts: Mapping[int, str]
     foreign_keys_enforced: bool = True
+    functions: Mapping[str, str] = field(default_factory=dict)
 
 
 def listed(names: Collection[str]) -> str:

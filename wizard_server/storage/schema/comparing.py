@@ -44,7 +44,10 @@ class Difference:
 
 def compare(manifest: DatabaseSchema, actual: DatabaseSchema) -> list[Difference]:
     """Return every difference, scripts first; none means that the database is what the manifest says."""
-    found = list(_compare_tables(manifest.tables, actual.tables))
+    found = [
+        *_compare_tables(manifest.tables, actual.tables),
+        *_compare_texts("function", manifest.functions, actual.functions),
+    ]
     missing = [name for version, name in manifest.scripts.items() if version not in actual.scripts]
     unknown = [name for version, name in actual.scripts.items() if manifest.scripts.get(version) != name]
     if missing:
@@ -62,17 +65,22 @@ def _compare_tables(expected: Mapping[str, Table], actual: Mapping[str, Table]) 
     yield from _compare_names("table", expected, actual, mend=_SHOW)
     for name in sorted(expected.keys() & actual.keys()):
         wanted, found = expected[name], actual[name]
+        if found.unlogged:
+            yield Difference("table", name, f"table {name} is UNLOGGED: a crash empties it", f"ALTER TABLE {name} SET LOGGED")
         yield from _compare_columns(name, wanted.columns, found.columns)
         for kind, text in sorted(wanted.keys - found.keys):
             yield Difference(kind, name, f"{kind} of {name} {text} is missing", REBUILD)
         for kind, text in sorted(found.keys - wanted.keys):
             yield Difference(kind, name, f"unknown {kind} of {name} {text}", REBUILD)
-        yield from _compare_names("index", wanted.indexes, found.indexes, mend=_SHOW)
-        for index in sorted(wanted.indexes.keys() & found.indexes.keys()):
-            if wanted.indexes[index] != found.indexes[index]:
-                message = f"index {index} is {found.indexes[index]}, expected {wanted.indexes[index]}"
-                yield Difference("index", index, message, REBUILD)
-        yield from _compare_names("trigger", wanted.triggers, found.triggers, mend=_SHOW)
+        yield from _compare_texts("index", wanted.indexes, found.indexes)
+        yield from _compare_texts("trigger", wanted.triggers, found.triggers)
+
+
+def _compare_texts(kind: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Difference]:
+    yield from _compare_names(kind, wanted, found, mend=_SHOW)
+    for name in sorted(wanted.keys() & found.keys()):
+        if wanted[name] != found[name]:
+            yield Difference(kind, name, f"{kind} {name} is {found[name]}, expected {wanted[name]}", REBUILD)
 
 
 def _compare_names(kind: str, wanted: Collection[str], found: Collection[str], *, mend: str) -> Iterator[Difference]:

@@ -27,7 +27,10 @@ def _described(text: str, engine: str, ordered: tuple[str, ...]) -> DatabaseSche
         raise SchemaError(
             f"manifest.json is of version {manifest['schema_version']}, the newest script is {len(names)}"
         )
-    return DatabaseSchema({name: _table(entry) for name, entry in manifest[engine]["tables"].items()}, names)
+    described = manifest[engine]
+    table = _DESCRIBING[engine]
+    tables = {name: table(entry) for name, entry in described["tables"].items()}
+    return DatabaseSchema(tables, names, functions=described.get("functions", {}))
 
 
 def parse_manifest(text: str) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def parse_manifest(text: str) -> dict[str, Any]:
     return manifest
 
 
-def _table(entry: dict[str, Any]) -> Table:
+def _sqlite_table(entry: dict[str, Any]) -> Table:
     columns = entry["columns"]
     keys = {("unique key", listed(key)) for key in entry["unique_keys"]}
     keys |= {
@@ -57,5 +60,18 @@ def _table(entry: dict[str, Any]) -> Table:
             i["name"]: index_text(i["unique"], i["partial"], [f"{c['name']} {c['direction']}" for c in i["columns"]])
             for i in entry["indexes"]
         },
-        triggers=frozenset(entry["triggers"]),
+        triggers=dict.fromkeys(entry["triggers"], ""),
     )
+
+
+def _postgresql_table(entry: dict[str, Any]) -> Table:
+    return Table(
+        columns={c["name"]: Column(c["type"], c["nullable"], c["default"], c["generated"]) for c in entry["columns"]},
+        keys=frozenset((key["kind"], key["definition"]) for key in entry["keys"]),
+        indexes={index["name"]: index["definition"] for index in entry["indexes"]},
+        triggers={trigger["name"]: trigger["definition"] for trigger in entry["triggers"]},
+    )
+
+
+# Each engine is described in its own words: PostgreSQL tells its definitions as texts.
+_DESCRIBING = {"sqlite": _sqlite_table, "postgresql": _postgresql_table}

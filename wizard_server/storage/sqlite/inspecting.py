@@ -44,7 +44,7 @@ async def _inspect_table(connection: Connection, table: str) -> Table:
         },
         keys=frozenset(keys | primary_key({row["name"]: row["pk"] for row in columns})),
         indexes={group[0]["index_name"]: _made_index(group) for group in indexes if group[0]["origin"] == "c"},
-        triggers=frozenset(row["name"] for row in await rows("triggers")),
+        triggers={row["name"]: "" for row in await rows("triggers")},
     )
 
 
