@@ -20,8 +20,10 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.hub.hub import Hub
+from wizard_server.storage.engines import open_database
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.schema import comparing, scripts
+from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
 from wizard_server.storage.store import StateStore
 from wizard_server.web.api.kept_answers import made_again
@@ -151,7 +153,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     path, keeper = config.database.target, None
     if not config.features.sqlite_persistence:
         path, keeper = await _memory_database()
-    await _compare_schema(path, app[CONFIG_PATH])
+    await _require_fit(path, app[CONFIG_PATH], require_durability=config.database.require_durability)
     options = StoreOptions(
         path=path,
         pool_size=config.database.pool_size,
@@ -182,18 +184,27 @@ async def _memory_database() -> tuple[str, Connection]:
     return path, keeper
 
 
-async def _compare_schema(path: str, config_path: str) -> None:
-    """Compare the database with the manifest; raise `SchemaError` that names each difference and what mends it."""
-    connection = await connect(path, read_only=True)
+async def _require_fit(path: str, config_path: str, *, require_durability: bool) -> None:
+    """Compare the database with the manifest; raise `SchemaError` that names each difference and what mends it.
+
+    One that looks right and may lose what it acknowledges, or does not let our role work, is refused as well.
+    """
+    database = await open_database(path, read_only=True)
     try:
-        differences = await comparing.check(connection)
+        differences = await comparing.check(database)
+        tables = load_manifest(database.dialect).tables
+        found = await database.examine(tables, require_durability=require_durability)
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot read database {path}: {error}") from error
     finally:
-        await connection.close()
+        await database.close()
     if differences:
         lines = [f"{each.message}\n    mend: {each.mend_with(config=config_path, file=path)}" for each in differences]
         raise SchemaError("the database differs from sql/manifest.json - refusing to start:\n" + "\n".join(lines))
+    if found.refusals:
+        raise SchemaError("the database cannot be served from - refusing to start:\n" + "\n".join(found.refusals))
+    for warning in found.warnings:
+        logger.warning(warning)
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:

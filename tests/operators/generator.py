@@ -79,7 +79,7 @@ async def _add(connection: Connection, name: str, rows: Iterable[Values]) -> Non
     query = load_queries("sqlite")[name]
     waiting = iter(rows)
     while run := list(islice(waiting, _RUN)):
-        assert await connection.execute_many(query, run) == len(run)
+        assert await connection.write(query, run) == len(run)
 
 
 def _at(minutes: int) -> str:

@@ -36,7 +36,9 @@ def render(url: str) -> str:
         names = [row["name"] for row in _rows(connection, "tables")]
         tables = {name: _table(connection, name) for name in names}
     with psycopg.connect(url, row_factory=dict_row) as server:
-        found = {kind: _asked(server, kind) for kind in ("tables", "columns", "keys", "indexes", "triggers", "functions")}
+        found = {
+            kind: _asked(server, kind) for kind in ("tables", "columns", "keys", "indexes", "triggers", "functions")
+        }
     lines = ["{", '  "$schema": "manifest.schema.json",', f'  "schema_version": {len(scripts("sqlite"))},']
     lines += ['  "sqlite": {', *_tables(tables), "    }", "  },", '  "postgresql": {']
     lines += [*_tables({row["name"]: _postgresql_table(row["name"], found) for row in found["tables"]}), "    },"]

@@ -1,8 +1,11 @@
 """``wizard-server backup FILE``: an online backup (contract 10)."""
 
+import shlex
+
 from wizard_server.commands.console import say, tell
-from wizard_server.commands.databases import opened, refuse_own_files, reported
+from wizard_server.commands.databases import is_on_a_server, opened_file, refuse_own_files, reported
 from wizard_server.commands.signals import interruptible
+from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
 from wizard_server.storage import backup as backups
 from wizard_server.storage.schema import scripts
@@ -15,10 +18,14 @@ async def backup(path: str, config: str, target: str) -> int:
     """Copy the database at `path` into the new file `target`, verified; the server may run meanwhile.
 
     A difference from the manifest that the database itself has is told and no error. Returns 1, with nothing left
-    behind, when the copy cannot be made or is damaged.
+    behind, when the copy cannot be made or is damaged, and for PostgreSQL, naming its own program.
     """
+    if is_on_a_server(path):
+        command = f"pg_dump -Fc --no-owner -f {shlex.quote(target)} {shlex.quote(masked(path))}"
+        tell(f"wizard-server: a PostgreSQL database is backed up with PostgreSQL's own program: {command}")
+        return 1
     refuse_own_files(path, target)
-    async with opened(path, config) as connection:
+    async with opened_file(path, config) as connection:
         await _refuse_foreign(connection, path, config)
         made = await backups.backup(connection, target)
     for difference in made.differences:

@@ -6,17 +6,22 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from wizard_server.commands.console import tell
+from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError, StorageUnavailableError, WizardError
+from wizard_server.storage.engines import POSTGRESQL, open_database
 from wizard_server.storage.new_file import COMPANIONS, OutputFileError
+from wizard_server.storage.operating import Database
 from wizard_server.storage.schema import comparing
 from wizard_server.storage.sqlite.connection import Connection, connect
 
 P = ParamSpec("P")
+Closing = TypeVar("Closing", bound=Database)
 CONTENT = ("script", "table", "column")
-EVERYTHING = (*CONTENT, "primary key", "foreign key", "unique key", "index", "trigger")
+KEYS = ("primary key", "foreign key", "unique key", "check", "exclusion")
+EVERYTHING = (*CONTENT, *KEYS, "index", "trigger", "function")
 _IN_MEMORY = ":memory:"
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another process keeps writing to it; try again",
@@ -43,27 +48,47 @@ def reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any,
 
 
 @asynccontextmanager
-async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIterator[Connection]:
-    """Open the database, which is never made here.
+async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIterator[Database]:
+    """Open the database, a file or a URL, which is never made here.
 
-    Raises `SchemaError` when the file does not exist, `StorageUnavailableError` for every error of SQLite, saying what
-    to do about it.
+    Raises `SchemaError` when the file does not exist, `StorageUnavailableError` for every error of the engine, saying
+    what to do about it.
     """
-    if path == _IN_MEMORY:
-        raise SchemaError("the configuration keeps the database in memory: there is no file")
-    if not exists(path):
-        command = f"wizard-server schema apply --config {shlex.quote(config)}"
-        raise SchemaError(f"database {path} does not exist; to create it: {command}")
-    async with closing(await connect(path, read_only=read_only)) as connection:
+    _require(path, config)
+    async with closing(await open_database(path, read_only=read_only)) as database:
+        try:
+            yield database
+        except sqlite3.Error as error:
+            raise StorageUnavailableError(explain(error, path)) from error
+
+
+@asynccontextmanager
+async def opened_file(path: str, config: str) -> AsyncIterator[Connection]:
+    """Open the database that is a file, to read it; raises what `opened` raises."""
+    _require(path, config)
+    async with closing(await connect(path, read_only=True)) as connection:
         try:
             yield connection
         except sqlite3.Error as error:
             raise StorageUnavailableError(explain(error, path)) from error
 
 
+def _require(path: str, config: str) -> None:
+    if path == _IN_MEMORY:
+        raise SchemaError("the configuration keeps the database in memory: there is no file")
+    if not exists(path):
+        command = f"wizard-server schema apply --config {shlex.quote(config)}"
+        raise SchemaError(f"database {path} does not exist; to create it: {command}")
+
+
 def exists(path: str) -> bool:
-    """Return whether there is anything at `path`."""
-    return os.path.lexists(path)
+    """Return whether there is anything at `path`; of a server that is not known before it is asked."""
+    return is_on_a_server(path) or os.path.lexists(path)
+
+
+def is_on_a_server(path: str) -> bool:
+    """Return whether `path` is no file but a server's URL."""
+    return path.startswith(POSTGRESQL)
 
 
 def refuse_own_files(path: str, target: str) -> None:
@@ -74,22 +99,20 @@ def refuse_own_files(path: str, target: str) -> None:
 
 
 @asynccontextmanager
-async def closing(connection: Connection) -> AsyncIterator[Connection]:
-    """Close `connection` at the end."""
+async def closing(database: Closing) -> AsyncIterator[Closing]:
+    """Close `database` at the end."""
     try:
-        yield connection
+        yield database
     finally:
-        await connection.close()
+        await database.close()
 
 
-async def require_schema(
-    connection: Connection, path: str, config: str, *, kinds: Collection[str] = EVERYTHING
-) -> None:
+async def require_schema(database: Database, path: str, config: str, *, kinds: Collection[str] = EVERYTHING) -> None:
     """Raise `SchemaError` naming each difference from the manifest that is of `kinds`, and what mends it."""
-    differences = [each for each in await comparing.check(connection) if each.kind in kinds]
+    differences = [each for each in await comparing.check(database) if each.kind in kinds]
     if differences:
         lines = [f"{each.message}\n    mend: {each.mend_with(config=config, file=path)}" for each in differences]
-        raise SchemaError(f"database {path} differs from sql/manifest.json:\n" + "\n".join(lines))
+        raise SchemaError(f"database {masked(path)} differs from sql/manifest.json:\n" + "\n".join(lines))
 
 
 def explain(error: sqlite3.Error, path: str) -> str:

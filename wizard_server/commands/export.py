@@ -13,9 +13,10 @@ from typing import IO, BinaryIO
 from wizard_server.commands.console import READER_GONE, progress, say_no_more, tell
 from wizard_server.commands.databases import CONTENT, opened, refuse_own_files, reported, require_schema
 from wizard_server.commands.signals import interruptible
+from wizard_server.config.urls import masked
 from wizard_server.storage.archive.exporting import export_lines, snapshot
 from wizard_server.storage.new_file import OutputFileError, new_file
-from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.operating import Database
 
 STANDARD_OUTPUT = "-"
 _MOST_IN_MEMORY = 8 << 20
@@ -32,24 +33,24 @@ async def export(path: str, config: str, target: str) -> int:
     quietly when whoever reads standard output goes away.
     """
     refuse_own_files(path, target)
-    async with opened(path, config) as connection:
-        await require_schema(connection, path, config, kinds=CONTENT)
+    async with opened(path, config) as database:
+        await require_schema(database, path, config, kinds=CONTENT)
         try:
             with _writable(target) as out, _kept_until_read(out) as file:
-                rows = await _write(connection, file, show=target != STANDARD_OUTPUT or not sys.stdout.isatty())
+                rows = await _write(database, file, show=target != STANDARD_OUTPUT or not sys.stdout.isatty())
         except BrokenPipeError:
             say_no_more()
             return READER_GONE
     if target != STANDARD_OUTPUT:
-        tell(f"exported {path} to {target}: {rows:,} rows")
+        tell(f"exported {masked(path)} to {target}: {rows:,} rows")
     return 0
 
 
-async def _write(connection: Connection, file: IO[bytes], *, show: bool) -> int:
+async def _write(database: Database, file: IO[bytes], *, show: bool) -> int:
     """Return how many rows were written."""
-    async with snapshot(connection) as rows:
+    async with snapshot(database) as rows:
         with progress("exporting", rows, shown=show) as advance:
-            async for line in export_lines(connection):
+            async for line in export_lines(database):
                 file.write(line)
                 advance(1)
     file.flush()

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from wizard_server.commands.console import progress, say, tell
 from wizard_server.commands.databases import opened, reported, require_schema
 from wizard_server.commands.signals import interruptible
+from wizard_server.config.urls import masked
 from wizard_server.storage.archive.format import ArchiveError
 from wizard_server.storage.archive.importing import Imported, import_lines
 from wizard_server.storage.archive.reading import MAX_LINE_BYTES
@@ -24,12 +25,12 @@ async def import_file(path: str, config: str, source: str, *, keep_going: bool =
     Every error goes to standard error as ``line N: field: reason``; with any of them nothing is added and 1 is
     returned. With `keep_going` the good lines are added, and 1 is returned when there was a bad one.
     """
-    async with opened(path, config, read_only=False) as connection:
-        await require_schema(connection, path, config)
+    async with opened(path, config, read_only=False) as database:
+        await require_schema(database, path, config)
         with _readable(source) as (file, size), progress("importing", size, in_bytes=True) as advance:
-            imported = await import_lines(connection, _lines(file, advance), keep_going=keep_going, report=_report)
+            imported = await import_lines(database, _lines(file, advance), keep_going=keep_going, report=_report)
     counts = ", ".join(f"{count:,} {kind} lines" for kind, count in imported.lines.items()) or "nothing"
-    say(f"imported {counts} into {path}")
+    say(f"imported {counts} into {masked(path)}")
     return _errors(imported)
 
 

@@ -9,7 +9,7 @@ from wizard_server.commands.console import progress, tell
 from wizard_server.commands.databases import opened, reported, require_schema
 from wizard_server.commands.signals import INTERRUPTED, asked_to_stop
 from wizard_server.domain.clock import to_wire
-from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.operating import Database
 from wizard_server.storage.statements import retention
 from wizard_server.storage.statements.retention import Removed
 
@@ -24,14 +24,14 @@ async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, c
     `dry_run` prints the same counts and writes nothing.
     """
     cutoff = to_wire(now - timedelta(days=max_age_days))
-    async with opened(path, config, read_only=dry_run) as connection:
-        await require_schema(connection, path, config)
-        expected = await retention.removable(connection, cutoff, to_wire(now))
+    async with opened(path, config, read_only=dry_run) as database:
+        await require_schema(database, path, config)
+        expected = await retention.removable(database, cutoff, to_wire(now))
         age = f"older than {max_age_days} days (before {cutoff})"
         if dry_run:
             print(f"would remove {_counted(expected, age)}")
             return 0
-        removed, interrupted = await _remove(connection, expected, cutoff, to_wire(now))
+        removed, interrupted = await _remove(database, expected, cutoff, to_wire(now))
     print(f"removed {_counted(removed, age)}")
     if interrupted:
         tell("wizard-server: interrupted; run it again to remove the rest")
@@ -39,10 +39,10 @@ async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, c
     return 0
 
 
-async def _remove(connection: Connection, expected: Removed, cutoff: str, purged_at: str) -> tuple[Removed, bool]:
+async def _remove(database: Database, expected: Removed, cutoff: str, purged_at: str) -> tuple[Removed, bool]:
     """Return what was removed, and whether somebody asked to stop before the end."""
     removed = Removed()
-    steps = retention.purge(connection, cutoff=cutoff, purged_at=purged_at)
+    steps = retention.purge(database, cutoff=cutoff, purged_at=purged_at)
     total = expected.investigations + expected.entries + expected.answers
     async with aclosing(steps):
         with asked_to_stop() as stop, progress("purging", total) as advance:

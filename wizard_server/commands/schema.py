@@ -1,28 +1,30 @@
 """``wizard-server schema status|apply|check|show``: each returns the exit status, 0, or 1 for differences and errors.
 
-`path` is the database file; `config` is the configuration file as the operator named it, for the commands that the
-output tells him to run. Results go to standard output, errors to standard error. With `as_json` the result is one JSON
-object, whose members are the command's; more may come, none will go.
+`path` is the database, a file or a URL; `config` is the configuration file as the operator named it, for the commands
+that the output tells him to run. Results go to standard output, errors to standard error. With `as_json` the result is
+one JSON object, whose members are the command's; more may come, none will go.
 """
 
 import re
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from wizard_server.commands.console import print_json, print_source, say, tell
 from wizard_server.commands.databases import CONTENT, closing, exists, opened, reported
+from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
 from wizard_server.storage.data_check import unreadable_rows
+from wizard_server.storage.engines import dialect_of, open_database
+from wizard_server.storage.operating import Database
 from wizard_server.storage.schema import comparing
 from wizard_server.storage.schema import scripts as schema
 from wizard_server.storage.schema.comparing import Difference
 from wizard_server.storage.schema.scripts import Script
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.schema.splitting import split_statements
 
 MOST_LISTED = 10_000
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _DEFINES = re.compile(
-    r"\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|trigger)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
+    r"\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|trigger|function)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
     re.IGNORECASE,
 )
 _BELONGS_TO = re.compile(r"\son\s+(\w+)", re.IGNORECASE)
@@ -34,11 +36,11 @@ async def status(path: str, config: str, *, as_json: bool = False) -> int:
 
     JSON: ``{database, scripts: [{version, name, applied_at}]}``, `applied_at` null for one that is not in.
     """
-    async with opened(path, config) as connection:
-        rows = await schema.status(connection)
+    async with opened(path, config) as database:
+        rows = await schema.status(database)
     if as_json:
         scripts = [{"version": s.version, "name": s.name, "applied_at": applied_at} for s, applied_at in rows]
-        print_json({"database": path, "scripts": scripts})
+        print_json({"database": masked(path), "scripts": scripts})
         return 0
     width = max(len(script.name) for script, _ in rows)
     for script, applied_at in rows:
@@ -53,18 +55,18 @@ async def apply(path: str, config: str) -> int:
     Returns 1 when the database is not what the scripts make, though all of them are in: one was run by hand and only
     part of it went in (`sqlite3` without `-bail`), or something was changed since.
     """
-    async with closing(await connect(path, create=True)) as connection:
-        ran = await schema.apply(connection)
-        differences = await comparing.check(connection)
+    async with closing(await open_database(path, create=True)) as database:
+        ran = await schema.apply(database)
+        differences = await comparing.check(database)
     for script in ran:
         print(f"applied {script.name}")
     if differences:
-        tell(f"wizard-server: every script is in {path}, but not all that they make:")
+        tell(f"wizard-server: every script is in {masked(path)}, but not all that they make:")
         for difference in differences:
             tell(f"{difference.message}\n    mend: {difference.mend_with(config=config, file=path)}")
         return 1
     if not ran:
-        say(f"nothing to apply: every script is in {path}")
+        say(f"nothing to apply: every script is in {masked(path)}")
     return 0
 
 
@@ -76,9 +78,9 @@ async def check(path: str, config: str, *, as_json: bool = False, data: bool = F
     JSON: ``{database, matches, differences: [{kind, object, message, mend}]}``, with `data` also
     ``{unreadable: [{table, key, column, reason}], unreadable_total}``, the first `MOST_LISTED` of them.
     """
-    async with opened(path, config) as connection:
-        differences = await comparing.check(connection)
-        found: dict[str, object] = {"database": path, "matches": not differences}
+    async with opened(path, config) as database:
+        differences = await comparing.check(database)
+        found: dict[str, object] = {"database": masked(path), "matches": not differences}
         found["differences"] = [_difference(each, path, config) for each in differences]
         if not as_json:
             _print_differences(differences, path, config)
@@ -86,12 +88,12 @@ async def check(path: str, config: str, *, as_json: bool = False, data: bool = F
         if data and any(each.kind in CONTENT for each in differences):
             raise SchemaError("the rows were not looked at: mend the tables first")
         if data:
-            listed, total = await _check_data(connection, quiet=as_json)
+            listed, total = await _check_data(database, quiet=as_json)
             found |= {"unreadable": listed, "unreadable_total": total}
     if as_json:
         print_json(found)
     elif data and not total:
-        say(f"{path} has no row that cannot be read")
+        say(f"{masked(path)} has no row that cannot be read")
     return 1 if differences or total else 0
 
 
@@ -100,14 +102,14 @@ def _print_differences(differences: Sequence[Difference], path: str, config: str
     for difference in differences:
         say(f"{difference.message:<{width}}  mend: {difference.mend_with(config=config, file=path)}")
     if not differences:
-        say(f"{path} is what the manifest says")
+        say(f"{masked(path)} is what the manifest says")
 
 
-async def _check_data(connection: Connection, *, quiet: bool) -> tuple[list[dict[str, str]], int]:
+async def _check_data(database: Database, *, quiet: bool) -> tuple[list[dict[str, str]], int]:
     """Return the first rows that cannot be read, and how many faults there are; print each unless `quiet`."""
     listed: list[dict[str, str]] = []
     total = 0
-    async for fault in unreadable_rows(connection):
+    async for fault in unreadable_rows(database):
         total += 1
         if not quiet:
             say(f"{fault.table} {fault.key}: {fault.column} {fault.reason}")
@@ -130,7 +132,7 @@ async def show(path: str, config: str, name: str | None = None, *, as_json: bool
     JSON: ``{database, scripts: [{version, name, sql}]}``, or with `name` ``{name, statements: [sql]}``.
     """
     if name is not None:
-        statements = definition(name)
+        statements = definition(name, dialect_of(path))
         if as_json:
             print_json({"name": name, "statements": statements})
         else:
@@ -139,43 +141,36 @@ async def show(path: str, config: str, name: str | None = None, *, as_json: bool
     missing = await _missing(path, config)
     if as_json:
         scripts = [{"version": script.version, "name": script.name, "sql": script.text} for script in missing]
-        print_json({"database": path, "scripts": scripts})
+        print_json({"database": masked(path), "scripts": scripts})
         return 0
     if not missing:
-        tell(f"nothing to apply: every script is in {path}")
+        tell(f"nothing to apply: every script is in {masked(path)}")
     print_source("\n".join(script.text for script in missing), "sql", end="")
     return 0
 
 
 async def _missing(path: str, config: str) -> list[Script]:
     if not exists(path):
-        return schema.scripts("sqlite")
-    async with opened(path, config) as connection:
-        return [script for script, applied_at in await schema.status(connection) if applied_at is None]
+        return schema.scripts(dialect_of(path))
+    async with opened(path, config) as database:
+        return [script for script, applied_at in await schema.status(database) if applied_at is None]
 
 
-def definition(name: str) -> list[str]:
+def definition(name: str, dialect: str = "sqlite") -> list[str]:
     """Return the statements of the scripts that define `name`, with their comments; of a table also what belongs to it.
 
     Raises `SchemaError` when no script defines it.
     """
     found = [
-        (*_subject(statement), statement) for script in schema.scripts("sqlite") for statement in _split(script.text)
+        (*_subject(statement), statement)
+        for script in schema.scripts(dialect)
+        for statement in split_statements(script.text, dialect)
     ]
     names = {subject for subject, table, _ in found if subject and name in (subject, table)}
     if not names:
         known = sorted({subject for subject, _, _ in found if subject})
         raise SchemaError(f"no script defines {name}; there are: {', '.join(known)}")
     return [statement for subject, _, statement in found if subject in names]
-
-
-def _split(text: str) -> Iterator[str]:
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement.strip()
-            statement = ""
 
 
 def _subject(statement: str) -> tuple[str, str]:

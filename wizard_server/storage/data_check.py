@@ -1,15 +1,15 @@
 """Which stored rows the server cannot read, for `wizard-server schema check --data`: all tables, a page at a time."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage import row_shapes as shape
+from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite.connection import Connection
 
 # A row may have a megabyte or two.
 _PAGE = 50
-
 _STATEMENTS = (
     (shape.INVESTIGATIONS, "data.investigations"),
     (shape.STATES, "data.states"),
@@ -20,12 +20,13 @@ _STATEMENTS = (
 )
 
 
-async def unreadable_rows(connection: Connection) -> AsyncIterator[UnreadableRowError]:
+async def unreadable_rows(database: Database) -> AsyncIterator[UnreadableRowError]:
     """Yield every fault of every row, table by table; others may write meanwhile."""
-    queries = load_queries("sqlite")
+    queries = load_queries(database.dialect)
     for table, name in _STATEMENTS:
-        after, count = None, 0
-        while rows := await connection.fetch_all(queries[name], {"after": after, "limit": _PAGE}):
+        after: Any = None
+        count = 0
+        while rows := await database.fetch_all(queries[name], {"after": after, "limit": _PAGE}):
             for row in rows:
                 for fault in shape.faults(table, row):
                     yield fault

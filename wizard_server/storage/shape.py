@@ -19,8 +19,8 @@ class Table:
     """One table with everything that belongs to it.
 
     A key is its kind and its text: ``("foreign key", "(a) -> parents(id) ON DELETE CASCADE")``. `indexes` has a text by
-    name, ``"unique (a ASC, b DESC)"``, for each index that no key made; `triggers` has what fires them, empty where only
-    their names are compared. An unlogged table is empty after a crash.
+    name, ``"unique (a ASC, b DESC)"``, for each index that no key made; `triggers` has what fires them, empty where
+    only their names are compared. An unlogged table is empty after a crash.
     """
 
     columns: Mapping[str, Column]

@@ -3,27 +3,27 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite.connection import Connection
 
 _MOVING = 2
 
 
 @asynccontextmanager
-async def quiet_transaction(connection: Connection) -> AsyncIterator[bool]:
+async def quiet_transaction(database: Database) -> AsyncIterator[bool]:
     """Begin to write with the trail off, and commit with the trail as it was; an error undoes everything.
 
     Yields whether the trail is on for everybody else. Raises `sqlite3.Error`, of the commit too.
     """
-    queries = load_queries("sqlite")
-    await connection.execute(queries["connection.begin"])
+    queries = load_queries(database.dialect)
+    await database.execute(queries["connection.begin"])
     try:
-        rows = await connection.fetch_all(queries["retention.switch_state"])
+        rows = await database.fetch_all(queries["retention.switch_state"])
         enabled = bool(rows and rows[0]["enabled"] == 1)
-        await connection.execute(queries["retention.switch"], {"enabled": _MOVING})
+        await database.execute(queries["retention.switch"], {"enabled": _MOVING})
         yield enabled
-        await connection.execute(queries["retention.switch"], {"enabled": int(enabled)})
-        await connection.execute(queries["connection.commit"])
+        await database.execute(queries["retention.switch"], {"enabled": int(enabled)})
+        await database.execute(queries["connection.commit"])
     except BaseException:
-        await connection.rollback()
+        await database.rollback()
         raise

@@ -1,7 +1,6 @@
 """Export: the whole database as lines, from one snapshot, a few rows at a time."""
 
 import math
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,40 +8,41 @@ from typing import Any
 import orjson
 
 from wizard_server.storage.archive.format import END, FORMAT, HEADER, KINDS, ArchiveError, Kind, encode, faults
+from wizard_server.storage.engine import Row
+from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.row_shapes import FaultError, json_value
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.schema.orphans import orphans
-from wizard_server.storage.sqlite.connection import Connection
 
 _CHUNK = 50
 
 
 @asynccontextmanager
-async def snapshot(connection: Connection) -> AsyncIterator[int]:
+async def snapshot(database: Database) -> AsyncIterator[int]:
     """Hold on to the database as it is now; yield how many rows an export of it has.
 
     Raises `ArchiveError` for rows without a parent: they could not be imported again.
     """
-    queries = load_queries("sqlite")
-    await connection.execute(queries["archive.snapshot"])
+    queries = load_queries(database.dialect)
+    await database.execute(queries["archive.snapshot"])
     try:
-        lost = await orphans(connection)
+        lost = await orphans(database)
         if lost:
             raise ArchiveError(f"an export could not be imported again; mend these first: {'; '.join(lost)}")
-        [counts] = await connection.fetch_all(queries["archive.counts"])
+        [counts] = await database.fetch_all(queries["archive.counts"])
         yield sum(counts)
     finally:
-        await connection.rollback()
+        await database.rollback()
 
 
-async def export_lines(connection: Connection) -> AsyncIterator[bytes]:
+async def export_lines(database: Database) -> AsyncIterator[bytes]:
     """Yield the lines of an export, each with its newline; the caller holds the `snapshot`."""
-    queries = load_queries("sqlite")
-    yield _line({"kind": HEADER, "format": FORMAT, "schema": len(scripts.scripts("sqlite"))})
+    queries = load_queries(database.dialect)
+    yield _line({"kind": HEADER, "format": FORMAT, "schema": len(scripts.scripts(database.dialect))})
     count = 2
     for kind in KINDS.values():
-        async for rows in connection.stream(queries[kind.rows], chunk=_CHUNK):
+        async for rows in database.stream(queries[kind.rows], chunk=_CHUNK):
             count += len(rows)
             for row in rows:
                 yield _line(_members(kind, row))
@@ -53,7 +53,7 @@ def _line(members: Mapping[str, Any]) -> bytes:
     return encode(members) + b"\n"
 
 
-def _members(kind: Kind, row: sqlite3.Row) -> dict[str, Any]:
+def _members(kind: Kind, row: Row) -> dict[str, Any]:
     values = {name: row[name] for name in kind.model.model_fields}
     _refuse_what_json_lacks(kind, values)
     written = dict(values)

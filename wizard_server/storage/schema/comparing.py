@@ -9,16 +9,18 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from wizard_server.config.urls import masked
+from wizard_server.storage.operating import Database
 from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.schema.scripts import REBUILD
 from wizard_server.storage.shape import Column, DatabaseSchema, Table
-from wizard_server.storage.sqlite.connection import Connection
-from wizard_server.storage.sqlite.inspecting import inspect
 
 _APPLY = "wizard-server schema apply --config CONFIG"
 
 
-_SHOW = "wizard-server schema show {name} | sqlite3 -bail FILE"
+_SQLITE = "sqlite3 -bail FILE"
+_PSQL = "psql -X -v ON_ERROR_STOP=1 FILE"
+_SHOW = f"wizard-server schema show {{name}} | {_SQLITE}"
 
 
 _CONNECT = 'sql/README.md, "Edit a row by hand"'
@@ -37,9 +39,10 @@ class Difference:
     mend: str
 
     def mend_with(self, *, config: str, file: str) -> str:
-        """Return `mend` for this configuration file and this database file, quoted for the shell."""
-        values = {"CONFIG": shlex.quote(config), "FILE": shlex.quote(file)}
-        return re.sub(r"\b(CONFIG|FILE)\b", lambda match: values[match.group()], self.mend)
+        """Return `mend` for this configuration file and this database, a file or a URL, quoted for the shell."""
+        values = {"CONFIG": shlex.quote(config), "FILE": shlex.quote(masked(file))}
+        mend = self.mend.replace(_SQLITE, _PSQL) if "://" in file else self.mend
+        return re.sub(r"\b(CONFIG|FILE)\b", lambda match: values[match.group()], mend)
 
 
 def compare(manifest: DatabaseSchema, actual: DatabaseSchema) -> list[Difference]:
@@ -66,7 +69,9 @@ def _compare_tables(expected: Mapping[str, Table], actual: Mapping[str, Table]) 
     for name in sorted(expected.keys() & actual.keys()):
         wanted, found = expected[name], actual[name]
         if found.unlogged:
-            yield Difference("table", name, f"table {name} is UNLOGGED: a crash empties it", f"ALTER TABLE {name} SET LOGGED")
+            yield Difference(
+                "table", name, f"table {name} is UNLOGGED: a crash empties it", f"ALTER TABLE {name} SET LOGGED"
+            )
         yield from _compare_columns(name, wanted.columns, found.columns)
         for kind, text in sorted(wanted.keys - found.keys):
             yield Difference(kind, name, f"{kind} of {name} {text} is missing", REBUILD)
@@ -109,6 +114,6 @@ def _compare_columns(table: str, wanted: Mapping[str, Column], found: Mapping[st
                 yield Difference("column", full(name), message, REBUILD)
 
 
-async def check(connection: Connection) -> list[Difference]:
-    """Return every difference between the database behind `connection` and the manifest."""
-    return compare(load_manifest(), await inspect(connection))
+async def check(database: Database) -> list[Difference]:
+    """Return every difference between `database` and the manifest."""
+    return compare(load_manifest(database.dialect), await database.inspect())

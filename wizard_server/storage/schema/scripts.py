@@ -1,13 +1,11 @@
 """The numbered scripts: which are in the ledger, and running the missing ones because an operator said so."""
 
 import re
-import sqlite3
 from dataclasses import dataclass, field
 
 from wizard_server.errors import SchemaError
+from wizard_server.storage.operating import Database, ScriptError
 from wizard_server.storage.queries import sql_root
-from wizard_server.storage.sqlite.connection import Connection
-from wizard_server.storage.sqlite.inspecting import ledger
 
 _SCRIPT = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 REBUILD = 'sql/README.md, "Mend a drifted table"'
@@ -34,27 +32,28 @@ def scripts(engine: str) -> list[Script]:
     return found
 
 
-async def status(connection: Connection) -> list[tuple[Script, str | None]]:
+async def status(database: Database) -> list[tuple[Script, str | None]]:
     """Return every script with the time it ran (ISO 8601, UTC), or None when it is not in."""
-    known = await ledger(connection)
-    return [(script, known[script.version][1] if script.version in known else None) for script in scripts("sqlite")]
+    known = await database.ledger()
+    return [
+        (script, known[script.version][1] if script.version in known else None) for script in scripts(database.dialect)
+    ]
 
 
-async def apply(connection: Connection) -> list[Script]:
+async def apply(database: Database) -> list[Script]:
     """Run the missing scripts in order and return those that ran here; one that another apply ran first is left out.
 
     Raises `SchemaError` for the first script that fails: nothing of it remains, and the ones before it stay.
     """
-    return [script for script, applied in await status(connection) if not applied and await _run(connection, script)]
+    return [script for script, applied in await status(database) if not applied and await _run(database, script)]
 
 
-async def _run(connection: Connection, script: Script) -> bool:
+async def _run(database: Database, script: Script) -> bool:
     try:
-        await connection.run_script(script.text)
-    except sqlite3.Error as error:
-        if script.version in await ledger(connection):
+        await database.run_script(script.text)
+    except ScriptError as error:
+        if script.version in await database.ledger():
             return False
-        half = "already exists" in str(error) or "duplicate column" in str(error)
-        hint = f"; part of it was in before this, and no record of it: {REBUILD}" if half else ""
+        hint = f"; part of it was in before this, and no record of it: {REBUILD}" if error.was_there else ""
         raise SchemaError(f"script {script.name} failed and nothing of it remains: {error}{hint}") from error
     return True

@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ import aiosqlite
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
 from wizard_server.storage.engine import Parameters
+from wizard_server.storage.operating import ScriptError
 from wizard_server.storage.queries import Query, load_queries
+from wizard_server.storage.sqlite.operating import Operating, refused
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Session:
         return self._raw.executemany(query.sql, rows).rowcount
 
 
-class Connection:
+class Connection(Operating):
     """One database connection with its own thread; statements run in the order they are asked for."""
 
     def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
@@ -120,10 +122,16 @@ class Connection:
         cursor = await self._raw.execute(query.sql, parameters or {})
         return cursor.rowcount
 
-    async def execute_many(self, query: Query, rows: Iterable[Parameters]) -> int:
-        """Run `query` for each of `rows` in one hop to the thread; return how many rows changed in all."""
+    async def write(self, query: Query, rows: Sequence[Parameters]) -> int:
+        """Run `query` for each of `rows` in one hop to the thread; return how many rows changed in all.
+
+        Raises `ConstraintError`.
+        """
         self._log(query)
-        cursor = await self._raw.executemany(query.sql, rows)
+        try:
+            cursor = await self._raw.executemany(query.sql, rows)
+        except sqlite3.IntegrityError as error:
+            raise refused(error) from error
         return cursor.rowcount
 
     async def checkpoint(self) -> bool:
@@ -132,12 +140,13 @@ class Connection:
         return not busy
 
     async def run_script(self, script: str) -> None:
-        """Run an operators' script as it is; after an error nothing of its open transaction remains."""
+        """Run an operators' script as it is; raise `ScriptError` with nothing of its open transaction left."""
         try:
             await self._raw.executescript(script)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             await self.rollback()
-            raise
+            was_there = "already exists" in str(error) or "duplicate column" in str(error)
+            raise ScriptError(str(error), was_there=was_there) from error
 
     async def backup_to(self, path: str) -> None:
         """Copy the database, as it is at this moment, into the empty file `path`: one step, writers go on meanwhile.

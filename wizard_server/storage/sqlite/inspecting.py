@@ -1,28 +1,27 @@
 """What an SQLite database looks like: its tables, columns, keys and indexes, and its ledger of scripts."""
 
-import sqlite3
 from itertools import groupby
 
+from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
-from wizard_server.storage.sqlite.connection import Connection
 
 
-async def inspect(connection: Connection) -> DatabaseSchema:
-    """Return what the database behind `connection` looks like."""
-    tables = {name: await _inspect_table(connection, name) for name in await _table_names(connection)}
-    scripts = {version: name for version, (name, _) in (await ledger(connection)).items()}
-    (enforced,) = await connection.fetch_all(load_queries("sqlite")["schema.foreign_keys_enforced"])
+async def inspect(reader: Reader) -> DatabaseSchema:
+    """Return what the database behind `reader` looks like."""
+    tables = {name: await _inspect_table(reader, name) for name in await _table_names(reader)}
+    scripts = {version: name for version, (name, _) in (await ledger(reader)).items()}
+    (enforced,) = await reader.fetch_all(load_queries("sqlite")["schema.foreign_keys_enforced"])
     return DatabaseSchema(tables, scripts, bool(enforced["enforced"]))
 
 
-async def _table_names(connection: Connection) -> list[str]:
-    return [row["name"] for row in await connection.fetch_all(load_queries("sqlite")["schema.tables"])]
+async def _table_names(reader: Reader) -> list[str]:
+    return [row["name"] for row in await reader.fetch_all(load_queries("sqlite")["schema.tables"])]
 
 
-async def _inspect_table(connection: Connection, table: str) -> Table:
-    async def rows(kind: str) -> list[sqlite3.Row]:
-        return await connection.fetch_all(load_queries("sqlite")[f"schema.{kind}"], {"table": table})
+async def _inspect_table(reader: Reader, table: str) -> Table:
+    async def rows(kind: str) -> list[Row]:
+        return list(await reader.fetch_all(load_queries("sqlite")[f"schema.{kind}"], {"table": table}))
 
     columns = await rows("columns")
     indexes = _grouped(await rows("indexes"), "index_name")
@@ -48,18 +47,18 @@ async def _inspect_table(connection: Connection, table: str) -> Table:
     )
 
 
-def _made_index(rows: list[sqlite3.Row]) -> str:
+def _made_index(rows: list[Row]) -> str:
     columns = [f"{row['column_name'] or 'expression'} {'DESC' if row['desc'] else 'ASC'}" for row in rows]
     return index_text(rows[0]["unique"], rows[0]["partial"], columns)
 
 
-def _grouped(rows: list[sqlite3.Row], key: str) -> list[list[sqlite3.Row]]:
+def _grouped(rows: list[Row], key: str) -> list[list[Row]]:
     return [list(group) for _, group in groupby(rows, key=lambda row: row[key])]
 
 
-async def ledger(connection: Connection) -> dict[int, tuple[str, str]]:
+async def ledger(reader: Reader) -> dict[int, tuple[str, str]]:
     """Return the scripts that ran, by number: their names, and when (ISO 8601, UTC)."""
-    if "schema_migrations" not in await _table_names(connection):
+    if "schema_migrations" not in await _table_names(reader):
         return {}
-    rows = await connection.fetch_all(load_queries("sqlite")["schema.ledger"])
+    rows = await reader.fetch_all(load_queries("sqlite")["schema.ledger"])
     return {row["version"]: (row["name"], row["applied_at"]) for row in rows}

@@ -18,8 +18,8 @@ from typing import Any
 import orjson
 
 from wizard_server.domain.keyed import expired_before
+from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite.connection import Connection
 from wizard_server.storage.unaudited import quiet_transaction
 
 MAX_ENTRIES = 500
@@ -41,58 +41,58 @@ class Removed:
         )
 
 
-async def removable(connection: Connection, cutoff: str, purged_at: str) -> Removed:
+async def removable(database: Database, cutoff: str, purged_at: str) -> Removed:
     """Return what a purge of everything before `cutoff` (a wire timestamp) would remove at `purged_at`."""
-    queries = load_queries("sqlite")
-    [row] = await connection.fetch_all(queries["retention.count"], {"cutoff": cutoff})
-    [answers] = await connection.fetch_all(queries["idempotency.count_expired"], {"expired": _expired(purged_at)})
+    queries = load_queries(database.dialect)
+    [row] = await database.fetch_all(queries["retention.count"], {"cutoff": cutoff})
+    [answers] = await database.fetch_all(queries["idempotency.count_expired"], {"expired": _expired(purged_at)})
     return Removed(row["investigations"], row["entries"], answers["total"])
 
 
-async def purge(connection: Connection, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
+async def purge(database: Database, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
     """Remove everything before `cutoff`; yield after each transaction what it removed.
 
     Between two yields the write lock is taken once; stopping after any of them leaves a database that is sound, and
     another purge goes on from there. Raises `sqlite3.Error`, with nothing of that transaction done.
     """
-    async for removed in _purge_entries(connection, cutoff):
+    async for removed in _purge_entries(database, cutoff):
         yield removed
-    async for removed in _purge_investigations(connection, cutoff, purged_at):
+    async for removed in _purge_investigations(database, cutoff, purged_at):
         yield removed
-    async for removed in _purge_answers(connection, _expired(purged_at)):
+    async for removed in _purge_answers(database, _expired(purged_at)):
         yield removed
 
 
-async def _purge_entries(connection: Connection, cutoff: str) -> AsyncGenerator[Removed, None]:
-    queries = load_queries("sqlite")
+async def _purge_entries(database: Database, cutoff: str) -> AsyncGenerator[Removed, None]:
+    queries = load_queries(database.dialect)
     position: dict[str, Any] = {"after": "", "after_row": _BEYOND_ROWS}
     while True:
         parameters = {**position, "cutoff": cutoff, "limit": MAX_ENTRIES}
-        found = await connection.fetch_all(queries["retention.entries"], parameters)
+        found = await database.fetch_all(queries["retention.entries"], parameters)
         if not found:
             return
         position = {"after": found[-1]["timestamp"], "after_row": found[-1]["row"]}
         rows = orjson.dumps([row["row"] for row in found]).decode()
-        async with quiet_transaction(connection):
-            gone = await connection.execute(queries["retention.delete_entries"], {"rows": rows, "cutoff": cutoff})
+        async with quiet_transaction(database):
+            gone = await database.execute(queries["retention.delete_entries"], {"rows": rows, "cutoff": cutoff})
         yield Removed(entries=gone)
 
 
-async def _purge_investigations(connection: Connection, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
-    queries = load_queries("sqlite")
+async def _purge_investigations(database: Database, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
+    queries = load_queries(database.dialect)
     after = ""
     while True:
         parameters = {"after": after, "cutoff": cutoff, "limit": MAX_INVESTIGATIONS}
-        found = await connection.fetch_all(queries["retention.investigations"], parameters)
+        found = await database.fetch_all(queries["retention.investigations"], parameters)
         if not found:
             return
-        removed, after = await _bury([row["id"] for row in found], connection, cutoff, purged_at)
+        removed, after = await _bury([row["id"] for row in found], database, cutoff, purged_at)
         yield removed
 
 
-async def _purge_answers(connection: Connection, expired: str) -> AsyncGenerator[Removed, None]:
-    delete = load_queries("sqlite")["idempotency.delete_expired"]
-    while gone := await connection.execute(delete, {"expired": expired, "limit": MAX_ENTRIES}):
+async def _purge_answers(database: Database, expired: str) -> AsyncGenerator[Removed, None]:
+    delete = load_queries(database.dialect)["idempotency.delete_expired"]
+    while gone := await database.write(delete, [{"expired": expired, "limit": MAX_ENTRIES}]):
         yield Removed(answers=gone)
 
 
@@ -100,12 +100,13 @@ def _expired(purged_at: str) -> str:
     return expired_before(datetime.fromisoformat(purged_at))
 
 
-async def _bury(ids: Sequence[str], connection: Connection, cutoff: str, purged_at: str) -> tuple[Removed, str]:
+async def _bury(ids: Sequence[str], database: Database, cutoff: str, purged_at: str) -> tuple[Removed, str]:
     """Purge those of `ids` that fit into one transaction; return what is gone and the last id that is settled."""
-    queries = load_queries("sqlite")
-    async with quiet_transaction(connection):
+    queries = load_queries(database.dialect)
+    async with quiet_transaction(database):
+        await database.hold(ids)
         parameters = {"ids": orjson.dumps(ids).decode(), "cutoff": cutoff}
-        doomed = await connection.fetch_all(queries["retention.still_doomed"], parameters)
+        doomed = await database.fetch_all(queries["retention.still_doomed"], parameters)
         taken: list[str] = []
         entries = 0
         for row in doomed:
@@ -114,7 +115,8 @@ async def _bury(ids: Sequence[str], connection: Connection, cutoff: str, purged_
             taken.append(row["id"])
             entries += row["entries"]
         of_taken = {"ids": orjson.dumps(taken).decode()}
-        await connection.execute(queries["retention.bury"], {**of_taken, "purged_at": purged_at})
-        await connection.execute(queries["retention.delete_states"], of_taken)
-        await connection.execute(queries["retention.delete_trails"], of_taken)
+        await database.execute(queries["retention.bury"], {**of_taken, "purged_at": purged_at})
+        await database.execute(queries["retention.delete_states"], of_taken)
+        await database.execute(queries["retention.delete_trails"], of_taken)
+        await database.place(taken)
     return Removed(len(taken), entries), taken[-1] if len(taken) < len(doomed) else ids[-1]
