@@ -104,7 +104,7 @@ UPDATE investigations
 SET purged_at = :purged_at,
     newest_version = greatest(
         newest_version,
-        (SELECT s.version FROM investigation_states AS s WHERE s.investigation_id = investigations.id),
+        (SELECT s.version + 1 FROM investigation_states AS s WHERE s.investigation_id = investigations.id),
         (SELECT max(a.version) FROM investigation_audit_log AS a WHERE a.investigation_id = investigations.id)
     )
 WHERE id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))));

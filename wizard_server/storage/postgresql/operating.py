@@ -17,6 +17,8 @@ from wizard_server.storage.postgresql.forms import Record
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.shape import DatabaseSchema
 
+_INSTANTS = frozenset({"created_at", "updated_at", "last_accessed", "purged_at", "timestamp"})
+_WIRE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _KEY = re.compile(r"Key \((.*?)\)=")
 _UNIQUE, _REQUIRED, _FORBIDDEN = "23505", "23502", "42501"
 _AS_OWNER = "; run it as the owner: DATABASE_URL=postgresql://OWNER@HOST/NAME wizard-server schema apply"
@@ -53,6 +55,8 @@ class OperatorConnection:
 
     async def write(self, query: Query, rows: Sequence[Parameters]) -> int:
         """See `Database`."""
+        for row in rows:
+            _require_instants(row)
         columns = {name: [row[name] for row in rows] for name in query.parameters}
         try:
             return (await self._connection.raw.execute(query.sql.encode(), columns)).rowcount
@@ -123,11 +127,18 @@ async def connect(url: str, *, read_only: bool = False) -> OperatorConnection:
 
     Raises `StorageUnavailableError`.
     """
-    server = {"target_session_attrs": "any"} if read_only else {}
-    connection = OperatorConnection(await connections.connect(url, **server), masked(url))
+    server = "any" if read_only else "read-write"
+    connection = OperatorConnection(await connections.connect(url, target_session_attrs=server), masked(url))
     session = {"read_only": "on" if read_only else "off"}
     await connection.fetch_all(load_queries("postgresql")["connection.patient"], session)
     return connection
+
+
+def _require_instants(row: Parameters) -> None:
+    """Raise `ConstraintError` for a timestamp in another form than ours, which would come back as something else."""
+    for name in _INSTANTS.intersection(row):
+        if row[name] is not None and not (isinstance(row[name], str) and _WIRE.fullmatch(row[name])):
+            raise ConstraintError(name, f"{row[name]!r} is no timestamp that PostgreSQL could give back as it is")
 
 
 def _refused(error: psycopg.Error) -> ConstraintError:
