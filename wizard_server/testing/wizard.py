@@ -120,7 +120,7 @@ class Wizard:
 def _config(database_url: str, secret: str, sections: Mapping[str, Mapping[str, Any]]) -> ServerConfig:
     """Return a configuration that depends on neither a file nor the environment."""
     given: dict[str, Mapping[str, Any]] = {
-        "database": {"url": database_url},
+        "database": {"url": database_url, "require_durability": False},  # what tests write is thrown away
         "polling": {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000},
         "server": {"port": 0, "shutdown_timeout_seconds": 2},
         "auth": {"mode": "jwt", "jwt_secret": secret},
