@@ -3,6 +3,7 @@
 import heapq
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,13 +18,15 @@ BEGIN = 1000.0
 DEFAULT = RateLimitConfig()
 SMALL = RateLimitConfig(requests_per_second=2, burst=2, agent_requests_per_second=2, agent_burst=2)
 ANN = Caller("ann", frozenset())
+POLLED = "/polling/one"
 
 
 @dataclass
 class Clients:
     """`tabs` of one user that poll when told, beside `others` requests of theirs per second, for some seconds.
 
-    Tabs come `apart` seconds after each other, and answers and requests take up to `latency` seconds on their way.
+    All poll the `same`, or each its own. Beside them are `hasty` ones that poll without a pause. Tabs come `apart`
+    seconds after each other, and answers and requests take up to `latency` seconds on their way.
     """
 
     config: RateLimitConfig = DEFAULT
@@ -33,6 +36,8 @@ class Clients:
     apart: float = 0.0
     latency: float = 0.05
     fast_ms: int = 500
+    same: bool = True
+    hasty: int = 0
     seconds: float = 60.0
     told: list[int] = field(default_factory=list)
 
@@ -42,14 +47,26 @@ class Clients:
         monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
         self._limiter, self._random, self._happened = RateLimiter(self.config), random.Random(1), Counter[str]()
         due = [(BEGIN + tab * self.apart, tab, False) for tab in range(self.tabs)]
+        due += [(BEGIN + 0.02, self.tabs + number, False) for number in range(self.hasty)]
         if self.others:
             due.append((BEGIN + 0.01, -1, False))
         heapq.heapify(due)
         while due[0][0] < BEGIN + self.seconds:
             now[0], tab, told = heapq.heappop(due)
-            pause = self._other() if tab < 0 else self._poll(told=told)
+            pause = self._pause(tab, told=told)
             heapq.heappush(due, (now[0] + pause, tab, True))
         return self._happened
+
+    def _polled(self, tab: int) -> str:
+        return POLLED if self.same else f"/polling/{tab}"
+
+    def _pause(self, tab: int, *, told: bool) -> float:
+        if tab < self.tabs:
+            return self._other() if tab < 0 else self._poll(tab, told=told)
+        with suppress(RateLimitedError):  # and comes again at once, whatever it is told
+            self._limiter.admit(self.caller, self._polled(tab)).check()
+            self._limiter.interval(self.caller, self._polled(tab), self.fast_ms)
+        return 0.01
 
     def _other(self) -> float:
         try:
@@ -59,22 +76,25 @@ class Clients:
         self._happened["others"] += 1
         return self._random.expovariate(self.others)
 
-    def _poll(self, *, told: bool) -> float:
+    def _poll(self, tab: int, *, told: bool) -> float:
         self._happened["polls"] += 1
         latency = self._random.uniform(0, self.latency)
         try:
-            self._limiter.admit_poll(self.caller).check()
+            self._limiter.admit(self.caller, self._polled(tab)).check()
         except RateLimitedError as error:
             self._happened["refused" if told else "newcomers refused"] += 1
             return float(error.extra["retry_after"]) + latency
-        self.told.append(self._limiter.interval(self.caller, self.fast_ms))
+        self.told.append(self._limiter.interval(self.caller, self._polled(tab), self.fast_ms))
         return self.told[-1] / 1000 + latency
 
 
 @pytest.mark.parametrize("tabs", [1, 2, 7, 24])
 @pytest.mark.parametrize("others", [0.0, 3.0, 30.0])
-def test_at_the_default_limits_no_poll_is_refused(monkeypatch: pytest.MonkeyPatch, tabs: int, others: float) -> None:
-    clients = Clients(tabs=tabs, others=others)
+@pytest.mark.parametrize("same", [True, False])
+def test_at_the_default_limits_no_poll_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tabs: int, others: float, same: bool
+) -> None:
+    clients = Clients(tabs=tabs, others=others, same=same)
     happened = clients.run(monkeypatch)
     assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
     assert happened["polls"] > 60 * min(tabs * 2, 5) * 0.9, "and they are not put off for longer than it takes"
@@ -99,7 +119,7 @@ def test_tabs_that_come_one_by_one_are_not_refused_at_all(monkeypatch: pytest.Mo
 
 
 def test_a_hundred_and_sixty_eight_at_once_find_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    happened = Clients(tabs=168, others=3.0, seconds=120).run(monkeypatch)
+    happened = Clients(tabs=168, others=3.0, seconds=120, same=False).run(monkeypatch)
     assert happened["refused"] == 0
 
 
@@ -114,8 +134,17 @@ def test_a_moderate_rest_of_the_users_requests_finds_room_beside_them(monkeypatc
     assert happened["others refused"] < 0.05 * happened["others"]
 
 
+def test_a_tab_that_polls_without_a_pause_takes_no_slot_of_others_and_puts_them_off_for_seconds_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clients = Clients(tabs=6, hasty=1, same=False)
+    happened = clients.run(monkeypatch)
+    assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
+    assert max(clients.told) < 6000
+
+
 def test_few_polls_keep_the_ordinary_interval_and_many_get_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    few, many, more = Clients(tabs=2), Clients(tabs=24), Clients(tabs=100)
+    few, many, more = Clients(tabs=2), Clients(tabs=24), Clients(tabs=100, same=False)
     for clients in (few, many, more):
         clients.run(monkeypatch)
     assert set(few.told) == {500}
@@ -128,8 +157,8 @@ def test_the_interval_grows_as_the_quota_is_used_up(monkeypatch: pytest.MonkeyPa
     fresh, spent = RateLimiter(DEFAULT), RateLimiter(DEFAULT)
     for _ in range(DEFAULT.burst):
         spent.admit(ANN)
-    assert [fresh.interval(ANN, 500) for _ in range(5)] == [500] * 5
-    assert [spent.interval(ANN, 500) for _ in range(5)] == [500, 500, 1000, 1000, 1500]
+    assert [fresh.interval(ANN, POLLED, 500) for _ in range(5)] == [500] * 5
+    assert [spent.interval(ANN, POLLED, 500) for _ in range(5)] == [500, 500, 1000, 1000, 1500]
 
 
 def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,20 +168,21 @@ def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.Mo
     for _ in range(6000):
         now[0] += 0.01
         try:
-            limiter.admit_poll(ANN).check()
+            limiter.admit(ANN, POLLED).check()
         except RateLimitedError:
             continue
         admitted += 1
-        limiter.interval(ANN, 500)
+        limiter.interval(ANN, POLLED, 500)
     assert 600 <= admitted <= 2 * 600 + 100, "the quota, and as many again that come to slots that are due"
 
 
 def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "monotonic", lambda: BEGIN)
     limiter = RateLimiter(RateLimitConfig(requests_per_second=10, burst=20))
-    told = {limiter.interval(ANN, 500) for _ in range(10_000)}
+    told = {limiter.interval(ANN, f"/polling/{number}", 500) for number in range(10_000)}
     assert max(told) <= 61_000
     [account] = limiter._users._accounts.values()
     assert account.slots is not None
     assert len(account.slots.by_window) <= 121
     assert len(account.slots.by_tick) <= 601
+    assert len(account.slots.ahead) <= 121 * 5

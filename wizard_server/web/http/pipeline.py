@@ -73,7 +73,7 @@ class Pipeline:
         `polls` is admitted over quota when the request comes after the recommended interval.
         """
         authenticate, in_flight, finish = self._authenticate, self._in_flight, self._finish
-        admit = self._limiter.admit_poll if polls else self._limiter.admit
+        admit = self._limiter.admit
         refuses, newer_keys = inputs.refuses, self._newer_keys
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -88,7 +88,7 @@ class Pipeline:
                 connection = request.protocol
                 if isinstance(connection, Connection) and not connection.is_known:
                     connection.mark_known()
-                admission = admit(caller)
+                admission = admit(caller, request.path if polls else None)
                 admission.check()
                 caller.require(*scopes)
                 if refuses(request):

@@ -74,20 +74,20 @@ class _Callers:
         self._accounts: OrderedDict[str, _Known] = OrderedDict()
         self._admission = lru_cache(maxsize=_CACHED)(self._let_in)
 
-    def take(self, user_id: str, *, polls: bool) -> Admission:
+    def take(self, user_id: str, polled: str | None) -> Admission:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
         quota = self._quota
         wait = quota.take(account, now)
-        if wait and not (polls and self._poll_slots.take(self._slots(account), now)):
-            return self._refusal(account, now, wait, polls=polls)
+        if wait and not (polled and self._poll_slots.take(self._slots(account), polled, now)):
+            return self._refusal(account, now, wait, polled)
         return self._admission(quota.left(account, now), _whole(quota.whole_in(account, now)))
 
-    def interval(self, user_id: str, milliseconds: int) -> int:
+    def interval(self, user_id: str, polled: str, milliseconds: int) -> int:
         account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
-        return round(self._reserved(account, now, milliseconds / 1000) * 1000)
+        return round(self._reserved(account, polled, now, milliseconds / 1000) * 1000)
 
-    def _reserved(self, account: _Known, now: float, seconds: float) -> float:
-        return self._poll_slots.reserve(self._slots(account), now, seconds, self._quota.used(account, now))
+    def _reserved(self, account: _Known, polled: str, now: float, seconds: float) -> float:
+        return self._poll_slots.reserve(self._slots(account), polled, now, seconds, self._quota.used(account, now))
 
     def _slots(self, account: _Known) -> Slots:
         if account.slots is None:
@@ -105,10 +105,10 @@ class _Callers:
     def _let_in(self, remaining: int, whole_in: int) -> Admission:
         return Admission(self._policy, f'"{self._name}";r={remaining};t={whole_in}')
 
-    def _refusal(self, account: _Known, now: float, wait: float, *, polls: bool) -> Admission:
+    def _refusal(self, account: _Known, now: float, wait: float, polled: str | None) -> Admission:
         retry_after = max(_whole(wait), 1)
-        if polls:
-            retry_after = _whole(self._reserved(account, now, retry_after))
+        if polled:
+            retry_after = _whole(self._reserved(account, polled, now, retry_after))
         error = RateLimitedError(
             f"too many requests: {self._quota.burst} at once and {self._quota.rate:g} per second in the long run",
             retry_after=retry_after,
@@ -129,20 +129,17 @@ class RateLimiter:
         self._users = _Callers("user", config.requests_per_second, config.burst)
         self._agents = _Callers("agent", config.agent_requests_per_second, config.agent_burst)
 
-    def admit(self, caller: Caller) -> Admission:
+    def admit(self, caller: Caller, polled: str | None = None) -> Admission:
         """Count a request of the caller, and return the quota headers of its answer.
 
-        A request counts once, on arrival, however long it is parked; a refused one does not count.
+        A request counts once, on arrival, however long it is parked; a refused one does not count. A poll names the
+        path that is `polled`: one that comes at the recommended time is admitted even over quota.
         """
-        return self._of(caller).take(caller.user_id, polls=False)
+        return self._of(caller).take(caller.user_id, polled)
 
-    def admit_poll(self, caller: Caller) -> Admission:
-        """Do the same for a poll; one that comes at the recommended time is admitted even over quota."""
-        return self._of(caller).take(caller.user_id, polls=True)
-
-    def interval(self, caller: Caller, milliseconds: int) -> int:
-        """Return the milliseconds until the caller's next poll: as given, or more; see `PollSlots.reserve`."""
-        return self._of(caller).interval(caller.user_id, milliseconds)
+    def interval(self, caller: Caller, polled: str, milliseconds: int) -> int:
+        """Return the milliseconds until the caller polls the path again: as given, or more; see `PollSlots.reserve`."""
+        return self._of(caller).interval(caller.user_id, polled, milliseconds)
 
     def _of(self, caller: Caller) -> _Callers:
         return self._agents if caller.is_agent else self._users

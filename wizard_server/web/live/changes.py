@@ -94,7 +94,9 @@ async def _answer(
 ) -> web.StreamResponse:
     now = event.instant if event else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
-    interval = request.app[LIMITER].interval(caller, request.app[INTERVALS].under(load).recommend(record, now))
+    interval = request.app[LIMITER].interval(
+        caller, request.path, request.app[INTERVALS].under(load).recommend(record, now)
+    )
     sent = {
         **headers,
         "X-Recommended-Interval": str(interval),

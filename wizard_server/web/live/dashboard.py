@@ -165,7 +165,7 @@ def _answer(
 ) -> web.Response:
     now = request.app[CLOCK]() if asked.seconds else instant(request)
     load = max(request.app[HUB].load, 1.0 if crowded else 0.0)
-    interval = request.app[LIMITER].interval(caller, request.app[INTERVALS].under(load).normal_ms)
+    interval = request.app[LIMITER].interval(caller, request.path, request.app[INTERVALS].under(load).normal_ms)
     headers = {
         "ETag": f'"list-{page.cursor}"',
         "Cache-Control": "no-store",

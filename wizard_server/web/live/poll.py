@@ -71,7 +71,7 @@ def _answer(request: web.Request, caller: Caller, asked: Poll, outcome: Polled) 
     app, record, now, wait = request.app, outcome.record, outcome.now, outcome.wait
     app[STORE].touch(record.investigation_id, to_wire(now))
     load = 1.0 if outcome.crowded else app[HUB].load
-    interval = app[LIMITER].interval(caller, app[INTERVALS].under(load).recommend(record, now))
+    interval = app[LIMITER].interval(caller, request.path, app[INTERVALS].under(load).recommend(record, now))
     changed = outcome.news or wait.has_changes(record)
     if asked.by_header and not changed:
         # A 304 keeps the client at the version it has, also where a newer one changed only what it does not watch.
