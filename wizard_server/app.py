@@ -62,13 +62,13 @@ from wizard_server.web.routes import add_routes
 
 logger = logging.getLogger(__name__)
 
-# The same object as `STORE`, with what only the composition root knows of it.
+# The same object as `STORE`, with the methods that only the composition root uses.
 DATABASE = web.AppKey("database", StateStore)
 
 NOTICE_SECONDS = 0.5
 TOUCH_SECONDS = 30.0
 FORGET_SECONDS = 60.0
-# A body may be longer than the state it makes: escapes, white space.
+# A body may be longer than the state it makes, because of escapes and white space.
 _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
 # 100 years: `timedelta` arithmetic overflows beyond the year 9999.
@@ -78,8 +78,8 @@ _LONGEST_SECONDS = 100 * 365 * 86400
 def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str = "config.toml") -> web.Application:
     """Return the whole server as an application; `config_path` is for the commands that its errors recommend.
 
-    Run it with ``handler_cancellation=True``, so that a client that goes away frees its waiter. Starting it raises
-    `SchemaError` or `StorageUnavailableError` when the database is not as the manifest has it.
+    Run it with `web.http.runner.Runner`. Starting it raises `SchemaError` when the database differs from the manifest,
+    and `StorageUnavailableError` when it cannot be read.
     """
     app = web.Application(client_max_size=config.state.max_size_kb * 1024 * _BODY_FACTOR + _BODY_SLACK)
     app[CONFIG] = config
@@ -176,7 +176,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _memory_database() -> tuple[str, Connection]:
-    """Make a database in memory from the operators' scripts; it lives as long as the returned connection."""
+    """Make a database in memory from the migration scripts; it exists as long as the returned connection."""
     logger.warning("sqlite_persistence is off: everything is kept in memory and gone when the server stops")
     path = memory_path()
     keeper = await connect(path, create=True)
@@ -185,9 +185,9 @@ async def _memory_database() -> tuple[str, Connection]:
 
 
 async def _require_fit(path: str, config_path: str, *, require_durability: bool) -> None:
-    """Compare the database with the manifest; raise `SchemaError` that names each difference and what mends it.
+    """Compare the database with the manifest; raise `SchemaError` with each difference and what mends it.
 
-    One that looks right and may lose what it acknowledges, or does not let our role work, is refused as well.
+    A database that may lose acknowledged writes, or in which our role lacks rights, is refused as well.
     """
     database = await open_database(path, read_only=True)
     try:
@@ -222,12 +222,12 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
 
 
 def _touch_seconds(config: ServerConfig) -> float:
-    """Return how often what was noted is written: after a crash no running investigation counts as stalled for it."""
+    """Return how often notes are written: so often that a crash makes no running investigation stalled."""
     return min(TOUCH_SECONDS, config.polling.stall_after_seconds / 4)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
-    """Do `work` again and again until `stop`; work that has begun is never cancelled, it may be in a transaction."""
+    """Run `work` every `seconds` until `stop`; it is never cancelled, because it may be in a transaction."""
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)

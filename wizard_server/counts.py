@@ -1,8 +1,8 @@
 """What the parts count for ``/metrics``: plain integers, and a histogram that costs a fraction of a microsecond.
 
-Each part counts where things happen, in attributes of its own; `web.metrics` reads them when it is asked. The
-histogram of prometheus-client takes a lock and a microsecond for each value, which 10,000 waiters that are woken
-together would wait for; everything here happens in one thread, so a list and `bisect` do.
+Each part counts in attributes of its own; `web.ops.metrics` reads them at each scrape. The histogram of
+prometheus-client takes a lock and a microsecond for each value, which would delay 10,000 waiters that wake together;
+all counting happens in one thread, so a list and `bisect` suffice.
 """
 
 from bisect import bisect_left
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Histogram:
-    """Values sorted into buckets by their upper bounds, both of them and the sum in the same base unit."""
+    """Values counted in buckets by their upper bounds; values, bounds and `sum` have the same unit."""
 
     __slots__ = ("_bounds", "_counts", "sum")
 
@@ -27,7 +27,7 @@ class Histogram:
         self.sum += value
 
     def buckets(self) -> Iterator[tuple[str, float]]:
-        """Yield each bound and how many values were not above it, as Prometheus has them: the last is ``+Inf``."""
+        """Yield each bound and how many values were not above it, as Prometheus defines them: the last is ``+Inf``."""
         total = 0
         for bound, count in zip((*map(str, map(float, self._bounds)), "+Inf"), self._counts, strict=True):
             total += count
@@ -38,12 +38,12 @@ _WAKE_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05
 
 
 class HubCounts:
-    """What has happened at the hub since the start; read by ``/metrics``.
+    """The counts of the hub since the start; read by ``/metrics``.
 
     `shed` counts the polls that the limits had no room for, by limit; `ended` the waits of polls, by how they ended.
-    `wake_seconds` has for each kind of waiter the time from the commit's publication until the waiter runs again. It
-    renders and hands its answer to the transport in that same turn of the loop, so whoever is woken last has waited
-    for the answers of all others: what lies between is the waiter's own rendering, tens of microseconds.
+    `wake_seconds` has for each kind of waiter the time from the commit's publication until the waiter runs. The waiter
+    sends its answer in the same turn of the loop, so the last one has waited for the answers of all others; its own
+    answer, tens of microseconds, is not included.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ _READER_WAIT_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05
 
 
 class CacheCounts(Protocol):
-    """What a cache counts; `len` of it is how many things it holds."""
+    """The counts of a cache; its `len` is the number of its entries."""
 
     size_bytes: int
     hits: int
@@ -66,16 +66,16 @@ class CacheCounts(Protocol):
     evictions: int
 
     def __len__(self) -> int:
-        """Return how many things it holds."""
+        """Return the number of entries."""
 
 
 @dataclass(slots=True)
 class StoreCounts:
-    """What has happened in the store since the start, and what it holds now; read by ``/metrics``.
+    """The counts of the store since the start, and what it holds now; read by ``/metrics``.
 
-    `batch_sizes` has the number of use cases in each batch that was committed, `batch_seconds` how long that took from
-    the first use case until all of it was on disk, `reader_waits` the seconds until a reader was lent.
-    `versions` are those committed here, by this process.
+    `batch_sizes` has the number of use cases in each committed batch, `batch_seconds` the time from its first use case
+    until all of it was on disk, `reader_waits` the seconds until a reader was lent. `versions` counts the versions that
+    this process committed.
     """
 
     cache: CacheCounts

@@ -3,7 +3,7 @@
 ::
 
     WizardError
-    ├── RequestError                     an answer to a client; ``web.problems`` maps each code to its status
+    ├── RequestError                     an answer to a client; ``web.http.problems`` maps each code to its status
     │   ├── MalformedJsonError           malformed-json
     │   ├── MalformedHeaderError         malformed-header
     │   ├── InvalidTokenError            invalid-token
@@ -45,10 +45,10 @@ Error = TypeVar("Error", bound=BaseException)
 
 
 def bare(error: Error) -> Error:
-    """Return `error` without its traceback and what it came from, as it has to be before it waits in a future.
+    """Return `error` without its traceback, cause and context, to be called before the error waits in a future.
 
-    A traceback keeps every frame that it passed, and those the documents of a request: held by a future that one of the
-    frames holds, they stay until the next full collection.
+    A traceback keeps the frames that it passed, and they keep the documents of a request. When one of the frames holds
+    the future, they form a cycle that stays until the next full garbage collection.
     """
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
@@ -58,7 +58,7 @@ MAX_LISTED = 50
 
 
 class WizardError(Exception):
-    """The root: ``code`` names the kind for machines, the message says what and why for people."""
+    """The root: `code` identifies the kind for machines; the message says what and why for people."""
 
     code: ClassVar[str]
 
@@ -68,7 +68,7 @@ class WizardError(Exception):
 
 
 class RequestError(WizardError):
-    """An error that answers a request; ``extra`` holds the members beside those of RFC 9457."""
+    """An error that answers a request; `extra` has the members beside those of RFC 9457."""
 
     def __init__(self, message: str, **extra: Any) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class RequestError(WizardError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One offending field: its dotted path, what is wrong, and the rule that it breaks."""
+    """One invalid field: its dotted path, a message, and the rule that it breaks."""
 
     field: str
     message: str
@@ -85,7 +85,7 @@ class FieldError:
 
 
 def listed(errors: Sequence[FieldError], total: int | None = None) -> dict[str, Any]:
-    """Return the members `errors`, at most `MAX_LISTED` of them, and `errors_total`: `total`, or how many are given."""
+    """Return `errors` (at most `MAX_LISTED`) and `errors_total` (`total`, or how many are given) for `extra`."""
     return {
         "errors": [asdict(error) for error in errors[:MAX_LISTED]],
         "errors_total": len(errors) if total is None else total,

@@ -1,7 +1,7 @@
-"""How log records are written: a line for people, or an object a line for machines.
+"""How log records are written: a line for people, or one JSON object per line for machines.
 
-A record is an event: a short constant message, and its fields as `extra`. Whatever is called a secret is not a field.
-What clients send may be in a field, so nothing in one can end a line or look like another field.
+A record is an event: a short constant message, and its fields as `extra`. A secret is never a field. A field may hold
+text from clients, so it is escaped: it can neither end a line nor look like another field.
 """
 
 import codecs
@@ -17,39 +17,39 @@ from aiohttp.http_exceptions import HttpProcessingError
 from wizard_server.config.loading import LoggingConfig
 from wizard_server.domain.clock import to_wire
 
-# A codec is loaded when it is first used, from a file: it is here before all files may be in use.
+# Python loads a codec from a file at its first use, which would fail when no file can be opened any more.
 codecs.lookup("unicode_escape")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OWN = "wizard_server"
 _WORD = re.compile(r'[^ ="\\]+')
-# Of what others say only this much is heard: at DEBUG the database driver tells every value that it binds.
+# The least level of other packages, because at DEBUG the database driver logs every value that it binds.
 _OTHERS = logging.WARNING
 
 
 def configure(config: LoggingConfig) -> None:
-    """Send what is at least as grave as `config.level` to standard error; of other packages only warnings and worse."""
+    """Log from `config.level` on to standard error; of other packages only warnings and errors."""
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else HumanFormatter())
     handler.addFilter(_is_ours)
     level = logging.getLevelNamesMapping()[config.level]
-    # What no line of ours shows, and each record would otherwise ask the system for.
+    # No format of ours shows them, and collecting them costs a system call for each record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=max(level, _OTHERS), handlers=[handler], force=True)
     logging.getLogger(_OWN).setLevel(level)
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # at run time the class takes no parameter
-    """Writes to a stream; when nobody reads it any more the event is lost, and whoever logs goes on."""
+    """Writes to a stream; when that fails the event is lost, and logging raises nothing."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is the base class's
-        """Say nothing about a stream that cannot be written: there is nowhere to say it."""
+        """Ignore a stream that cannot be written, because there is no other place to report it."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether to tell it: bytes that are no HTTP are the client's error, and the framework's text repeats them."""
+    """Whether to log the record: the framework's own about malformed HTTP repeat the client's bytes."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
@@ -62,7 +62,7 @@ def _instant(record: logging.LogRecord) -> str:
 
 
 class HumanFormatter(logging.Formatter):
-    """``<instant> LEVEL message key=value ...``, a traceback below, set in: only an event begins at the margin."""
+    """``<instant> LEVEL message key=value ...``, with an indented traceback: only events begin at the margin."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of one record."""
@@ -73,7 +73,7 @@ class HumanFormatter(logging.Formatter):
 
 
 def _quoted(value: object) -> str:
-    """Return `value` as one word: quoted where a space, a quote or an equals sign would make several of it."""
+    """Return `value` as one word, quoted where it has a space, a quote or an equals sign."""
     text = str(value)
     if isinstance(value, int | float):
         return text
@@ -83,7 +83,7 @@ def _quoted(value: object) -> str:
 
 
 def _visible(text: str) -> str:
-    """Return `text` with an escape for whatever would not show, the ends of lines above all."""
+    """Return `text` with escapes for unprintable characters, such as line breaks."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
@@ -105,6 +105,6 @@ class JsonFormatter(logging.Formatter):
             event["exception"] = self.formatException(record.exc_info)
         try:
             text = orjson.dumps(event, default=str).decode()
-        except TypeError:  # what is no Unicode, or a number beyond 64 bits
+        except TypeError:  # a lone surrogate, or an integer beyond 64 bits
             return json.dumps(event, default=str)
-        return text if text.isprintable() else json.dumps(event, default=str)  # which escapes all but ASCII
+        return text if text.isprintable() else json.dumps(event, default=str)  # escapes all but ASCII

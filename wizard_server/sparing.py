@@ -1,4 +1,4 @@
-"""Log events that others can cause as often as they like: so many lines a second, and then how many were left out."""
+"""Rate-limited logging, for events that clients can cause as often as they like."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ _NOTHING: Mapping[str, object] = {}
 
 
 class Sparing:
-    """Logs one kind of event, at most `per_second` lines each second, and then how many it left out."""
+    """Logs one kind of event at most `per_second` times a second, and then how many lines were left out."""
 
     def __init__(
         self,
@@ -18,14 +18,14 @@ class Sparing:
         level: int,
         message: str,
         per_second: int,
-        told: Mapping[str, object] = _NOTHING,
+        fields: Mapping[str, object] = _NOTHING,
     ) -> None:
-        """Make one of `level`; `told` are the fields that each of its events has, and so the count of the others."""
+        """`fields` are those that all of its events have, and the count of left-out lines too."""
         self._logger = logger
         self._level = level
         self._message = message
         self._per_second = per_second
-        self._told = dict(told)
+        self._fields = dict(fields)
         self._second = 0.0
         self._lines = 0
         self._suppressed = 0
@@ -33,10 +33,10 @@ class Sparing:
     def log(self, fields: Mapping[str, object]) -> None:
         """Log an event, or count it."""
         if self.admits():
-            self._logger.log(self._level, self._message, extra={**self._told, **fields})
+            self._logger.log(self._level, self._message, extra={**self._fields, **fields})
 
     def admits(self) -> bool:
-        """Whether there is room for another line in this second; what has none is counted, and the count is logged."""
+        """Whether another line may be logged in this second; otherwise it is counted, and the count is logged later."""
         now = monotonic()
         if now - self._second >= _SECONDS:
             self._second, self._lines = now, 0
@@ -45,11 +45,11 @@ class Sparing:
             return True
         self._suppressed += 1
         if self._suppressed == 1:
-            asyncio.get_running_loop().call_later(_SECONDS, self._tell)
+            asyncio.get_running_loop().call_later(_SECONDS, self._log_count)
         return False
 
-    def _tell(self) -> None:
+    def _log_count(self) -> None:
         count, self._suppressed = self._suppressed, 0
         self._logger.log(
-            self._level, "log lines left out", extra={"event": self._message, **self._told, "count": count}
+            self._level, "log lines left out", extra={"event": self._message, **self._fields, "count": count}
         )

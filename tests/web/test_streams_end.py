@@ -190,13 +190,13 @@ async def test_a_thousand_streams_are_woken_a_few_in_each_turn_of_the_loop() -> 
         for _ in range(1000):
             stack.enter_context(known.open(0, lambda: True, lambda: woken.append(None)))
         known.generation += 1
-        telling = asyncio.create_task(known.tell())
+        telling = asyncio.create_task(known.wake_all())
         most = before = 0
         while not telling.done():
             await asyncio.sleep(0)
             most, before = max(most, len(woken) - before), len(woken)
         assert (len(woken), most) == (1000, 20)
-        await known.tell()
+        await known.wake_all()
         assert len(woken) == 1000, "they are told once"
 
 

@@ -1,4 +1,4 @@
-"""``config.toml`` and the environment become frozen models, or one error that names every problem.
+"""Loads the configuration from file and environment into frozen models, or raises one error with every problem.
 
 A key's environment variable is the one that the specification names, else ``WIZARD_<SECTION>_<KEY>``.
 """
@@ -52,7 +52,7 @@ __all__ = [
 
 
 class Setting(NamedTuple):
-    """One key, its values as TOML literals; a secret that is set reads ``********``."""
+    """One key with its value and default as TOML literals; a secret that is set is shown as ``********``."""
 
     section: str
     key: str
@@ -97,7 +97,7 @@ def _from_environment() -> Iterator[tuple[str, str, Any, str | None]]:
     for section, key, variable, field in _fields():
         value: Any = variables.get(variable)
         if value is not None and get_origin(field.annotation) is list:
-            with suppress(ValueError):  # what is no JSON list stays text, and the model refuses it under the key's name
+            with suppress(ValueError):  # a text that is no JSON list is left for the model to refuse
                 value = parsed if isinstance(parsed := from_json(value), list) else value
         yield section, key, value, variable
 

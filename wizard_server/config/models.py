@@ -1,7 +1,7 @@
 """The configuration as frozen models, the specification's under their own names ("Configuration Models").
 
-They never read the environment: only ``config.load_wizard_config`` does. A key that the specification gives an
-environment variable carries its name.
+They never read the environment; only `loading.load_wizard_config` does. A key whose environment variable is named by
+the specification has that name in its `json_schema_extra`.
 """
 
 import re
@@ -34,7 +34,7 @@ _OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 def _persistent(features: Any) -> bool:
-    """Whether the flag is on; one that is no flag counts as on, and is refused later under its own name."""
+    """Whether the flag is on; an invalid value counts as on, and is refused later under its own name."""
     try:
         return TypeAdapter(bool).validate_python(features["sqlite_persistence"])
     except (KeyError, TypeError, ValidationError):
@@ -46,14 +46,14 @@ def _env(name: str) -> dict[str, Any]:
 
 
 class Frozen(BaseModel):
-    """What all configuration models share: unknown keys are refused, and errors never repeat what was written."""
+    """The base of the configuration models: unknown keys are refused, and errors never quote the values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _holds_no_control_characters(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse what moves a terminal's cursor: values are shown in logs and messages. Secrets never are."""
+        """Refuse control characters, except in secrets, because values are shown in logs and terminals."""
         is_secret = "SecretStr" in str(cls.model_fields[info.field_name or ""].annotation)
         if isinstance(value, str) and not is_secret and any(category(each) == "Cc" for each in value):
             raise ValueError("must not hold control characters")
@@ -102,7 +102,7 @@ def _checked_path(url: str) -> str:
 
 
 class WizardPollingConfig(Frozen):
-    """``[polling]``: the intervals that clients are told, and the limits of long-polling."""
+    """``[polling]``: the recommended intervals, and the limits of long-polling."""
 
     fast_interval_ms: int = Field(ge=100, le=1000)
     normal_interval_ms: int = Field(ge=1000, le=5000)
@@ -128,7 +128,7 @@ class WizardPollingConfig(Frozen):
 
 
 class WizardStateConfig(Frozen):
-    """``[state]``: size, age and number of what is kept."""
+    """``[state]``: limits of states, templates, history and cache."""
 
     cache_ttl_seconds: int = Field(default=604800, ge=0)
     max_size_kb: int = Field(default=500, ge=100, le=5000)
@@ -143,7 +143,7 @@ class WizardStateConfig(Frozen):
 
 
 class WizardFeatureFlags(Frozen):
-    """``[features]``: what is switched off answers 404 ``feature-disabled``."""
+    """``[features]``: a feature that is switched off answers 404 ``feature-disabled``."""
 
     sqlite_persistence: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_SQLITE_PERSISTENCE"))
     polling_enabled: bool = Field(default=True, json_schema_extra=_env("FEATURE_WIZARD_POLLING_ENABLED"))
@@ -199,7 +199,7 @@ class ListenConfig(Frozen):
 
     @property
     def public_path(self) -> str:
-        """The path below which browsers see the server, without a slash at its end; mostly none."""
+        """The path of `public_url` without a slash at its end; empty for a server at the root."""
         return urlsplit(self.public_url or "").path
 
     @property
@@ -215,11 +215,11 @@ Claim = Annotated[str, StringConstraints(min_length=1)]
 
 
 class AuthConfig(Frozen):
-    """``[auth]``: who the caller is. ``none`` is for development, on a loopback address only.
+    """``[auth]``: how callers are identified. Mode ``none`` is for development, on a loopback address only.
 
     HS256 verifies with `jwt_secret`; the other algorithms with the key in `public_key_file` (PEM), or with one of those
-    in `jwks_file` or at `jwks_url` (JSON Web Key Set, RFC 7517). Which one a token says it was made with never counts.
-    Scopes are those of all `scope_claims` together; the pages send who has no token to `login_url`.
+    in `jwks_file` or at `jwks_url` (JSON Web Key Set, RFC 7517). The algorithm that a token names is ignored. Scopes
+    are those of all `scope_claims` together; the pages send users without a token to `login_url`.
     """
 
     mode: Literal["jwt", "none"] = "jwt"
@@ -277,9 +277,9 @@ class AuthConfig(Frozen):
 
 
 class RateLimitConfig(Frozen):
-    """``[rate_limit]``: of one user `burst` requests at once and `requests_per_second` in the long run.
+    """``[rate_limit]``: each user may send `burst` requests at once and `requests_per_second` in the long run.
 
-    Agents have a limit of their own: one of them reports on many investigations.
+    Agents have a limit of their own, because each reports on many investigations.
     """
 
     requests_per_second: float = Field(default=10.0, gt=0)
@@ -305,7 +305,7 @@ class CorsConfig(Frozen):
 
 
 class LoggingConfig(Frozen):
-    """``[logging]``: how much is said, and whether for people or for machines."""
+    """``[logging]``: the level, and the format: for people or for machines."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["human", "json"] = "human"
@@ -318,7 +318,7 @@ class ToolsConfig(Frozen):
 
 
 class ServerConfig(WizardConfig):
-    """All sections. One that is left out counts as empty, so that what is missing are its required keys."""
+    """All sections. A missing one counts as empty, so that the error names its required keys."""
 
     server: ListenConfig
     auth: AuthConfig

@@ -1,4 +1,4 @@
-"""Where configuration is read from, and nothing of what it means: the TOML file, ``.env``, the environment."""
+"""Reads the sources of the configuration: the TOML file, ``.env``, the environment."""
 
 import tomllib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class _Environment(BaseSettings):
 
 
 def read_toml(path: str | None) -> dict[str, Any]:
-    """Return the tables of the file at `path`; of ``config.toml``, or nothing if there is none, when it is None."""
+    """Return the tables of the file at `path`; None means ``config.toml``, which may be absent."""
     file = Path(DEFAULT_FILE if path is None else path)
     if path is None and not file.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Addresses in the configuration."""
+"""URLs in the configuration: checks those for HTTP, and masks passwords."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,9 +9,9 @@ _PASSWORD = re.compile(r"^(\w+://[^:@/?]*:)[^/]*(?=@)|(?<=[?&]password=)[^&]*|(?
 
 
 def checked_url(url: str) -> str:
-    """Return `url` if it is one that can be asked over HTTP; raise `ValueError` that says what is wrong with it.
+    """Return `url` if it is an HTTP URL, else raise `ValueError` with the reason.
 
-    A user name or password would be shown where the configuration is; a fragment is never sent.
+    A user name or password is refused, because the configuration is printed; a fragment, because it is never sent.
     """
     try:
         parts = urlsplit(url)
@@ -28,5 +28,5 @@ def checked_url(url: str) -> str:
 
 
 def masked(url: str) -> str:
-    """Return `url` without the passwords in it, for whoever reads messages and logs."""
+    """Return `url` with its passwords replaced, for messages and logs."""
     return _PASSWORD.sub(lambda found: f"{found.group(1) or ''}{MASK}", url)

@@ -21,7 +21,7 @@ from wizard_server.web.http.parameters import path_identifier, query
 
 
 class HistoryQuery(Page):
-    """The parameters of ``GET /wizard-state/{id}/history``; both instants are included."""
+    """The parameters of ``GET /wizard-state/{id}/history``; `since` and `until` are inclusive."""
 
     action_type: tuple[Annotated[str, Field(max_length=100)], ...] = Field(
         (), description="only entries of one of these types"

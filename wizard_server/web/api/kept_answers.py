@@ -1,4 +1,4 @@
-"""Answers that are kept in the database: what of one goes there, and how it is made again from it (contract 8)."""
+"""Answers stored under an Idempotency-Key: what is stored of one, and how it is made again (contract 8)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,18 +20,18 @@ _CREATED, _EMPTY = 201, 204
 
 
 def created_state(request: web.Request) -> Callable[[StateRecord], Shown]:
-    """Return what makes of a new state what is kept of the answer to `request`."""
+    """Return the function that makes of a new state what is stored of the answer to `request`."""
     return lambda record: _state(request, record, _CREATED, b'"last_accessed":null}')
 
 
 def changed_state(request: web.Request) -> Callable[[StateRecord], Shown]:
-    """Return what makes of a state what is kept of the answer to `request`, which changed it."""
+    """Return the function that makes of a changed state what is stored of the answer to `request`."""
     status = _EMPTY if wants_minimal(request) else 200
     return lambda record: _state(request, record, status, seen(request, record, instant(request)))
 
 
 def _state(request: web.Request, record: StateRecord, status: int, end: bytes) -> Shown:
-    """Return an answer that shows `record`: its version will do, if a trail is written from which it can be rebuilt."""
+    """Return what is stored of an answer that shows `record`: the version, if the audit trail can rebuild it."""
     body = None
     if not wants_minimal(request):
         audited = request.app[CONFIG].features.audit_logging
@@ -40,12 +40,12 @@ def _state(request: web.Request, record: StateRecord, status: int, end: bytes) -
 
 
 def text(status: int, wire: Callable[[Any], dict[str, Any]]) -> Callable[[Any], Shown]:
-    """Return what makes of a result that has no versions what is kept of its answer: the whole body."""
+    """Return the function that stores the whole body, for results without versions."""
     return lambda result: Shown(status, None, None, orjson.dumps(wire(result)).decode())
 
 
 async def made_again(request: web.Request, kept: KeptAnswer) -> web.Response:
-    """Return the answer as it was at first, in the coding that this request takes.
+    """Return the first answer again, in a coding that this request accepts.
 
     Raises `HistoryGoneError` when the version that it showed cannot be rebuilt any more.
     """
@@ -66,10 +66,10 @@ async def made_again(request: web.Request, kept: KeptAnswer) -> web.Response:
 
 
 async def _opened(request: web.Request, kept: KeptAnswer, version: int) -> bytes:
-    """Return the state at `version`, up to where ``last_accessed`` follows."""
+    """Return the state at `version` as `StateRecord.opened`."""
     store, key = request.app[STORE], kept.shown.investigation_id or ""
     record = await store.state(key)
-    if record is not None and record.version < version:  # memory does not know yet what another server has written
+    if record is not None and record.version < version:  # another server has written since; memory is behind
         record = await store.loaded(key)
     if record is not None and record.version == version:
         return record.opened

@@ -1,4 +1,4 @@
-"""Pages of lists: which one is asked for (``page``, ``offset`` or ``after``), and the answer around it (contract 4)."""
+"""Pages of lists: the parameters (``page``, ``offset`` or ``after``), and the `PaginatedResponse` (contract 4)."""
 
 import base64
 from collections.abc import Sequence
@@ -32,17 +32,17 @@ class Page(Schema):
 
 
 class Cut:
-    """What is asked of a list: at most `limit` rows from `offset` on."""
+    """The requested part of a list: at most `limit` rows from `offset` on, or after a page."""
 
     def __init__(self, asked: Page) -> None:
-        """Raise `ValidationFailedError` for parameters that say the same in two ways."""
+        """Raise `ValidationFailedError` when two parameters name the page in different ways."""
         _refuse_both(asked)
         self.limit = asked.page_size if asked.limit is None else asked.limit
         self.offset = (asked.page - 1) * asked.page_size if asked.offset is None else asked.offset
         self._after = asked.after
 
     def after(self, kind: type[Where], sort: str) -> Where | None:
-        """Return where the page before ended; raise `ValidationFailedError` for a text that no such page gave."""
+        """Return where the previous page ended; raise `ValidationFailedError` for a text that is no `next` of it."""
         if self._after is None:
             return None
         try:
@@ -60,7 +60,7 @@ class Cut:
     def answer(self, found: Listed[Any, Any], items: Sequence[Any], sort: str) -> dict[str, Any]:
         """Return the members of the specification's `PaginatedResponse`, with `next` where more follows.
 
-        It also says how many rows could not be read, if any.
+        `unreadable` is added when rows could not be read.
         """
         members = {
             "items": items,

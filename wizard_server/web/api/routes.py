@@ -1,4 +1,4 @@
-"""The routes of states, their trails, templates, and of what a front end needs to know first."""
+"""The routes of states, audit trails, templates, and the front end's configuration."""
 
 from typing import Any
 
@@ -36,10 +36,7 @@ from wizard_server.errors import (
 from wizard_server.web.api import client_config, history, states, templates
 from wizard_server.web.http.media import JSON, JSON_PATCH, MERGE_PATCH
 from wizard_server.web.http.route import READERS, VERSIONED, WRITERS, Answer, AnyRoute, Route
-from wizard_server.web.openapi.answers import (
-    FrontEndConfig,
-    ToolList,
-)
+from wizard_server.web.openapi.answers import FrontEndConfig, ToolList
 from wizard_server.web.openapi.bodies import StateJsonPatch, StateMergePatch
 
 _STATE = "/api/v1/wizard-state/{investigation_id}"

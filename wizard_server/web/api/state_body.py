@@ -1,4 +1,4 @@
-"""How answers are written: JSON bodies, the bodies of states, and their compressed form."""
+"""The bodies of states, plain and compressed, and the headers that go with them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,19 +26,19 @@ MINIMAL = {"Preference-Applied": "return=minimal"}
 
 
 def state_location(request: web.Request, investigation_id: str) -> str:
-    """Return the path of a state, as browsers see it."""
+    """Return the path of a state below the public URL."""
     return f"{request.app[CONFIG].server.public_path}/api/v1/wizard-state/{investigation_id}"
 
 
 def template_location(request: web.Request, template_id: str) -> str:
-    """Return the path of a template, as browsers see it."""
+    """Return the path of a template below the public URL."""
     return f"{request.app[CONFIG].server.public_path}/api/v1/templates/{template_id}"
 
 
 async def large_json_response(
     request: web.Request, body: Any, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return what `json_response` does, of lists that may have megabytes; others run while they are compressed."""
+    """Return what `json_response` does for lists of megabytes, compressed in a thread."""
     sent = {"Vary": "Accept-Encoding", **(headers or {})}
     text = await compressed_aside(request, orjson.dumps(body), sent)
     return web.Response(body=text, content_type="application/json", headers=sent)
@@ -58,7 +58,7 @@ def state_response(
 
 
 def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
-    """Return the end of a state's body: what depends on when it is read, not on its version; None: just created."""
+    """Return the end of a state's body, which depends on when it is read (None: it was just created)."""
     if now is None:
         return b'"last_accessed":null}'
     marks = request.app[RULES].marks(record, now)
@@ -72,7 +72,7 @@ def state_headers(version: int) -> dict[str, str]:
 
 
 def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Prepared:
-    """Return a state, read at `now`, as `state_response` does; its head is written once per version."""
+    """Return a state, read at `now`, as `state_response` does, with a head that is made once per version."""
     pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
     return Prepared(200, _head(record.version, compresses), *pieces)
 
@@ -124,7 +124,7 @@ def _summary(record: StateRecord) -> bytes:
 
 
 def _without_logs(progress: Any) -> Any:
-    """Return `progress` without its logs and those of its agents; a row edited by hand may hold anything else."""
+    """Return `progress` without its logs and those of its agents; after an edit in SQL it may be anything."""
     if not isinstance(progress, dict):
         return progress
     progress.pop("logs", None)

@@ -65,7 +65,7 @@ async def create(request: web.Request, caller: Caller) -> web.Response:
 
 
 def created(request: web.Request, record: StateRecord) -> web.Response:
-    """Return the answer for a state that was just made."""
+    """Return the answer for a state that was just created."""
     headers = {"Location": state_location(request, record.investigation_id)}
     if wants_minimal(request):
         return web.Response(status=201, headers={**state_headers(record.version), **headers, **MINIMAL})
@@ -155,7 +155,7 @@ async def report_progress(request: web.Request, caller: Caller) -> web.Response:
     report = await read_model(request, ProgressReport)
     change = ProgressUpdate(report, request.app[CONFIG].state.max_log_lines)
     named = precondition(request)
-    based_on = None if named == Precondition() else named  # a report needs no version; one that names it means it
+    based_on = None if named == Precondition() else named  # a report needs no version, whatever is configured
     return await _changed(request, caller, investigation_id, change, based_on, from_agent=True)
 
 

@@ -1,4 +1,4 @@
-"""What a request changes: the update, its precondition, and its author."""
+"""Reads the update, the precondition and the origin of a request that changes a state."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,9 +11,7 @@ from wizard_server.domain.json_patch import JsonPatch
 from wizard_server.domain.keyed import Claim, Shown
 from wizard_server.domain.models import AuditSource
 from wizard_server.domain.updates import FieldUpdate, MergePatch, Update
-from wizard_server.errors import (
-    ValidationFailedError,
-)
+from wizard_server.errors import ValidationFailedError
 from wizard_server.web.http.bodies import read_body
 from wizard_server.web.http.context import instant
 from wizard_server.web.http.etags import Tags, parse_tags, tags_in
@@ -35,7 +33,7 @@ async def read_update(request: web.Request) -> Update:
 
 
 def precondition(request: web.Request, version: int | None = None) -> Precondition:
-    """Return what ``If-Match``, ``If-None-Match`` and the body's `version` say of the current version.
+    """Return the precondition of ``If-Match``, ``If-None-Match`` and the body's `version`.
 
     Raises `MalformedHeaderError`.
     """
@@ -57,10 +55,10 @@ def origin(
     from_agent: bool = False,
     show: Callable[[Any], Shown] | None = None,
 ) -> Origin:
-    """Return over what a change comes: ``X-Audit-Source``, else SYSTEM for agents and USER for everybody else.
+    """Return the origin of a change; its source is ``X-Audit-Source``, else SYSTEM for agents and USER for others.
 
-    `from_agent` says that only agents make such a request, whatever scopes the caller has. `show` makes of what the
-    change comes to what is kept of the answer, where the request has a key.
+    `from_agent` says that only agents send such a request, whatever scopes the caller has. `show` makes of the result
+    what is stored of the answer, where the request has an Idempotency-Key.
     """
     named = request.headers.get("X-Audit-Source")
     if named is not None and named not in AuditSource.__members__:

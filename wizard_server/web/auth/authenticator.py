@@ -1,4 +1,4 @@
-"""Who is asking: what every way of identifying a caller has in common."""
+"""The protocol of authentication, which both modes implement."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,25 +10,25 @@ from wizard_server.web.auth.leases import Lease
 
 
 class Authenticator(Protocol):
-    """Tells who sends a request."""
+    """Identifies the caller of a request."""
 
     def authenticate(self, request: web.Request) -> Caller:
         """Return the caller; raise `InvalidTokenError`, `ForeignOriginError` or `ValidationFailedError`.
 
-        `UnknownKeyError` says that it is worth another try after `newer_keys`.
+        `UnknownKeyError` means that another try after `newer_keys` may succeed.
         """
 
     async def newer_keys(self) -> None:
-        """Have the issuer asked for keys that may be missing, as often as that is good for it."""
+        """Ask the issuer for missing keys, unless it was asked a moment ago."""
 
     def unready(self) -> str | None:
-        """Return why nobody can be authenticated yet, None where somebody can."""
+        """Return why no caller can be authenticated yet, None when they can."""
 
     def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
-        """Return how long the connection of an authenticated request may stay open."""
+        """Return the lease of an authenticated request's connection; `wake` is called when it has to be checked."""
 
     async def look(self) -> None:
-        """Look whether keys have changed, and wake those who stay open on what the old ones verified."""
+        """Check whether keys have changed, and wake the connections whose tokens the old keys verified."""
 
 
 AUTHENTICATOR: "web.AppKey[Authenticator]" = web.AppKey("authenticator")

@@ -1,4 +1,4 @@
-"""Mode ``none``, for development on a loopback address: the caller is whom ``X-User-Id`` names."""
+"""Mode ``none``, for development on a loopback address: ``X-User-Id`` names the caller."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ DEVELOPER = "dev"
 class TrustingAuthenticator:
     """Mode ``none``, on loopback addresses only: the user is ``X-User-Id`` or ``dev``, with the scopes of a user.
 
-    The developer's browser is on this machine too, and other people's pages are in it. One whose name was made to
-    resolve to 127.0.0.1 is told apart by ``Host``, and one that opens a WebSocket, which CORS does not hold back, by
-    ``Origin``. Everything else that a page may send without asking is refused for its Content-Type, or changes nothing.
-    With `public_url` a proxy is in front, and which names lead here is for it to decide.
+    The developer's browser runs on this machine and has other sites' pages open. A page whose host name resolves to
+    127.0.0.1 (DNS rebinding) is refused by its ``Host``, and one that opens a WebSocket, which CORS does not cover, by
+    its ``Origin``. Other requests that a page may send without a preflight are refused for their Content-Type, or
+    change nothing. With `public_url` a proxy is in front, and ``Host`` is not checked, because the proxy decides on it.
     """
 
     _scopes = frozenset({READ, WRITE})
@@ -67,7 +67,7 @@ class TrustingAuthenticator:
 
 @lru_cache(maxsize=64)
 def _is_nearby(authority: str) -> bool:
-    """Whether a ``Host`` may be this machine: a name without a dot, or under .local, is nobody's on the Internet."""
+    """Whether a ``Host`` may be this machine: no public site has a name without a dot, or one under .local."""
     try:
         host = urlsplit(f"//{authority}").hostname or ""
         is_plain_name = "." not in host and ":" not in host
@@ -77,11 +77,11 @@ def _is_nearby(authority: str) -> bool:
 
 
 def require_loopback(host: str) -> None:
-    """Raise `ConfigError` when `host` is a name that leads beyond this machine, whatever it says."""
+    """Raise `ConfigError` when `host` resolves to an address beyond this machine."""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
     except OSError:
-        return  # listening fails, and says why
+        return  # listening fails with the reason
     beyond = sorted(str(address) for address in found if not ip_address(address).is_loopback)
     if beyond:
         raise ConfigError(f'{REFUSAL}[server] host: mode "none" needs a loopback address, {host} is {beyond[0]}')

@@ -1,4 +1,4 @@
-"""JSON Web Key Sets (RFC 7517): which of their keys verify tokens of the configured algorithm."""
+"""JSON Web Key Sets (RFC 7517): selects the keys that verify tokens of the configured algorithm."""
 
 import logging
 from typing import Any
@@ -28,22 +28,22 @@ _MOST_SHOWN = 100  # characters of a kid
 
 
 class UnusableError(Exception):
-    """A key, or a set, verifies nothing here; the message says why."""
+    """A key or a set cannot be used; the message says why."""
 
 
 class UnknownKeyError(InvalidTokenError):
-    """The token names a key that is not known, or not known yet."""
+    """The token names a key that is not known (yet)."""
 
 
 class HeldKeys:
-    """The usable keys of the newest set by their ``kid``, and why the others are none.
+    """The usable keys of the newest set by their ``kid``, and the reasons against the others.
 
-    A key that cannot be used is ignored, as RFC 7517 has it in section 5, and logged once: issuers publish keys of
-    several kinds side by side, and keys for encryption.
+    An unusable key is ignored (RFC 7517, section 5) and logged once, because issuers publish keys of several kinds in
+    one set, and keys for encryption.
     """
 
     def __init__(self, source: str, algorithm: str) -> None:
-        """`source` is the setting that says where the set is, for the log."""
+        """`source` is the setting that names the set, for the log."""
         self._source = source
         self._algorithm = algorithm
         self._keys: dict[str | None, PublicKey] = {}
@@ -52,10 +52,10 @@ class HeldKeys:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def take(self, text: bytes) -> bool:
-        """Put the keys of the set `text` in the place of those before, and return whether they are others.
+    def replace(self, text: bytes) -> bool:
+        """Replace the keys by those of the set `text`; return whether they differ.
 
-        Raises `UnusableError`, and leaves everything as it is, when none of them is usable.
+        Raises `UnusableError`, and keeps the old keys, when none of the new ones is usable.
         """
         keys, ignored = _usable(text, self._algorithm)
         for key, reason in ignored.items():
@@ -66,7 +66,7 @@ class HeldKeys:
         return changed
 
     def key_for(self, token: str) -> PublicKey:
-        """Return the key that `token` names; where there is one key only, neither it nor the token needs a ``kid``."""
+        """Return the key that `token` names; a single key, and tokens for it, need no ``kid``."""
         kid = jwt.get_unverified_header(token).get("kid")
         only = next(iter(self._keys.values())) if len(self._keys) == 1 else None
         key = only if only and (kid is None or None in self._keys) else self._keys.get(kid)
@@ -76,7 +76,7 @@ class HeldKeys:
 
 
 def _usable(text: bytes, algorithm: str) -> tuple[dict[str | None, PublicKey], dict[str, str]]:
-    """Return the keys of a set by ``kid``, and of each other key how it is called and why it does not count."""
+    """Return the usable keys of a set by ``kid``, and the names of the others with the reasons against them."""
     usable: list[tuple[str | None, str, PublicKey]] = []
     ignored: dict[str, str] = {}
     for number, each in enumerate(_listed(text)):
@@ -110,7 +110,7 @@ def _listed(text: bytes) -> list[Any]:
 
 
 def _from_jwk(given: Any, algorithm: str) -> PublicKey:
-    """Return one key of a set; raise `UnusableError` that says why it verifies nothing here."""
+    """Return one key of a set; raise `UnusableError` that says why it cannot be used."""
     if not isinstance(given, dict):
         raise UnusableError("is no object")
     if not isinstance(given.get("kid"), str | None):
@@ -130,7 +130,7 @@ def _from_jwk(given: Any, algorithm: str) -> PublicKey:
 
 
 def fitting(key: Any, algorithm: str) -> PublicKey:
-    """Return `key` if it is one that `algorithm` takes; raise `UnusableError` if it is not."""
+    """Return `key` if it suits `algorithm`, else raise `UnusableError`."""
     fits = {
         "RS256": isinstance(key, RSAPublicKey) and key.key_size >= _RSA_MIN_BITS,
         "ES256": isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1),

@@ -1,7 +1,7 @@
-"""How long an open connection may stay: a stream ends with its token (contract 6).
+"""How long a push connection may stay open: a stream ends with its token (contract 6).
 
-A lease costs no timer of its own: who holds it wakes up anyway, for a sign of life, and in time for its end. That also
-notices a clock that was set, within the interval of signs of life.
+A lease needs no timer: its stream checks it at every heartbeat, and wakes in time for its end. So a clock that was set
+is noticed within one heartbeat, too.
 """
 
 import asyncio
@@ -11,30 +11,30 @@ from time import time
 from typing import Literal, Protocol
 
 Ending = Literal["EXPIRED", "WITHDRAWN"]
-# How many are woken in one turn of the loop when keys change: each then has a signature checked.
+# Streams woken in one turn of the loop when keys change, because each then verifies a signature.
 _SLICE = 20
 # Timers may fire a little before the instant that they were set for.
 _LATE_SECONDS = 0.001
 
 
 class Lease(Protocol):
-    """The right of one connection to stay, while it is entered."""
+    """The right of one connection to stay open; its holder is woken only within the context."""
 
     def __enter__(self) -> "Lease":
-        """Begin."""
+        """Register the lease."""
 
     def __exit__(self, *exception: object) -> None:
-        """End."""
+        """Unregister the lease."""
 
     def seconds(self) -> float:
-        """Return how long until it ends by itself."""
+        """Return the seconds until the lease expires."""
 
     def ended(self) -> Ending | None:
-        """Return why it has ended; None as long as it has not."""
+        """Return why the lease has ended; None while it has not."""
 
 
 class Unending:
-    """For who needs no token."""
+    """The lease of a connection without a token."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ class Unending:
 
 
 class TokenLease:
-    """Lasts as long as its token, and as the keys verify it."""
+    """A lease that ends when its token expires, or when the keys do not verify it any more."""
 
     __slots__ = ("_ends", "_generation", "_leases", "_verifies", "wake")
 
@@ -77,7 +77,7 @@ class TokenLease:
         return max(self._ends - time(), 0) + _LATE_SECONDS
 
     def ended(self) -> Ending | None:
-        """See `Lease`; the token is verified again after the keys have changed, and only then."""
+        """See `Lease`; the token is verified again only after the keys have changed."""
         if time() >= self._ends:
             return "EXPIRED"
         if self._generation != self._leases.generation:
@@ -88,22 +88,22 @@ class TokenLease:
 
 
 class Leases:
-    """Every lease that lasts (`lasting`); `generation` counts how often the keys have changed."""
+    """All registered leases (`lasting`); `generation` counts how often the keys have changed."""
 
     def __init__(self) -> None:
         self.generation = 0
-        self._told = 0
+        self._woken = 0
         self.lasting: set[TokenLease] = set()
 
     def open(self, ends: float, verifies: Callable[[], bool], wake: Callable[[], object]) -> TokenLease:
-        """Give a lease until `ends`, in seconds since the epoch; `wake` is called when it had better be looked at."""
+        """Return a lease until `ends` (seconds since the epoch); `wake` is called when it has to be checked."""
         return TokenLease(self, ends, verifies, wake)
 
-    async def tell(self) -> None:
-        """Wake everybody whose token was verified by other keys, a few in each turn of the loop."""
-        if self._told == self.generation:
+    async def wake_all(self) -> None:
+        """After a change of keys wake the holders of all leases, `_SLICE` in each turn of the loop."""
+        if self._woken == self.generation:
             return
-        self._told = self.generation
+        self._woken = self.generation
         for number, lease in enumerate(list(self.lasting), start=1):
             lease.wake()
             if number % _SLICE == 0:

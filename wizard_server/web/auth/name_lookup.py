@@ -1,7 +1,7 @@
-"""Looks up the addresses of a name in a thread that nobody waits for.
+"""Resolves a host name in a daemon thread.
 
-A look-up may hang for half a minute while no name server answers. In the loop's own threads, where it happens
-otherwise, the process would wait for it before it ends.
+A look-up may hang for half a minute while no name server answers. In the loop's default executor, where aiohttp runs
+it, it would delay the end of the process.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 
 class NameLookup(AbstractResolver):
-    """For an aiohttp connector."""
+    """A resolver for an aiohttp connector."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -25,7 +25,7 @@ class NameLookup(AbstractResolver):
 
         def settle(addresses: list[Any], error: OSError | None) -> None:
             if found.done():
-                return  # nobody waits any more
+                return  # the caller was cancelled
             if error is None:
                 found.set_result(addresses)
             else:
@@ -49,4 +49,4 @@ class NameLookup(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: the resolver keeps no state."""

@@ -1,8 +1,8 @@
 """A JSON Web Key Set that the issuer serves (``[auth] jwks_url``).
 
-One task asks for it: at start, when a token names a key that is not known, and now and then, so that a withdrawn key
-ends. It asks at most once in `REST_SECONDS`, whatever strangers send. While the issuer cannot be asked, or answers what
-cannot be used, the keys stay as they are.
+One task fetches it: at start, when a token names an unknown key, and every `REFRESH_SECONDS`, so that a withdrawn key
+stops working. It fetches at most once in `REST_SECONDS`, whatever tokens arrive. While the issuer is unreachable or its
+answer unusable, the known keys are kept.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 REST_SECONDS = 5.0
 REFRESH_SECONDS = 300.0
 TIMEOUT_SECONDS = 5.0
-# A request that brings an unknown key waits for the answer at most so long; shutting down waits for the request.
+# How long a request with an unknown key waits for the issuer; it bounds the drain, which waits for such requests.
 WAIT_SECONDS = 1.5
 MAX_SET_BYTES = 256 * 1024
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
 class RemoteKeys:
-    """The public keys of the set at an address; none before the first answer that can be used."""
+    """The public keys of the set at a URL; none before the first usable answer."""
 
     look_seconds = REST_SECONDS
 
@@ -41,11 +41,11 @@ class RemoteKeys:
         self._held = HeldKeys("jwks_url", algorithm)
         self._changed = False
         self._wanted = asyncio.Event()
-        self._answered: asyncio.Future[None] | None = None  # of the question to come or under way; None while resting
+        self._answered: asyncio.Future[None] | None = None  # of the next fetch or the one in flight; None while resting
         self._trouble: str | None = "not asked yet"
 
     async def kept(self, _app: web.Application) -> AsyncIterator[None]:
-        """Ask once, then keep the keys up to date while the application runs."""
+        """Fetch the set once, then keep the keys up to date while the application runs."""
         if not _is_safe(self._url):
             logger.warning("jwks_url is not https: whoever is in between can sign tokens")
         self._answered = asyncio.get_running_loop().create_future()
@@ -57,7 +57,7 @@ class RemoteKeys:
             await task
 
     def unready(self) -> str | None:
-        """Return why no token can be verified, None where one can."""
+        """Return why no token can be verified, None when they can."""
         return None if self._held else f"the issuer's keys are not known yet: {self._trouble}"
 
     def renewed(self) -> bool:
@@ -72,7 +72,7 @@ class RemoteKeys:
         return self._held.key_for(token)
 
     async def newer(self) -> None:
-        """Have the issuer asked, and wait for its answer; while resting it is asked later, and nobody waits."""
+        """Request a fetch and wait for it; while resting return at once, and the fetch follows."""
         self._wanted.set()
         if self._answered is not None:
             with suppress(TimeoutError):
@@ -81,7 +81,7 @@ class RemoteKeys:
     async def _keep(self) -> None:
         while True:
             self._wanted.clear()
-            await self._ask()
+            await self._refresh()
             if self._answered is not None:
                 self._answered.set_result(None)
             self._answered = None
@@ -91,20 +91,20 @@ class RemoteKeys:
                 async with asyncio.timeout(0 if self._trouble else REFRESH_SECONDS):
                     await self._wanted.wait()
 
-    async def _ask(self) -> None:
+    async def _refresh(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 text = await self._fetched()
-            changed = self._held.take(text)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the keys stay and those who wait go on
-            self._complain(_reason(error))
+            changed = self._held.replace(text)
+        except Exception as error:  # noqa: BLE001 - after any error the keys are kept and waiting requests continue
+            self._log_trouble(_reason(error))
             return
         self._trouble, self._changed = None, self._changed or changed
         if changed:
             logger.info("jwks_url read", extra={"keys": len(self._held)})
 
     async def _fetched(self) -> bytes:
-        """Return what the issuer serves; another address that it leads to is not asked, it may be anybody's."""
+        """Return the issuer's answer; redirects are not followed, because their target may not be the issuer's."""
         connector = aiohttp.TCPConnector(force_close=True, resolver=NameLookup())
         async with (
             aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
@@ -119,15 +119,15 @@ class RemoteKeys:
                     raise UnusableError(f"the issuer's answer is over {MAX_SET_BYTES} bytes")
             return text
 
-    def _complain(self, reason: str) -> None:
-        """Log why the set cannot be used, once for each reason on end."""
+    def _log_trouble(self, reason: str) -> None:
+        """Log why the set cannot be used, unless the last reason was the same."""
         if reason != self._trouble:
             logger.warning("jwks_url cannot be used, the keys stay", extra={"reason": reason, "keys": len(self._held)})
         self._trouble = reason
 
 
 def _is_safe(url: str) -> bool:
-    """Whether nobody between here and the issuer can change what it answers."""
+    """Whether the issuer's answer cannot be modified in transit."""
     parts = urlsplit(url)
     try:
         return parts.scheme == "https" or parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback

@@ -20,33 +20,33 @@ logger = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int, int]
 
-# How often, at most, the file of a key set is looked at, and how often for each token that is remembered.
+# The interval at which the file of a key set is checked at most, also for cached tokens.
 LOOK_SECONDS = 3.0
 
 
 class SigningKeys(Protocol):
-    """The keys of whoever makes the tokens; `look_seconds` is how often `renewed` is to be asked about each token."""
+    """The keys of the issuer; a cached token is checked against `renewed` again after `look_seconds`."""
 
     look_seconds: float
 
     def renewed(self) -> bool:
-        """Whether the keys are others than at the last call: what they verified then counts no more."""
+        """Whether the keys have changed since the last call, so that cached results are void."""
 
     def key_for(self, token: str) -> PublicKey | str:
         """Return the key for `token`; raise `InvalidTokenError`, or one of the library's errors, when there is none.
 
-        `UnknownKeyError` says that asking for `newer` keys may help.
+        `UnknownKeyError` means that `newer` may help.
         """
 
     async def newer(self) -> None:
-        """Have whoever knows asked for newer keys."""
+        """Ask the issuer for newer keys."""
 
     def unready(self) -> str | None:
-        """Return why no token can be verified yet, None where one can."""
+        """Return why no token can be verified yet, None when they can."""
 
 
-class _AtHand:
-    """Keys that are here from the beginning."""
+class _Local:
+    """Keys that are available from the start."""
 
     async def newer(self) -> None:
         """See `SigningKeys`."""
@@ -56,8 +56,8 @@ class _AtHand:
         return None
 
 
-class OneKey(_AtHand):
-    """The secret, or the one public key."""
+class OneKey(_Local):
+    """A secret, or a single public key."""
 
     look_seconds = math.inf
 
@@ -73,11 +73,11 @@ class OneKey(_AtHand):
         return self._key
 
 
-class KeyFile(_AtHand):
+class KeyFile(_Local):
     """The public keys of a JSON Web Key Set in a file, which is read again when it has changed.
 
-    Nobody has to tell: it is looked at when a token comes that is new, or that is remembered since `LOOK_SECONDS`, and
-    at most that often. While the file cannot be used the keys stay as they are.
+    Its modification time is checked when a new token arrives, or one that was cached `LOOK_SECONDS` ago, and at most
+    every `LOOK_SECONDS`. While the file is unusable the known keys are kept.
     """
 
     look_seconds = LOOK_SECONDS
@@ -87,7 +87,7 @@ class KeyFile(_AtHand):
         self._path = Path(path)
         self._held = HeldKeys("jwks_file", algorithm)
         self._stamp: _Stamp | None = None
-        self._told: str | None = None
+        self._trouble: str | None = None
         self._read()
         self._look_again = monotonic() + LOOK_SECONDS
 
@@ -102,11 +102,11 @@ class KeyFile(_AtHand):
             changed = self._read()
         except (OSError, ConfigError) as error:
             reason = error.strerror if isinstance(error, OSError) else error.message.removeprefix(REFUSAL)
-            if reason != self._told:
+            if reason != self._trouble:
                 logger.warning("jwks_file cannot be used, the keys stay", extra={"reason": reason})
-            self._told = reason
+            self._trouble = reason
             return False
-        self._told = None
+        self._trouble = None
         logger.info("jwks_file read again", extra={"keys": len(self._held)})
         return changed
 
@@ -115,10 +115,10 @@ class KeyFile(_AtHand):
         return self._held.key_for(token)
 
     def _read(self) -> bool:
-        # The stamp is older than what is read: a change in between is seen the next time.
+        # The stamp is taken before the content, so that a change in between is noticed the next time.
         stamp, text = _file("jwks_file", str(self._path))
         try:
-            changed = self._held.take(text)
+            changed = self._held.replace(text)
         except UnusableError as error:
             raise _refusal("jwks_file", f"{self._path}: {error}") from None
         self._stamp = stamp
@@ -167,7 +167,7 @@ def _file(setting: str, path: str) -> tuple[_Stamp, bytes]:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """Return what changes when the file does, also when another takes its place."""
+    """Return time, size and inode, which change when the file is written or replaced."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size, found.st_ino
 

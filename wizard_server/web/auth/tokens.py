@@ -1,4 +1,4 @@
-"""Who sends a request (contract 7): a bearer token, or in development whoever the header names."""
+"""Mode ``jwt``: bearer tokens in ``Authorization`` or, of a WebSocket, in its subprotocol (contract 7)."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ from wizard_server.errors import InvalidTokenError
 from wizard_server.web.auth.leases import Lease, Leases
 from wizard_server.web.auth.signing_keys import SigningKeys
 
-# A browser cannot set headers on a WebSocket: it offers the token as a subprotocol.
+# A browser cannot set headers on a WebSocket, so it offers the token as a subprotocol.
 TOKEN_PROTOCOL = "bearer."  # noqa: S105 - a prefix, no secret
-# Longer ones are refused before anything looks into them; with `token_cache_size` this bounds the memory.
+# Longer tokens are refused unread; with `token_cache_size` this bounds the memory.
 MAX_TOKEN_LENGTH = 4096
 _SCHEME = "Bearer "
 FOREIGN_HOST = (
@@ -29,7 +29,7 @@ FOREIGN_ORIGIN = (
 
 
 class _Verified(NamedTuple):
-    """Who a token names, when it expires, and until when nothing else need be looked at."""
+    """A verified token: its caller, when it expires, and until when the result may be used unchecked."""
 
     until: float
     caller: Caller
@@ -37,18 +37,17 @@ class _Verified(NamedTuple):
 
 
 class TokenAuthenticator:
-    """Mode ``jwt``: a signed token with a user, scopes and ``exp``, and what of ``iss`` and ``aud`` is configured.
+    """Mode ``jwt``: a signed token with a user, scopes and ``exp``, and with ``iss`` and ``aud`` where configured.
 
-    The user is the claim `user_claim`. The scopes are those of all `scope_claims` together, since issuers spread them:
-    each a text of words or a list of texts; whatever else stands there grants nothing and harms nothing.
+    The user is the claim `user_claim`. The scopes are those of all `scope_claims` together, because issuers use
+    different claims: each is a text of words or a list of texts; values of other types grant nothing.
 
-    A token that names an audience while none is configured is meant for somebody else and refused (RFC 7519, 4.1.3).
-    ``nbf`` and ``iat`` may not lie ahead. The leeway counts for all of them.
+    A token with an audience is refused while none is configured, because it is meant for another service (RFC 7519,
+    4.1.3). ``nbf`` and ``iat`` may not lie in the future. The leeway applies to all times.
 
-    Checking a signature costs more than a poll, so a verified token is remembered until it expires or the keys change,
-    under the header that brings it: then it costs one look-up and one comparison. Where keys may
-    change it has them looked at now and then, so that a withdrawn key ends its tokens though no other token comes. Of
-    what was refused nothing is kept.
+    Verifying a signature costs more than a poll. So a verified token is cached by its header until it expires or the
+    keys change, and then costs one look-up and one comparison. Cached tokens have the keys checked every
+    `look_seconds`, so that a withdrawn key ends its tokens. Refused tokens are not cached.
     """
 
     def __init__(self, keys: SigningKeys, config: AuthConfig) -> None:
@@ -79,7 +78,7 @@ class TokenAuthenticator:
         return self._keys.unready()
 
     def lease(self, request: web.Request, wake: Callable[[], object]) -> Lease:
-        """See `Authenticator`: until the token expires; one that comes within the leeway after that has the leeway."""
+        """See `Authenticator`: until the token expires; for one that comes in its leeway, until that ends."""
         token = _token(request)
         self._of_token(token)
         expires = self._verified[_SCHEME + token].expires
@@ -96,7 +95,7 @@ class TokenAuthenticator:
     async def look(self) -> None:
         """See `Authenticator`."""
         self._renew()
-        await self._leases.tell()
+        await self._leases.wake_all()
 
     def _renew(self) -> None:
         if self._keys.renewed():
@@ -104,7 +103,7 @@ class TokenAuthenticator:
             self._leases.generation += 1
 
     def _of_token(self, token: str) -> Caller:
-        """Return the caller of a token that is new, came in another way than the last time, or is due for a look."""
+        """Return the caller of a token that is not cached under this header, or is due for a check."""
         self._renew()
         header = _SCHEME + token
         known = self._verified.pop(header) if header in self._verified else None

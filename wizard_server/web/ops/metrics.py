@@ -1,7 +1,7 @@
-"""``/metrics``: what the parts have counted, in Prometheus' text format (contract 4).
+"""``/metrics``: the counts of all parts in Prometheus' text format (contract 4).
 
-Nothing is counted here: a collector reads the parts when it is asked, so a scrape costs a few milliseconds and a
-request nothing. No label holds what clients can invent: no user, no investigation, no path, no unknown method.
+A collector reads the counts of the parts at each scrape, so requests cost nothing more. No label has values that
+clients can invent: no user, no investigation, no path, no unknown method.
 """
 
 import platform
@@ -34,24 +34,24 @@ async def metrics(request: web.Request) -> web.Response:
     """Return the metrics, in the format that the scraper prefers."""
     try:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    except (TypeError, ValueError):  # the library reads versions and escapings out of it, and raises for what is none
+    except (TypeError, ValueError):  # the library raises for a malformed version or escaping in the header
         encode, content_type = choose_encoder("")
     return web.Response(body=request.app[SCRAPES].text(encode, content_type), headers={"Content-Type": content_type})
 
 
 class Scrapes:
-    """The metrics of one application as text; who asks more often than that is worth gets what was made last.
+    """The metrics of one application as text; beyond `SCRAPES_PER_SECOND` the last text is answered again.
 
-    A scrape costs a millisecond, and no token is asked for.
+    The limit exists because a scrape costs a millisecond and needs no token.
     """
 
     def __init__(self, collected: CollectorRegistry) -> None:
         self._collected = collected
         self._fresh = Allowance(SCRAPES_PER_SECOND, SCRAPES_BURST)
-        self._made: dict[str, bytes] = {}  # by media type, of which the library has a few
+        self._made: dict[str, bytes] = {}  # by media type; the library has few
 
     def text(self, encode: Callable[[CollectorRegistry], bytes], media: str) -> bytes:
-        """Return the metrics as `encode` writes them, `media`."""
+        """Return the metrics as `encode` writes them, in the media type `media`."""
         if self._fresh.takes(1) or media not in self._made:
             self._made[media] = encode(self._collected)
         return self._made[media]
@@ -61,7 +61,7 @@ SCRAPES = web.AppKey("scrapes", Scrapes)
 
 
 def registry(app: web.Application, schema: int) -> CollectorRegistry:
-    """Return the registry of one application: its parts, the number of its `schema`, and its process."""
+    """Return the registry of one application: its parts, the version of its `schema`, and its process."""
     made = CollectorRegistry()
     ProcessCollector(registry=made)
     PlatformCollector(registry=made)
@@ -82,7 +82,7 @@ class _Parts(Collector):
         }
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing in advance: the parts begin to exist when the application starts."""
+        """Describe nothing in advance, because the parts exist only once the application has started."""
         return ()
 
     def collect(self) -> Iterator[Metric]:

@@ -48,7 +48,7 @@ async def _status(request: web.Request, hub: Hub) -> str:
 
 
 async def _takes_writes(request: web.Request) -> bool:
-    """Return whether the database does more than answer: polls go on without that, changes do not."""
+    """Return whether the database accepts writes; without them the server is degraded, because polls still work."""
     try:
         await request.app[STORE].try_writing()
     except StorageUnavailableError:

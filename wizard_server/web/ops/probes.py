@@ -18,8 +18,8 @@ async def readyz(request: web.Request) -> web.Response:
     """Say whether to send requests here, and which part is not ready: 503 from the moment the server drains.
 
     The schema was compared before the server began to listen, so it is ready as long as the process lives. A database
-    that answers and takes no writes (disk full, read-only, held by another process) is not ready from the first write
-    that failed until one succeeds.
+    that answers and takes no writes (disk full, read-only, held by another process) is not ready from the first failed
+    write until one succeeds.
     """
     keys = request.app[AUTHENTICATOR].unready() or "ready"
     parts = {"schema": "ready", "database": "ready", "keys": keys, "draining": "no"}

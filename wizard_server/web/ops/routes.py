@@ -1,11 +1,7 @@
-"""The routes of those who run the server: probes and metrics."""
+"""The routes for operators: probes, health and metrics."""
 
 from wizard_server.web.http.route import Answer, AnyRoute, OpenRoute
-from wizard_server.web.openapi.answers import (
-    Alive,
-    PollingHealth,
-    Readiness,
-)
+from wizard_server.web.openapi.answers import Alive, PollingHealth, Readiness
 from wizard_server.web.ops import metrics, polling_health, probes
 
 ROUTES: tuple[AnyRoute, ...] = (
