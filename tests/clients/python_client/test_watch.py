@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,30 @@ async def test_after_a_restored_backup_the_state_is_told_anew() -> None:
     stub.answers.extend([_polled(9), refusal(410, "history-gone"), _polled(4, reset=True), _changed(4, 5)])
     assert await _versions(stub, 3) == [9, 4, 5]
     assert [asked.query.get("since_version") for asked in stub.asked] == [None, "9", "9", "4"]
+
+
+async def test_a_watch_goes_on_over_a_backup_that_is_restored_on_a_real_server(
+    wizard: Wizard, wizards: WizardClient, tmp_path: Path
+) -> None:
+    investigation = await _started(wizards)
+    database, backup = wizard.database_url.removeprefix("sqlite:///"), tmp_path / "backup.db"
+    wizard.stop()
+    shutil.copy(database, backup)
+    wizard.restart()
+    states, changes = investigation.watch(), investigation.changes(since=2)
+    assert (await _next(states)).version == 2
+    for percent in (10, 20):
+        version = (await investigation.patch({"progress": {"overall_progress": percent}})).version
+        assert [(await _next(each)).version for each in (states, changes)] == [version, version]
+    wizard.stop()
+    shutil.copy(backup, database)
+    wizard.restart()
+    restored, reset = await _next(states), await _next(changes)
+    assert (restored.version, reset.version, reset.reset) == (2, 2, True)
+    await investigation.patch({"progress": {"overall_progress": 30}})
+    assert [(await _next(each)).version for each in (states, changes)] == [3, 3]
+    await states.aclose()
+    await changes.aclose()
 
 
 async def test_changes_tell_a_restored_backup_as_one_that_replaces_everything() -> None:
