@@ -25,7 +25,7 @@ GIVEN_BACK = frozenset({"error", "cancelled"})
 # Everything is looked at again after this long: what stalled between two questions is no news.
 LOOK_AGAIN_SECONDS = 60.0
 # From an answer that brought nothing to the next question: every report on what others hold is such an answer.
-PACE_SECONDS = 0.1
+PACE_SECONDS = 0.25
 _PATH = "/polling/active-investigations"
 _RUNNING = {"status": InvestigationStatus.IN_PROGRESS, "wizard_step": WizardStep.PROGRESS}
 _MOST_ROWS = 1000
