@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,29 @@ def serve() -> Iterator[Serve]:
         return server.ready()
 
     yield start
+    _end(servers)
+
+
+@pytest.fixture(scope="module")
+def serve_all(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Serve]:
+    """Start one server for all tests of a module, on a database of its own; keywords are sections of its configuration.
+
+    For tests that leave it as it was, but for investigations of names that no other test has.
+    """
+    servers: list[ServerProcess] = []
+
+    def start(**sections: dict[str, Any]) -> ServerProcess:
+        folder = tmp_path_factory.mktemp("served")
+        shutil.copy(empty_database, folder / "investigations.db")
+        server = ServerProcess(write_config(folder, **sections))
+        servers.append(server)
+        return server.ready()
+
+    yield start
+    _end(servers)
+
+
+def _end(servers: list[ServerProcess]) -> None:
     for server in servers:
         server.kill()
     for server in servers:

@@ -4,6 +4,7 @@ answered meanwhile. That is asserted by order: between any two steps of such a c
 import asyncio
 import contextlib
 import gzip
+import itertools
 import socket
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -85,12 +86,20 @@ REFUSED = {
 }
 
 
-@pytest.fixture
-def server(config: Path, serve: Serve) -> ServerProcess:
+ONE_SECOND = {"server": {"receive_timeout_seconds": 1}, "polling": {"send_timeout_seconds": 1}}
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server(serve_all: Serve) -> ServerProcess:
+    """A server that waits longer for who is slow than a busy machine is."""
+    return serve_all()
+
+
+@pytest.fixture(scope="module")
+def impatient(serve_all: Serve) -> ServerProcess:
     """A server that waits a second for whoever is slow."""
-    patience = {"server": {"receive_timeout_seconds": 1}, "polling": {"send_timeout_seconds": 1}}
-    write_config(config.parent, **patience)
-    return serve(config)
+    return serve_all(**ONE_SECOND)
 
 
 async def is_served(control: Connection) -> bool:
@@ -121,9 +130,9 @@ async def refusal(odd: Connection, text: bytes, code: str) -> tuple[int, str]:
 
 
 async def test_what_is_no_proper_request_is_refused_with_a_problem_and_the_connection_ends(
-    server: ServerProcess,
+    impatient: ServerProcess,
 ) -> None:
-    async with connect(server.port, len(REFUSED)) as connections, connect(server.port) as [control]:
+    async with connect(impatient.port, len(REFUSED)) as connections, connect(impatient.port) as [control]:
         asked = zip(connections, REFUSED.values(), strict=True)
         refusals = [asyncio.create_task(refusal(odd, text, code)) for odd, (text, _, code) in asked]
         while not all(task.done() for task in refusals):
@@ -132,7 +141,8 @@ async def test_what_is_no_proper_request_is_refused_with_a_problem_and_the_conne
     assert found == {name: (status, code) for name, (_, status, code) in REFUSED.items()}
 
 
-async def test_no_part_of_what_is_refused_is_logged(server: ServerProcess) -> None:
+async def test_no_part_of_what_is_refused_is_logged(config: Path, serve: Serve) -> None:
+    server = serve(config)
     secrets = (GET + b"Authorization: Bearer SESAME" + b"x" * 9000 + b"\r\n\r\n", b"GET /?SESAME=\xff HTTP/1.1\r\n\r\n")
     async with connect(server.port, len(secrets)) as connections:
         for connection, text in zip(connections, secrets, strict=True):
@@ -154,8 +164,8 @@ async def trickle(odd: Connection, control: Connection, text: bytes) -> Answer:
 
 
 @pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["first", "kept alive"])
-async def test_headers_that_trickle_in_are_cut_off(server: ServerProcess, before: bytes) -> None:
-    async with pair(server) as (odd, control):
+async def test_headers_that_trickle_in_are_cut_off(impatient: ServerProcess, before: bytes) -> None:
+    async with pair(impatient) as (odd, control):
         if before:
             await odd.send(before)
             assert (await odd.answer()).status == 200
@@ -168,20 +178,20 @@ async def test_headers_that_trickle_in_are_cut_off(server: ServerProcess, before
     [(b"Content-Length: 100000", b" "), (b"Transfer-Encoding: chunked", b"1\r\n \r\n")],
     ids=["length", "chunks"],
 )
-async def test_a_body_that_trickles_in_is_cut_off(server: ServerProcess, head: bytes, more: bytes) -> None:
-    async with pair(server) as (odd, control):
+async def test_a_body_that_trickles_in_is_cut_off(impatient: ServerProcess, head: bytes, more: bytes) -> None:
+    async with pair(impatient) as (odd, control):
         await odd.send(POST + head + b"\r\n\r\n")
         answer = await trickle(odd, control, more)
         assert (answer.status, answer.headers["connection"]) == (408, "close")
 
 
-async def test_a_connection_that_sends_nothing_is_closed(server: ServerProcess) -> None:
-    async with pair(server) as (odd, _):
+async def test_a_connection_that_sends_nothing_is_closed(impatient: ServerProcess) -> None:
+    async with pair(impatient) as (odd, _):
         assert await odd.ended()
 
 
-async def test_who_is_idle_between_requests_is_not_slow(server: ServerProcess) -> None:
-    async with pair(server) as (idle, _), connect(server.port) as [slow]:
+async def test_who_is_idle_between_requests_is_not_slow(impatient: ServerProcess) -> None:
+    async with pair(impatient) as (idle, _), connect(impatient.port) as [slow]:
         assert await is_served(idle)
         await slow.send(b"GET /")
         assert (await slow.answer()).status == 408  # so the time has passed
@@ -189,24 +199,27 @@ async def test_who_is_idle_between_requests_is_not_slow(server: ServerProcess) -
 
 
 async def test_a_client_may_take_its_time_over_a_long_poll_and_send_the_next_request_meanwhile(
-    server: ServerProcess,
+    impatient: ServerProcess,
 ) -> None:
-    async with pair(server) as (odd, control), connect(server.port) as [slow]:
-        await make_state(control)
-        await odd.send(request_bytes("GET", f"{POLLS}/inv-1?since_version=1&wait=50") + GET + b"\r\n")
+    async with pair(impatient) as (odd, control), connect(impatient.port) as [slow]:
+        key = await make_state(control)
+        await odd.send(request_bytes("GET", f"{POLLS}/{key}?since_version=1&wait=50") + GET + b"\r\n")
         await slow.send(b"GET /")
         assert (await slow.answer()).status == 408  # so the time has passed
-        assert (await control.ask("PATCH", f"{STATES}/inv-1", {"status": "ERROR"})).status == 200
+        assert (await control.ask("PATCH", f"{STATES}/{key}", {"status": "ERROR"})).status == 200
         assert [(await odd.answer()).json().get("has_changes") for _ in range(2)] == [True, None]
 
 
-async def make_state(control: Connection, size: int = 0) -> None:
+async def make_state(control: Connection, size: int = 0) -> str:
+    """Make a state of so many bytes and return its identifier."""
+    key = f"inv-{next(NUMBERS)}"
     settings = factories.settings(description="x" * 2000)
-    assert (await control.ask("POST", STATES, factories.creation("inv-1", settings=settings))).status == 201
+    assert (await control.ask("POST", STATES, factories.creation(key, settings=settings))).status == 201
     if size:
-        assert (await control.ask("PATCH", f"{STATES}/inv-1", {"wizard_step": "PROGRESS"})).status == 200
+        assert (await control.ask("PATCH", f"{STATES}/{key}", {"wizard_step": "PROGRESS"})).status == 200
         progress = factories.progress(logs=["x" * 1000] * (size // 1000))
-        assert (await control.ask("PATCH", f"{STATES}/inv-1", {"progress": progress})).status == 200
+        assert (await control.ask("PATCH", f"{STATES}/{key}", {"progress": progress})).status == 200
+    return key
 
 
 @asynccontextmanager
@@ -226,10 +239,12 @@ def is_cut(opened: socket.socket) -> bool:
     return opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
 
 
-async def test_a_reader_that_takes_nothing_of_many_answers_is_cut_off(server: ServerProcess) -> None:
+async def test_a_reader_that_takes_nothing_of_many_answers_is_cut_off(config: Path, serve: Serve) -> None:
+    write_config(config.parent, **ONE_SECOND)
+    server = serve(config)
     async with connect(server.port) as [control]:
-        await make_state(control, 400_000)
-        async with deaf(server.port, request_bytes("GET", f"{STATES}/inv-1") * 60) as opened:
+        key = await make_state(control, 400_000)
+        async with deaf(server.port, request_bytes("GET", f"{STATES}/{key}") * 60) as opened:
 
             async def cut_while_others_are_served() -> bool:
                 return await is_served(control) and is_cut(opened)
@@ -239,10 +254,10 @@ async def test_a_reader_that_takes_nothing_of_many_answers_is_cut_off(server: Se
     assert "slow reader cut off" in server.stderr
 
 
-async def test_a_reader_that_takes_a_byte_at_a_time_is_cut_off(server: ServerProcess) -> None:
-    async with connect(server.port) as [control]:
-        await make_state(control, 400_000)
-        async with deaf(server.port, request_bytes("GET", f"{STATES}/inv-1") * 60) as opened:
+async def test_a_reader_that_takes_a_byte_at_a_time_is_cut_off(impatient: ServerProcess) -> None:
+    async with connect(impatient.port) as [control]:
+        key = await make_state(control, 400_000)
+        async with deaf(impatient.port, request_bytes("GET", f"{STATES}/{key}") * 60) as opened:
 
             async def cut_while_it_takes_a_byte() -> bool:
                 assert len(await asyncio.get_running_loop().sock_recv(opened, 1)) == 1
@@ -251,12 +266,12 @@ async def test_a_reader_that_takes_a_byte_at_a_time_is_cut_off(server: ServerPro
             await eventually(cut_while_it_takes_a_byte)
 
 
-async def test_a_reader_that_takes_all_in_its_own_time_gets_all(server: ServerProcess) -> None:
-    loop, count = asyncio.get_running_loop(), 30
-    async with connect(server.port) as [control]:
-        await make_state(control, 400_000)
+async def test_a_reader_that_takes_all_in_its_own_time_gets_all(impatient: ServerProcess) -> None:
+    loop, count = asyncio.get_running_loop(), 10
+    async with connect(impatient.port) as [control]:
+        key = await make_state(control, 400_000)
         last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        async with deaf(server.port, request_bytes("GET", f"{STATES}/inv-1") * count + last) as opened:
+        async with deaf(impatient.port, request_bytes("GET", f"{STATES}/{key}") * count + last) as opened:
             received = 0
             while piece := await loop.sock_recv(opened, 65536):
                 received += len(piece)
@@ -266,8 +281,8 @@ async def test_a_reader_that_takes_all_in_its_own_time_gets_all(server: ServerPr
 
 async def test_a_half_closed_connection_is_one_whose_client_has_gone(server: ServerProcess) -> None:
     async with connect(server.port) as [control]:
-        await make_state(control)
-        async with deaf(server.port, request_bytes("GET", f"{POLLS}/inv-1?since_version=1&wait=50")) as opened:
+        key = await make_state(control)
+        async with deaf(server.port, request_bytes("GET", f"{POLLS}/{key}?since_version=1&wait=50")) as opened:
             await eventually(lambda: _are_parked(control, 1))
             opened.shutdown(socket.SHUT_WR)
             await eventually(lambda: _are_parked(control, 0))
@@ -280,8 +295,8 @@ async def _are_parked(control: Connection, count: int) -> bool:
 
 async def test_pipelined_requests_are_answered_in_their_order(server: ServerProcess) -> None:
     async with pair(server) as (odd, control):
-        await make_state(control)
-        paths = [HEALTH, f"{STATES}/inv-1", "/nowhere", f"{POLLS}/inv-1?since_version=1&wait=0.05", "/healthz"] * 20
+        key = await make_state(control)
+        paths = [HEALTH, f"{STATES}/{key}", "/nowhere", f"{POLLS}/{key}?since_version=1&wait=0.05", "/healthz"] * 20
         names = [f"request-{number}" for number in range(len(paths))]
         requests = [
             request_bytes("GET", path, headers={"X-Request-Id": name}) for path, name in zip(paths, names, strict=True)
@@ -322,9 +337,9 @@ async def test_a_body_in_tiny_chunks_is_ended_early_and_costs_next_to_nothing(co
         assert used < 0.3  # today 0.02; a body of 1 MB in one-byte chunks used to cost 1.3
 
 
-async def test_a_small_body_may_come_in_chunks_of_a_byte(config: Path, serve: Serve) -> None:
-    async with pair(serve(config)) as (odd, _):
-        body = request_bytes("POST", STATES, factories.creation("inv-1")).partition(b"\r\n\r\n")[2]
+async def test_a_small_body_may_come_in_chunks_of_a_byte(server: ServerProcess) -> None:
+    async with pair(server) as (odd, _):
+        body = request_bytes("POST", STATES, factories.creation(f"inv-{next(NUMBERS)}")).partition(b"\r\n\r\n")[2]
         chunks = b"".join(b"1\r\n%c\r\n" % each for each in body)
         await odd.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
         assert (await odd.answer()).status == 201
@@ -344,7 +359,7 @@ async def test_a_small_body_that_expands_over_the_limit_is_refused(
 
 async def test_who_asks_before_sending_is_told_to_go_on(server: ServerProcess) -> None:
     async with pair(server) as (odd, control):
-        body = request_bytes("POST", STATES, factories.creation("inv-1")).partition(b"\r\n\r\n")[2]
+        body = request_bytes("POST", STATES, factories.creation(f"inv-{next(NUMBERS)}")).partition(b"\r\n\r\n")[2]
         await odd.send(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
         assert (await odd.answer()).status == 100
         assert await is_served(control)
@@ -352,7 +367,8 @@ async def test_who_asks_before_sending_is_told_to_go_on(server: ServerProcess) -
         assert (await odd.answer()).status == 201
 
 
-async def test_who_leaves_in_the_middle_of_anything_is_no_error(server: ServerProcess) -> None:
+async def test_who_leaves_in_the_middle_of_anything_is_no_error(config: Path, serve: Serve) -> None:
+    server = serve(config)
     beginnings = [GET[:9], POST + b"Content-Length: 9\r\n\r\n{", POST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{"]
     async with connect(server.port) as [control]:
         for text in beginnings:

@@ -1,23 +1,21 @@
 """Every form that a request's target may have (RFC 9112, 3.2), and HTTP/1.0: answered as everything else is."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from tests import factories
 from tests.acceptance.client import STATES, Answer, connect
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, write_config
+from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess
 
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
-@pytest.fixture
-def server(config: Path, serve: Serve) -> ServerProcess:
+@pytest.fixture(scope="module")
+def server(serve_all: Serve) -> ServerProcess:
     """A server that logs what only reads, too."""
-    write_config(config.parent, logging={"level": "DEBUG"})
-    return serve(config)
+    return serve_all(logging={"level": "DEBUG"})
 
 
 async def ask(server: ServerProcess, line: str, host: str = "localhost") -> Answer:
