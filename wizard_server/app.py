@@ -198,11 +198,11 @@ async def _require_fit(path: str, config_path: str, *, require_durability: bool)
         raise StorageUnavailableError(f"cannot read database {path}: {error}") from error
     finally:
         await database.close()
+    if found.refusals:
+        raise SchemaError("the database cannot be served from - refusing to start:\n" + "\n".join(found.refusals))
     if differences:
         lines = [f"{each.message}\n    mend: {each.mend_with(config=config_path, file=path)}" for each in differences]
         raise SchemaError("the database differs from sql/manifest.json - refusing to start:\n" + "\n".join(lines))
-    if found.refusals:
-        raise SchemaError("the database cannot be served from - refusing to start:\n" + "\n".join(found.refusals))
     for warning in found.warnings:
         logger.warning(warning)
 

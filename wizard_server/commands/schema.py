@@ -24,7 +24,7 @@ from wizard_server.storage.schema.splitting import split_statements
 MOST_LISTED = 10_000
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _DEFINES = re.compile(
-    r"\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|trigger|function)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
+    r"\s*(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:unique\s+)?(?:table|index|trigger|function)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
     re.IGNORECASE,
 )
 _BELONGS_TO = re.compile(r"\son\s+(\w+)", re.IGNORECASE)

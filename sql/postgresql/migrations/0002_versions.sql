@@ -12,14 +12,14 @@ VALUES (2, (SELECT version FROM schema_migrations WHERE version = 1), '0002_vers
 -- Helpers of the triggers ---------------------------------------------------------------------------------------------
 
 -- An instant as it is written on the wire: ISO 8601, UTC, milliseconds.
-CREATE FUNCTION wizard_instant(instant TIMESTAMPTZ) RETURNS TEXT
+CREATE OR REPLACE FUNCTION wizard_instant(instant TIMESTAMPTZ) RETURNS TEXT
 LANGUAGE SQL STABLE
 AS $$
     SELECT to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 $$;
 
 -- The text `document` as JSON; an error names its column.
-CREATE FUNCTION wizard_json(label TEXT, document TEXT) RETURNS JSON
+CREATE OR REPLACE FUNCTION wizard_json(label TEXT, document TEXT) RETURNS JSON
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
@@ -30,7 +30,7 @@ END;
 $$;
 
 -- A name for an audit entry that no other has.
-CREATE FUNCTION wizard_entry_id() RETURNS TEXT
+CREATE OR REPLACE FUNCTION wizard_entry_id() RETURNS TEXT
 LANGUAGE SQL VOLATILE
 AS $$
     SELECT replace(gen_random_uuid()::TEXT, '-', '');
@@ -163,7 +163,7 @@ CREATE INDEX idx_investigations_change ON investigations(change_seq);
 
 -- A whole state as an audit entry has it ------------------------------------------------------------------------------
 
-CREATE FUNCTION wizard_state(state investigation_states) RETURNS TEXT
+CREATE OR REPLACE FUNCTION wizard_state(state investigation_states) RETURNS TEXT
 LANGUAGE SQL STABLE
 AS $$
     SELECT concat(
@@ -181,7 +181,7 @@ AS $$
 $$;
 
 -- The parts of a state that an edit may change; the owner only when that changed.
-CREATE FUNCTION wizard_parts(state investigation_states, with_owner BOOLEAN) RETURNS TEXT
+CREATE OR REPLACE FUNCTION wizard_parts(state investigation_states, with_owner BOOLEAN) RETURNS TEXT
 LANGUAGE SQL STABLE
 AS $$
     SELECT concat(
@@ -213,7 +213,7 @@ FROM investigation_states AS s;
 
 -- A state inserted by hand. Should the investigation have a history already (deleted and inserted again), the row gets
 -- a version above all of it, because a version never names two contents.
-CREATE FUNCTION states_inserted() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION states_inserted() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 DECLARE
@@ -254,7 +254,7 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_states_inserted
+CREATE OR REPLACE TRIGGER trg_states_inserted
 BEFORE INSERT ON investigation_states
 FOR EACH ROW
 WHEN (NEW.last_entry IS NULL)
@@ -263,7 +263,7 @@ EXECUTE FUNCTION states_inserted();
 -- A state edited by hand: it gets the next version above its whole history, or the one that the operator chose. An
 -- older version put back, which has its entry, gets no other; what was given before is never given again. A new user_id
 -- hands the investigation over to that user.
-CREATE FUNCTION states_edited() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION states_edited() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 DECLARE
@@ -321,7 +321,7 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_states_edited
+CREATE OR REPLACE TRIGGER trg_states_edited
 BEFORE UPDATE OF user_id, wizard_step, settings_json, progress_json, results_json, status, version
 ON investigation_states
 FOR EACH ROW
@@ -338,7 +338,7 @@ EXECUTE FUNCTION states_edited();
 
 -- A state deleted by hand: the deletion takes a version of its own; what is created later in its place starts above
 -- that. Nothing when the investigation itself goes, because its audit trail goes with it.
-CREATE FUNCTION states_deleted() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION states_deleted() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 DECLARE
@@ -368,13 +368,13 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_states_deleted
+CREATE OR REPLACE TRIGGER trg_states_deleted
 AFTER DELETE ON investigation_states
 FOR EACH ROW
 EXECUTE FUNCTION states_deleted();
 
 -- An investigation deleted by hand; the server deletes none.
-CREATE FUNCTION investigations_deleted() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION investigations_deleted() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
@@ -383,7 +383,7 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_investigations_deleted
+CREATE OR REPLACE TRIGGER trg_investigations_deleted
 AFTER DELETE ON investigations
 FOR EACH ROW
 EXECUTE FUNCTION investigations_deleted();

@@ -43,7 +43,7 @@ ON investigation_states(user_id, greatest(updated_at, heard_at), investigation_i
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
 
 -- The text `document` as JSON; NULL when it is none.
-CREATE FUNCTION wizard_json_or_null(document TEXT) RETURNS JSON
+CREATE OR REPLACE FUNCTION wizard_json_or_null(document TEXT) RETURNS JSON
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
@@ -54,14 +54,14 @@ END;
 $$;
 
 -- The member `name` of a document if it is a number.
-CREATE FUNCTION wizard_number(document JSON, name TEXT) RETURNS DOUBLE PRECISION
+CREATE OR REPLACE FUNCTION wizard_number(document JSON, name TEXT) RETURNS DOUBLE PRECISION
 LANGUAGE SQL IMMUTABLE
 AS $$
     SELECT CASE json_typeof(document -> name) WHEN 'number' THEN (document ->> name)::DOUBLE PRECISION END;
 $$;
 
 -- What lists show of a state with these documents.
-CREATE FUNCTION wizard_described(
+CREATE OR REPLACE FUNCTION wizard_described(
     settings_json TEXT, progress_json TEXT, results_json TEXT,
     OUT name TEXT, OUT description TEXT, OUT entity_count INTEGER,
     OUT started_at TEXT, OUT overall_progress DOUBLE PRECISION, OUT current_phase TEXT,
@@ -100,7 +100,7 @@ SET (name, description, entity_count, started_at, overall_progress, current_phas
 
 -- The same for a document that was written by hand, which has to be JSON. Triggers fire in the order of their names:
 -- this one before trg_states_edited and trg_states_inserted, which set last_entry.
-CREATE FUNCTION states_described() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION states_described() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
@@ -115,7 +115,7 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_states_described_edited
+CREATE OR REPLACE TRIGGER trg_states_described_edited
 BEFORE UPDATE OF settings_json, progress_json, results_json ON investigation_states
 FOR EACH ROW
 WHEN (NEW.last_entry = OLD.last_entry AND (
@@ -125,7 +125,7 @@ WHEN (NEW.last_entry = OLD.last_entry AND (
 ))
 EXECUTE FUNCTION states_described();
 
-CREATE TRIGGER trg_states_described_inserted
+CREATE OR REPLACE TRIGGER trg_states_described_inserted
 BEFORE INSERT ON investigation_states
 FOR EACH ROW
 WHEN (NEW.last_entry IS NULL)
@@ -190,7 +190,7 @@ CREATE TABLE template_owners (
 );
 
 -- A template written by hand is JSON. Rows that are moved as they are (audit_switch 2: import, mending) may be anything.
-CREATE FUNCTION templates_written() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION templates_written() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
@@ -201,18 +201,18 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_templates_inserted
+CREATE OR REPLACE TRIGGER trg_templates_inserted
 BEFORE INSERT ON investigation_templates
 FOR EACH ROW
 EXECUTE FUNCTION templates_written();
 
-CREATE TRIGGER trg_templates_updated
+CREATE OR REPLACE TRIGGER trg_templates_updated
 BEFORE UPDATE OF template_json ON investigation_templates
 FOR EACH ROW
 EXECUTE FUNCTION templates_written();
 
 -- A name or description that was changed by hand, without what is made of it.
-CREATE FUNCTION templates_renamed() RETURNS TRIGGER
+CREATE OR REPLACE FUNCTION templates_renamed() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
@@ -227,7 +227,7 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER trg_templates_renamed
+CREATE OR REPLACE TRIGGER trg_templates_renamed
 BEFORE UPDATE OF name, description ON investigation_templates
 FOR EACH ROW
 EXECUTE FUNCTION templates_renamed();

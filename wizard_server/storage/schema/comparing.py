@@ -23,6 +23,10 @@ _PSQL = "psql -X -v ON_ERROR_STOP=1 FILE"
 _SHOW = f"wizard-server schema show {{name}} | {_SQLITE}"
 
 
+# What the statement that makes it also puts in the place of another one.
+_REPLACEABLE = frozenset({"trigger", "function"})
+
+
 _CONNECT = 'sql/README.md, "Edit a row by hand"'
 
 
@@ -85,7 +89,8 @@ def _compare_texts(kind: str, wanted: Mapping[str, str], found: Mapping[str, str
     yield from _compare_names(kind, wanted, found, mend=_SHOW)
     for name in sorted(wanted.keys() & found.keys()):
         if wanted[name] != found[name]:
-            yield Difference(kind, name, f"{kind} {name} is {found[name]}, expected {wanted[name]}", REBUILD)
+            mend = _SHOW.format(name=name) if kind in _REPLACEABLE else REBUILD
+            yield Difference(kind, name, f"{kind} {name} is {found[name]}, expected {wanted[name]}", mend)
 
 
 def _compare_names(kind: str, wanted: Collection[str], found: Collection[str], *, mend: str) -> Iterator[Difference]:
