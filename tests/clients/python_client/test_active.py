@@ -1,6 +1,7 @@
 """`watch_active`: what runs is handed to one worker of each group, and again when that one is gone."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests import factories
 from wizard_server.client import InvalidToken, Investigation, WizardClient
+from wizard_server.client.active import PACE_SECONDS
 from wizard_server.domain.models import InvestigationStatus
 from wizard_server.testing import Wizard
 
@@ -124,6 +126,24 @@ async def test_a_part_that_is_completed_is_not_handed_out_again_though_the_rest_
             await start(alice, "inv-2")
             assert (await following).id == "inv-2"
         assert await entries(investigation) == {"device": "completed", "payments": "claimed by p-2"}
+
+
+async def test_what_others_report_costs_a_pool_few_requests(wizard: Wizard) -> None:
+    async with (
+        wizard.client("alice") as alice,
+        at_work(wizard, "device", "d-1") as holder,
+        at_work(wizard, "device", "d-2") as other,
+    ):
+        await start(alice, "inv-1")
+        investigation = await holder.next()
+        asked, began = wizard.faults.delay(0, path="/active-investigations"), time.monotonic()
+        waiting = asyncio.create_task(other.next())
+        for percent in range(50):
+            investigation.report(agent="device", progress=percent)
+            await investigation.flush()
+        await start(alice, "inv-2")
+        assert (await waiting).id == "inv-2"
+        assert asked.hits <= 5 + (time.monotonic() - began) / PACE_SECONDS
 
 
 @pytest.mark.parametrize("again", ["reset", "retry"])
