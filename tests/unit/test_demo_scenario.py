@@ -18,8 +18,8 @@ from wizard_server.demo.catalogue import TOOLS
 from wizard_server.demo.command import demo
 from wizard_server.demo.crew import crew_at_work
 from wizard_server.demo.improvised import script_for
+from wizard_server.demo.picture import Picture
 from wizard_server.demo.recent import Recent
-from wizard_server.demo.view import Picture
 from wizard_server.demo.watched import Watch
 from wizard_server.domain.models import (
     InvestigationProgress,

@@ -15,11 +15,12 @@ from wizard_server.client import Investigation, NotFound, WizardClient, WizardCl
 from wizard_server.config.loading import ServerConfig
 from wizard_server.demo import scenario
 from wizard_server.demo.catalogue import TOOLS
+from wizard_server.demo.console import OutputClosed, make_console, say
 from wizard_server.demo.crew import crew_at_work
 from wizard_server.demo.interrupts import Interrupted, Interrupts, interrupts
 from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
-from wizard_server.demo.view import OutputClosed, make_console, say, watching
+from wizard_server.demo.view import watching
 from wizard_server.demo.watched import Watch
 from wizard_server.domain.models import AuditSource
 from wizard_server.server import Server

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from wizard_server.demo import scenario
 from wizard_server.demo.bar import Bar
+from wizard_server.demo.console import say
 from wizard_server.demo.verdict import Outcome
-from wizard_server.demo.view import say
 from wizard_server.domain.models import AuditLogResponse, Finding, RiskScore
 
 _SEVERITIES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green"}
