@@ -209,6 +209,7 @@ async def _require_fit(path: str, config_path: str, *, require_durability: bool)
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     stop = asyncio.Event()
+    following = asyncio.create_task(app[DATABASE].follow())
     tasks = [
         asyncio.create_task(_every(NOTICE_SECONDS, app[DATABASE].look_around, stop)),
         asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
@@ -218,7 +219,9 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     logger.info("database opened")
     yield
     stop.set()
+    following.cancel()
     await asyncio.gather(*tasks)
+    await asyncio.wait([following])
 
 
 def _touch_seconds(config: ServerConfig) -> float:

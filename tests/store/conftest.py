@@ -27,6 +27,10 @@ class Listener:
     def publish(self, event: StateEvent) -> None:
         self.events.append(event)
 
+    @property
+    def has_waiters(self) -> bool:
+        return bool(self.watching)
+
     def watched(self) -> set[str]:
         return self.watching
 

@@ -16,6 +16,8 @@ class Gated:
     def __init__(self, inner: Engine) -> None:
         self.inner: Any = inner
         self.dialect = inner.dialect
+        self.is_shared = inner.is_shared
+        self.signal = inner.signal
         self.epoch = inner.epoch
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit
         self.begin: Callable[..., Coroutine[Any, Any, Locked]] = inner.begin

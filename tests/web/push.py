@@ -178,28 +178,28 @@ async def waiting(client: Client, count: int = 1) -> None:
 def before_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
     """Let something happen just before the server reads a state for anybody, once."""
     service = client.app[SERVICE]
-    read = service.read
+    read = service.read_from
 
     async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read", read)
+        monkeypatch.setattr(service, "read_from", read)
         await act()
         return await read(*args)
 
-    monkeypatch.setattr(service, "read", hooked)
+    monkeypatch.setattr(service, "read_from", hooked)
 
 
 def after_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
     """Let something happen just after the server has read a state for anybody, once."""
     service = client.app[SERVICE]
-    read = service.read
+    read = service.read_from
 
     async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read", read)
+        monkeypatch.setattr(service, "read_from", read)
         record = await read(*args)
         await act()
         return record
 
-    monkeypatch.setattr(service, "read", hooked)
+    monkeypatch.setattr(service, "read_from", hooked)
 
 
 def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:

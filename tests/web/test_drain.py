@@ -107,17 +107,17 @@ async def test_an_unwatched_change_before_the_drain_is_no_answer(
     """It reached the waiter before the server drained; what the poll gets is still the answer of a drained one."""
     await start(client)
     hub, service = client.app[HUB], client.app[SERVICE]
-    read = service.read
+    read = service.read_from
     monkeypatch.setattr(service, "known", lambda *_: None)
 
     async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read", read)
+        monkeypatch.setattr(service, "read_from", read)
         record = await read(*args)
         await patch(client, {"progress": factories.progress()})
         hub.drain()
         return record
 
-    monkeypatch.setattr(service, "read", hooked)
+    monkeypatch.setattr(service, "read_from", hooked)
     answer = await poll(client, since_version=2, watch="status", wait=30)
     assert (answer.status, answer.body["has_changes"]) == (200, False)
     assert_drained(answer)

@@ -21,6 +21,7 @@ from tests.web.helpers import STATES, StoppedClock, send, stored, url
 from tests.web.isolation import EXAMPLES, NAMED_IN_BODY, NOBODYS, Comparable, Example, ask
 from wizard_server import app as application
 from wizard_server.app import DATABASE
+from wizard_server.storage.sqlite import engine
 from wizard_server.web.routes import ROUTES, Route
 
 ANN, EVE = {"X-User-Id": "ann"}, {"X-User-Id": "eve"}
@@ -70,7 +71,8 @@ def purge(database: str, investigation_id: str) -> None:
 
 @pytest.fixture
 async def world(start_server: StartServer, database: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(application, "NOTICE_SECONDS", 3600.0)  # nothing but requests asks the database
+    for module, name in ((application, "NOTICE_SECONDS"), (engine, "LOOK_SECONDS")):
+        monkeypatch.setattr(module, name, 3600.0)  # nothing but requests asks the database
     client = await start_server(clock=StoppedClock())
     for key in (THEIRS, ERASED, PURGED):
         await made(client, STATES, factories.creation(key, user_id="ann"), ANN)

@@ -45,11 +45,11 @@ def around_the_next_read(
 ) -> None:
     """Let something happen just before or after the server reads the state for the next poll, once."""
     service = client.app[SERVICE]
-    read = service.read
+    read = service.read_from
     monkeypatch.setattr(service, "known", lambda *_: None)
 
     async def hooked(caller: Caller, investigation_id: str, now: datetime) -> Any:
-        monkeypatch.setattr(service, "read", read)
+        monkeypatch.setattr(service, "read_from", read)
         if before is not None:
             await before()
         record = await read(caller, investigation_id, now)
@@ -57,7 +57,7 @@ def around_the_next_read(
             await after()
         return record
 
-    monkeypatch.setattr(service, "read", hooked)
+    monkeypatch.setattr(service, "read_from", hooked)
 
 
 def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:

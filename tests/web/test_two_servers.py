@@ -29,7 +29,7 @@ async def pair(start_server: StartServer) -> tuple[Client, Client]:
 @pytest.fixture
 async def blind(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Client]:
     """Two servers; the second looks at what others commit when it has to, and has inv-1 of version 3 at version 2."""
-    monkeypatch.setattr("wizard_server.app.NOTICE_SECONDS", 3600)
+    monkeypatch.setattr("wizard_server.storage.sqlite.engine.LOOK_SECONDS", 3600.0)
     one, two = await start_server(), await start_server()
     await start(one)
     await read(two)

@@ -32,6 +32,10 @@ class Audience(Protocol):
     def publish(self, event: StateEvent) -> None:
         """Wake every waiter that the event concerns; called after the commit."""
 
+    @property
+    def has_waiters(self) -> bool:
+        """Whether anybody waits, for a state or for a list."""
+
     def watched(self) -> Collection[str]:
         """Return the ids of the investigations that have waiters."""
 

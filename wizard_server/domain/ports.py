@@ -92,6 +92,10 @@ class Store(Protocol):
 
     counts: StoreCounts
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes write too: then an answer rests on `caught_up`, not on memory alone."""
+
     async def ping(self) -> None:
         """Raise `StorageUnavailableError` unless the database that was opened answers."""
 

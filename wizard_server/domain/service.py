@@ -108,32 +108,42 @@ class WizardService:
         transaction.save(created, origin.entry(caller, investigation_id, "STATE_CREATED", parts, version))
         return created.record
 
-    async def read(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
-        """Return the state as it is at `now`.
+    async def read(
+        self, caller: Caller, investigation_id: str, now: datetime, *, version: int = 0, since: float | None = None
+    ) -> StateRecord:
+        """Return the state as it is at `now`; for a client that knows `version` as `read_from` does.
+
+        Where other nodes write too it has all that they committed before `since` (the event loop's clock; None: now).
 
         Raises `NotFoundError` when it is absent or somebody else's, `HistoryGoneError` when retention removed it,
         `StateExpiredError` when it is stale and recovery is off, `UnreadableRowError` for the caller's own.
         """
+        if self._store.is_shared:
+            await self._store.caught_up(since)
+        return await self.read_from(caller, investigation_id, version, now)
+
+    async def read_from(self, caller: Caller, investigation_id: str, version: int, now: datetime) -> StateRecord:
+        """Return the state from memory where possible, for a client that waits for more than `version`.
+
+        An older one is returned only after a look: whether another server has committed that version or a backup was
+        restored, the database alone can tell. Raises as `read`.
+        """
+        record = await self._visible(caller, investigation_id, now)
+        if record.version >= version:
+            return record
+        await self._store.caught_up()
+        return await self._visible(caller, investigation_id, now)
+
+    async def _visible(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:
         record = await self._unless_hidden(self._store, caller.may_see, investigation_id)
         if record is None:
             raise await self._absent(self._store, caller, investigation_id)
         self._rules.check_recoverable(record, now)
         return record
 
-    async def read_from(self, caller: Caller, investigation_id: str, version: int, now: datetime) -> StateRecord:
-        """Return the state as `read` does, for a client that knows `version`: an older one only after a look.
-
-        Whether another server has committed that version, or a backup was restored, the database alone can tell.
-        """
-        record = await self.read(caller, investigation_id, now)
-        if record.version >= version:
-            return record
-        await self._store.caught_up()
-        return await self.read(caller, investigation_id, now)
-
     def known(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord | None:
         """Return the state if it is in memory and the caller may see it; None says that `read` will tell."""
-        record = self._store.cached(investigation_id)
+        record = None if self._store.is_shared else self._store.cached(investigation_id)
         if record is None or not caller.may_see(record.user_id):
             return None
         self._rules.check_recoverable(record, now)

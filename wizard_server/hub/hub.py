@@ -66,6 +66,11 @@ class Hub:
         """The limit on parked waiters."""
         return self._max_waiters
 
+    @property
+    def has_waiters(self) -> bool:
+        """See `Audience`."""
+        return bool(self._topics or self._lists)
+
     def watched(self) -> Collection[str]:
         """Return the investigations that somebody waits for, as they are whenever it is asked."""
         return self._topics.keys()

@@ -101,9 +101,27 @@ class Readers(Protocol):
         """
 
 
+class Signal(Protocol):
+    """Hints that others may have committed: they make looks come sooner, and nothing rests on one."""
+
+    busy_seconds: float
+    """How long a wait may last at most while somebody waits for changes here."""
+    idle_seconds: float
+    """How long while nobody does."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when others may have committed, after `seconds` at the latest."""
+
+    def send(self) -> None:
+        """Tell the others that this process has committed; returns at once, and an error is only logged."""
+
+
 class Tail(Protocol):
     """What the feed reads through, and what has it look."""
 
+    is_shared: bool
+    """Whether others write all the time: then what is in memory is told only after a look."""
+    signal: Signal
     epoch: int
     """Another number says that what is read from now on may be another history: the connection is a new one."""
 

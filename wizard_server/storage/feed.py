@@ -10,8 +10,8 @@ from wizard_server.counts import StoreCounts
 from wizard_server.domain.events import Audience
 from wizard_server.domain.ports import Clock
 from wizard_server.domain.record import Stamp
-from wizard_server.errors import UnreadableRowError
-from wizard_server.storage.engine import Engine
+from wizard_server.errors import StorageUnavailableError, UnreadableRowError
+from wizard_server.storage.engine import Engine, LostError
 from wizard_server.storage.looks import Looks
 from wizard_server.storage.memory import Memory
 from wizard_server.storage.publisher import Publisher
@@ -51,7 +51,7 @@ class Feed:
         self._stamps = stamps
         self._looks = Looks(self._look)
         self._position = _UNKNOWN
-        self._epoch = engine.epoch
+        self._epoch: int | None = None
         self._unsure = False
         self.mark: int | None = None
 
@@ -62,9 +62,33 @@ class Feed:
         """
         return await self._looks.after(since)
 
-    def committed(self, place: int) -> None:
-        """Move on past a commit of this process that memory has; nobody else has committed since the last look."""
-        self._position = max(self._position, place)
+    async def follow(self) -> None:
+        """Look after each hint, and after a while without one, until it is cancelled."""
+        signal, reason = self._engine.signal, None
+        while True:
+            await signal.wait(signal.busy_seconds if self._audience.has_waiters else signal.idle_seconds)
+            failed, reason = reason, None
+            try:
+                await self.caught_up()
+                await self.review()
+            except StorageUnavailableError as error:
+                reason = error.message
+                if reason != failed and not isinstance(error, LostError):  # the engine has told of a loss
+                    logger.warning("changes of others cannot be read", extra={"reason": reason})
+
+    def has_passed(self, place: int) -> bool:
+        """Whether a look has read our commit of `place` before its answer came, and maybe what came after it."""
+        return self._engine.is_shared and 0 < place <= self._position
+
+    def committed(self, place: int) -> bool:
+        """Move on past a commit of this process that memory has, unless others have committed since the last look.
+
+        Returns whether it did. If not, the next look tells of both in their order.
+        """
+        follows = not self._engine.is_shared or place == self._position + 1
+        if follows and place:
+            self._position = place
+        return follows
 
     async def close(self) -> None:
         """Return when nothing is being read."""
@@ -78,30 +102,36 @@ class Feed:
         return found
 
     async def _find(self) -> bool:
-        epoch, mark = self._engine.epoch, await self._engine.mark()
+        mark = await self._engine.mark()
         if mark is not None and mark == self.mark:
             return False
-        begins, self._unsure = self.mark is None, True
-        page = await self._page()
+        self._unsure = mark is not None  # where there are marks, edits by hand need not take a place
+        page, epoch = await self._page()
         if epoch == self._epoch and page.leads_on_from(self._position) and len(page.changes) <= _MOST:
+            found = mark is not None or bool(page.changes)
             self._take(page.changes)
             self._position = max(self._position, page.newest)
         else:
+            found = self._epoch is not None
             await self._begin_anew()
             self._position, self._epoch = page.newest, epoch
         self.mark = mark
-        if not begins:
+        self._counts.external_commits += found
+        if found and not self._engine.is_shared:
             logger.info("another process has written to the database")
-            self._counts.external_commits += 1
-        return not begins
+        return found
 
-    async def _page(self) -> Page:
-        """Return what has changed; where the order of changes cannot be read, a page that leads on from nowhere."""
-        try:
-            async with self._engine.tail() as reader:
-                return await self._changes.after(reader, self._position, _MOST + 1)
-        except UnreadableRowError:
-            return Page(_UNKNOWN, _UNKNOWN, ())
+    async def _page(self) -> tuple[Page, int]:
+        """Return what has changed, and the epoch of the connection that says so.
+
+        Where the order of changes cannot be read, the page leads on from nowhere.
+        """
+        async with self._engine.tail() as reader:
+            epoch = self._engine.epoch
+            try:
+                return await self._changes.after(reader, self._position, _MOST + 1), epoch
+            except UnreadableRowError:
+                return Page(_UNKNOWN, _UNKNOWN, ()), epoch
 
     def _take(self, changes: Sequence[Change]) -> None:
         """Correct memory, wake who waits for one of the states, and have the dashboards of their owners look again."""

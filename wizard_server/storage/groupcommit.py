@@ -217,10 +217,15 @@ class GroupCommit:
             raise _OvertakenError("another process has written to the database")
 
     def _tell_others(self, batch: Batch, place: int) -> None:
+        """Publish what was committed; to lists only where it comes next, else the feed tells them in its turn."""
         try:
-            self._memory.committed(batch)
-            self._feed.committed(place)
-            self._publish(batch, place)
+            if self._feed.has_passed(place):
+                self._memory.overtaken(batch)
+            else:
+                self._memory.committed(batch)
+                self._publish(batch, place if self._feed.committed(place) else 0)
+            if place:
+                self._engine.signal.send()
         except Exception:
             logger.exception("a committed batch could not be told")
 

@@ -72,6 +72,11 @@ class Memory:
             if key not in batch.revived:
                 self.heard.note(key, record.heard_at or "")
 
+    def overtaken(self, batch: Batch) -> None:
+        """Forget the states that `batch` has written: others may have written them since."""
+        for key, _, _ in batch.heads():
+            self.drop(key)
+
     def drop(self, investigation_id: str) -> None:
         """Forget one state; what is on its way from the database is not kept."""
         self._loads.pop(investigation_id, None)

@@ -113,6 +113,11 @@ class StateStore:
 
     # --- reading
 
+    @property
+    def is_shared(self) -> bool:
+        """See `Store`."""
+        return self.engine.is_shared
+
     def cached(self, investigation_id: str) -> StateRecord | None:
         """Return the newest committed state if it is in memory."""
         return self._memory.cache.get(investigation_id)
@@ -309,16 +314,16 @@ class StateStore:
         while await self._read(lambda reader: self._answers.any_expired(reader, expired)):
             await self.engine.commit(forgetting(expired))
 
-    async def look_around(self) -> None:
-        """See whether the files are there, keep the log short, and notice what other processes have committed.
+    async def follow(self) -> None:
+        """Look at what others commit, after each hint and after a while without one, until it is cancelled."""
+        await self._feed.follow()
 
-        The engine has told of a loss.
-        """
+    async def look_around(self) -> None:
+        """See whether the files are there, and keep the log short; the engine has told of a loss."""
         with contextlib.suppress(LostError):
             await self._require_intact()
             await self.engine.tidy()
             self.counts.log_bytes = self.engine.log_bytes
-            await self.notice_external_commits()
 
     async def _require_intact(self) -> None:
         try:

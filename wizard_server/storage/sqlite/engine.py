@@ -8,10 +8,11 @@ from time import monotonic
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Locked, StaleError, Write
+from wizard_server.storage.engine import BusyError, Locked, Signal, StaleError, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.row_shapes import SEQUENCE, only
+from wizard_server.storage.signals import Ticking
 from wizard_server.storage.sqlite.connection import Connection, Session, connect, is_in_memory, is_locked
 from wizard_server.storage.sqlite.file_watch import FileWatch
 from wizard_server.storage.sqlite.files import DatabaseFiles
@@ -19,6 +20,9 @@ from wizard_server.storage.sqlite.readers import ReaderPool
 from wizard_server.storage.sqlite.wal import LogKeeper
 
 logger = logging.getLogger(__name__)
+
+# How often it is asked whether another process has written.
+LOOK_SECONDS = 0.5
 
 # What takes a place in the order of changes: all of a batch the next one, but each deletion one of its own, by trigger.
 _PLACED = frozenset({"states.insert", "states.update", "states.revive"})
@@ -33,12 +37,14 @@ class SqliteEngine:
     """
 
     dialect = "sqlite"
+    is_shared = False
     epoch = 0
 
     def __init__(self, options: StoreOptions, writer: Connection, files: DatabaseFiles) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
         self._writer = writer
         self._files = files
+        self.signal: Signal = Ticking(busy_seconds=LOOK_SECONDS, idle_seconds=LOOK_SECONDS)
         self._readers = ReaderPool(
             options.path,
             size=options.pool_size,

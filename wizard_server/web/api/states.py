@@ -82,7 +82,7 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     asked = max([version or 0, *(tags.versions if tags else ())])
     record = service.known(caller, investigation_id, now)
     if record is None or record.version < asked:
-        record = await service.read_from(caller, investigation_id, asked, now)
+        record = await service.read(caller, investigation_id, now, version=asked)
     app[STORE].touch(investigation_id, to_wire(now))
     older = version if version not in (None, record.version) else None
     document = await _older(request, record, older) if older else None

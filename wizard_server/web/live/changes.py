@@ -1,5 +1,7 @@
 """``/api/v1/polling/wizard-state/{id}/changes``: the changes after a version, as patches (contract 5)."""
 
+import asyncio
+
 import orjson
 from aiohttp import hdrs, web
 from pydantic import Field
@@ -13,7 +15,7 @@ from wizard_server.errors import ValidationFailedError
 from wizard_server.hub.hub import WaitEnd
 from wizard_server.web.http.answers import GZIP_BODY, JSON_BODY
 from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip, gzip_around
-from wizard_server.web.http.context import HUB, INTERVALS, LIMITER, SERVICE, STORE, instant
+from wizard_server.web.http.context import CLOCK, HUB, INTERVALS, LIMITER, SERVICE, STORE, instant
 from wizard_server.web.http.etags import etag, parse_tags, tags_in
 from wizard_server.web.http.parameters import path_identifier, query
 from wizard_server.web.http.prepared import Prepared, head
@@ -39,12 +41,16 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     seconds = asked_seconds(request, asked.wait, headers)
     service, hub = request.app[SERVICE], request.app[HUB]
     with hub.subscribe(investigation_id) as waiter:
-        record = await service.read_from(caller, investigation_id, since, instant(request))
+        if seconds:
+            record = await service.read_from(caller, investigation_id, since, instant(request))
+        else:
+            record = await service.read(caller, investigation_id, instant(request), version=since)
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds:
             return await _answer(request, caller, record, found, headers)
         if not hub.may_park(caller.user_id):
             return await _answer(request, caller, record, found, {}, crowded=True)
+        began = asyncio.get_running_loop().time()
         end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
     if isinstance(end, StateEvent):
         if end.record is None or not caller.may_see(end.record.user_id):
@@ -52,7 +58,11 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         return await _woken(request, caller, end.record, end, since, asked.limit, headers)
     if end is WaitEnd.DRAINING:
         headers["Retry-After"] = retry_after()
-    return await _answer(request, caller, record, Changes(since, since, (), has_more=False), headers)
+        return await _answer(request, caller, record, Changes(since, since, (), has_more=False), headers)
+    record = await service.read(caller, investigation_id, request.app[CLOCK](), since=began)
+    return await _answer(
+        request, caller, record, await changes_after(request.app[STORE], record, since, asked.limit), headers
+    )
 
 
 async def _woken(

@@ -110,13 +110,16 @@ async def _parked(
 
     It is cut where an investigation would count as stalled, and goes on when its agents were heard of meanwhile.
     """
-    loop, hub = asyncio.get_running_loop(), request.app[HUB]
-    deadline = loop.time() + with_jitter(asked.seconds)
+    loop, hub, store = asyncio.get_running_loop(), request.app[HUB], request.app[STORE]
+    began = loop.time()
+    deadline = began + with_jitter(asked.seconds)
     now = arrived
     while True:
         left = max(deadline - loop.time(), 0)
         quiet_in = await _until_quiet(request, asked.wanted, now)
         end = await hub.park_list(waiter, caller.user_id, min(left, quiet_in))
+        if end is WaitEnd.TIMEOUT and store.is_shared:
+            await store.caught_up(began)
         page = await _woken(request, asked, waiter, cursor, arrived)
         if end is not WaitEnd.TIMEOUT or page.rows or left <= quiet_in:
             return end, page

@@ -101,16 +101,16 @@ class Follower:
     async def state(self, version: int = 0) -> StateRecord:
         """Return the current state and go on from its version; the reader has `version`.
 
-        Raises as `WizardService.read_from`.
+        Raises as `WizardService.read`.
         """
         now = self._app[CLOCK]()
-        record = await self._app[SERVICE].read_from(self._caller, self.investigation_id, version, now)
+        record = await self._app[SERVICE].read(self._caller, self.investigation_id, now, version=version)
         self.version = record.version
         self._shown_quiet = self._is_quiet(record)
         return record
 
     async def _read(self) -> StateRecord:
-        return await self._app[SERVICE].read(self._caller, self.investigation_id, self._app[CLOCK]())
+        return await self._app[SERVICE].read_from(self._caller, self.investigation_id, 0, self._app[CLOCK]())
 
     def _is_quiet(self, record: StateRecord) -> bool:
         return self._app[RULES].has_stalled(record, self._app[CLOCK]())

@@ -80,7 +80,8 @@ class Condition:
 async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Condition, seconds: float) -> Polled:
     """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
     hub = app[HUB]
-    deadline = asyncio.get_running_loop().time() + with_jitter(seconds)
+    seconds = with_jitter(seconds)
+    deadline = asyncio.get_running_loop().time() + seconds
     outcome: Polled | None = None
     while outcome is None:
         left = max(deadline - asyncio.get_running_loop().time(), 0)
@@ -95,6 +96,10 @@ async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Cond
             outcome = watch.woken(end, end.record)
         else:
             now = app[CLOCK]()
-            record = await app[SERVICE].read(caller, watch.investigation_id, now)
-            outcome = watch.ended(record, now, draining=end is WaitEnd.DRAINING, last=last)
+            draining = end is WaitEnd.DRAINING
+            if draining:
+                record = await app[SERVICE].read_from(caller, watch.investigation_id, 0, now)
+            else:  # "unchanged" rests on a look that began after the poll was parked
+                record = await app[SERVICE].read(caller, watch.investigation_id, now, since=deadline - seconds)
+            outcome = watch.ended(record, now, draining=draining, last=last)
     return outcome

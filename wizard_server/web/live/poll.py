@@ -33,28 +33,30 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         now = app[CLOCK]()
         record = app[SERVICE].known(caller, investigation_id, now)
         if record is None or asked.wait.is_reset(record):
-            record = await _loaded(request, caller, investigation_id, asked, now)
+            record = await _read(request, caller, investigation_id, asked, now)
         return _answer(request, caller, asked, _outcome(app, asked, record, now))
     hub = app[HUB]
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
         now = app[CLOCK]()
-        record = await _loaded(request, caller, investigation_id, asked, now)
+        record = await _read(request, caller, investigation_id, asked, now)
         outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
                 outcome = await park(app, caller, waiter, Condition(app[RULES], outcome), asked.seconds)
             else:
-                outcome = outcome._replace(crowded=True)
+                record = await _read(request, caller, investigation_id, asked._replace(seconds=0), now)
+                outcome = _outcome(app, asked, record, now)._replace(crowded=True)
     return _answer(request, caller, asked, outcome)
 
 
-async def _loaded(
-    request: web.Request, caller: Caller, investigation_id: str, asked: Poll, now: datetime
-) -> StateRecord:
-    """Return the state, not older than what the client has unless it has become so; raises as `WizardService.read`."""
+async def _read(request: web.Request, caller: Caller, investigation_id: str, asked: Poll, now: datetime) -> StateRecord:
+    """Return the state: as it is, or for a poll that waits as memory has it; raises as `WizardService.read`."""
+    service, known = request.app[SERVICE], asked.wait.newest
     try:
-        return await request.app[SERVICE].read_from(caller, investigation_id, asked.wait.newest, now)
+        if asked.seconds:
+            return await service.read_from(caller, investigation_id, known, now)
+        return await service.read(caller, investigation_id, now, version=known)
     except RequestError:
         request[INSTANT] = now  # only here, for what the problem says: on a parked poll it would weigh 200 bytes
         raise

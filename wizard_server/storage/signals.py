@@ -1,0 +1,18 @@
+"""What has the feed look where no hint comes from the database."""
+
+import asyncio
+
+
+class Ticking:
+    """A `Signal` of an engine without hints: every wait lasts its time."""
+
+    def __init__(self, *, busy_seconds: float, idle_seconds: float) -> None:
+        self.busy_seconds = busy_seconds
+        self.idle_seconds = idle_seconds
+
+    async def wait(self, seconds: float) -> None:
+        """See `Signal`."""
+        await asyncio.sleep(seconds)
+
+    def send(self) -> None:
+        """See `Signal`; the others look by themselves."""
