@@ -118,7 +118,7 @@ async def test_a_state_that_changes_under_every_attempt_is_given_up_for_now(
         overtake(kit, patch, toggle, times=1000)
         with pytest.raises(StorageUnavailableError):
             await kit.store.transact(use_case)
-    assert use_case.runs < 10
+    assert use_case.runs < 50
     versions = [version for version, _ in audited(kit.path)]
     assert versions == list(range(1, len(versions) + 1))
     assert (await kit.store.transact(use_case)).version == len(versions) + 1

@@ -48,11 +48,11 @@ def around_the_next_read(
     read = service.read_from
     monkeypatch.setattr(service, "known", lambda *_: None)
 
-    async def hooked(caller: Caller, investigation_id: str, now: datetime) -> Any:
+    async def hooked(caller: Caller, investigation_id: str, version: int, now: datetime) -> Any:
         monkeypatch.setattr(service, "read_from", read)
         if before is not None:
             await before()
-        record = await read(caller, investigation_id, now)
+        record = await read(caller, investigation_id, version, now)
         if after is not None:
             await after()
         return record

@@ -165,6 +165,11 @@ class Batch:
         """Whether nothing is to be written now; what was `heard` may wait."""
         return not (self.entries or self.templates or self.uses or self.answers or self.revived)
 
+    @property
+    def bases(self) -> Mapping[str, StateRecord | None]:
+        """The states that were read, as the database has them; None: there is none."""
+        return self._base
+
     def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
         """Yield for each state that was written what the database has and what it shall have."""
         for key, head in self._head.items():

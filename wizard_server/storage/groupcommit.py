@@ -16,10 +16,11 @@ from typing import Any, Protocol, TypeVar
 from wizard_server.counts import StoreCounts
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed
 from wizard_server.domain.ports import Transaction
+from wizard_server.domain.record import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.storage import engine as port
 from wizard_server.storage.batch import Batch, Committed
-from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError
+from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError, Stored
 from wizard_server.storage.feed import Feed
 from wizard_server.storage.jobs import Job
 from wizard_server.storage.memory import Memory
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Answered = Mapping[tuple[str, str], KeptAnswer]
 MAX_BATCH = 256
-_MOST_OVERTAKEN = 5
+# Beside another server that writes all the time most attempts are overtaken.
+_MOST_OVERTAKEN = 30
 
 
 class Source(Committed, Protocol):
@@ -46,8 +48,8 @@ class _OvertakenError(StaleError):
     """Another process has written since the batch was begun: none of its use cases is to blame."""
 
 
-class _TooLateError(Exception):
-    """Somebody of the batch was refused before anything of it was written: it is to be made again without them."""
+class _AgainError(Exception):
+    """Nothing of the batch was written; it is to be made again without some of its jobs, or with more rows locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class GroupCommit:
         self._queue: deque[Job] = deque()
         self._queued = asyncio.Event()
         self._closing = False
+        self._aside: set[asyncio.Task[None]] = set()
         self._task = asyncio.create_task(self._run(), name="group-commit")
 
     @property
@@ -123,8 +126,10 @@ class GroupCommit:
         return result
 
     async def close(self) -> None:
-        """Commit what has queued and stop."""
+        """Commit what has queued and stop; what waits for a row that somebody else holds is refused."""
         self._closing = True
+        for waiting in self._aside:
+            waiting.cancel()
         self._queued.set()
         await self._task
 
@@ -140,10 +145,10 @@ class GroupCommit:
         """Answer each of `jobs`: together as long as that goes, one by one when one of them may be what fails."""
         overtaken = 0
         answered: dict[tuple[str, str], KeptAnswer] = {}
-        while jobs := [job for job in jobs if job.is_waiting]:
+        while jobs := [job for job in jobs if job.is_waiting and not job.is_aside]:
             try:
                 await self._attempt(jobs, answered)
-            except _TooLateError:
+            except _AgainError:
                 continue
             except _OvertakenError as error:
                 overtaken += 1
@@ -158,24 +163,68 @@ class GroupCommit:
 
     async def _attempt(self, jobs: list[Job], answered: Answered) -> None:
         """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
-        begun = perf_counter()
-        locked = await self._engine.begin((), self._feed.mark)
-        batch = Batch(self._source, answered)
+        begun, mark = perf_counter(), self._feed.mark
         try:
-            outcomes = [await self._outcome(job, batch) for job in jobs]
-            if any(job.is_refused for job in jobs):
-                raise _TooLateError
-            if batch.is_empty:
-                await self._require_newest(locked)
-                place = 0
-            else:
-                place = await self._write(batch, locked, jobs)
+            batch, outcomes = await self._run_all(jobs, answered)
+            keys = frozenset(batch.bases)
+            locked = await self._engine.begin(keys, mark)
+            try:
+                if self._corrects_memory(batch, locked, jobs):
+                    batch, outcomes = await self._run_all(jobs, answered)
+                    if not keys.issuperset(batch.bases):
+                        raise _AgainError
+                if any(job.is_refused for job in jobs):
+                    raise _AgainError
+                place = await self._written(batch, locked, jobs)
+            finally:
+                await self._engine.release()
+            if not batch.is_empty:
                 self._measure(len(jobs), perf_counter() - begun)
             self._tell_others(batch, place)
         except StorageUnavailableError as error:
             outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
         for outcome in outcomes:
             outcome.tell()
+
+    async def _run_all(self, jobs: list[Job], answered: Answered) -> tuple[Batch, list[_Outcome]]:
+        """Run the use cases on what memory has; those that have run and would read the same are not run again."""
+        batch = Batch(self._source, answered)
+        return batch, [await self._outcome(job, batch) for job in jobs]
+
+    def _corrects_memory(self, batch: Batch, locked: Locked, jobs: list[Job]) -> bool:
+        """Drop from memory what `batch` has read and the locked rows do not say; return whether there was any.
+
+        Who needs a row that somebody else holds waits for it elsewhere: raises `_AgainError` for the others.
+        """
+        if locked.states is None:
+            return False
+        if locked.held:
+            self._set_aside([job for job in jobs if job.ran and job.ran.states_read & locked.held], locked.held)
+            raise _AgainError
+        outdated = [key for key, record in batch.bases.items() if _stored(record) != locked.states.get(key)]
+        for key in outdated:
+            self._memory.drop(key)
+        return bool(outdated)
+
+    def _set_aside(self, jobs: list[Job], held: frozenset[str]) -> None:
+        for job in jobs:
+            job.is_aside = True
+        task = asyncio.create_task(self._queue_once_free(jobs, held))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _queue_once_free(self, jobs: list[Job], held: frozenset[str]) -> None:
+        try:
+            await self._engine.until_free(held)
+        except asyncio.CancelledError:
+            _refuse(jobs, "the server is shutting down")
+            raise
+        except StorageUnavailableError as error:
+            _refuse(jobs, error.message)
+        for job in jobs:
+            job.is_aside = False
+        self._queue.extend(jobs)
+        self._queued.set()
 
     @staticmethod
     async def _outcome(job: Job, batch: Batch) -> _Outcome:
@@ -190,8 +239,11 @@ class GroupCommit:
             batch.keep_answer(job.claim, result)
         return _Outcome(job, result=result)
 
-    async def _write(self, batch: Batch, locked: Locked, jobs: list[Job]) -> int:
+    async def _written(self, batch: Batch, locked: Locked, jobs: list[Job]) -> int:
         """Write `batch` and return its place; whose time is up while another process holds the lock is refused."""
+        if batch.is_empty:
+            await self._require_newest(locked)
+            return 0
         for job in jobs:
             job.is_writing = True
         writes = plan(batch, audit=self._audit)
@@ -202,7 +254,7 @@ class GroupCommit:
         except BusyError as error:
             for job in jobs:
                 job.refuse_if_late(error.message)
-            raise _TooLateError from None
+            raise _AgainError from None
         except StaleError:
             await self._require_newest(locked)
             raise
@@ -211,7 +263,12 @@ class GroupCommit:
                 job.is_writing = False
 
     async def _require_newest(self, locked: Locked) -> None:
-        """Correct memory, and raise `_OvertakenError` when a batch that rests on `locked` rests on old states."""
+        """Correct memory, and raise `_OvertakenError` when a batch that rests on `locked` rests on old states.
+
+        Locked rows are not old.
+        """
+        if locked.states is not None:
+            return
         await self._feed.caught_up()
         if self._feed.mark != locked.mark:
             raise _OvertakenError("another process has written to the database")
@@ -253,7 +310,7 @@ class GroupCommit:
     async def _apart(self, jobs: list[Job], error: Exception, *, alone: bool) -> None:
         """Commit each of `jobs` alone, and tell it before the next one's turn; `error` is what they met together."""
         if alone and isinstance(error, StaleError):
-            self._memory.forget()
+            self._forget(jobs)
             _refuse(jobs, f"another process keeps changing this: {error}")
         elif alone:
             jobs[0].fail(_logged(error))
@@ -266,12 +323,22 @@ class GroupCommit:
 
     async def _renew(self, jobs: list[Job]) -> None:
         """Look at the database anew; when that cannot be, tell all who wait for it."""
-        self._memory.forget()
+        self._forget(jobs)
         try:
             await self._feed.caught_up()
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for job in jobs:
                 job.fail(copy(_logged(error)))
+
+    def _forget(self, jobs: list[Job]) -> None:
+        """Forget what `jobs` have read."""
+        for job in jobs:
+            for key in job.ran.states_read if job.ran else ():
+                self._memory.drop(key)
+
+
+def _stored(record: StateRecord | None) -> Stored | None:
+    return None if record is None else Stored(record.version, record.updated_at)
 
 
 async def _result(job: Job, batch: Batch) -> Any:

@@ -29,6 +29,7 @@ class Job:
         "claim",
         "deadline",
         "done",
+        "is_aside",
         "is_refused",
         "is_writing",
         "ran",
@@ -44,6 +45,8 @@ class Job:
         self.deadline = self._loop.time() + patience
         self.is_writing = False
         self.is_refused = False
+        # Whether it waits for a row that somebody else holds.
+        self.is_aside = False
         # What it read and wrote when it ran last.
         self.ran: Recording | None = None
         self._alarm = self._loop.call_at(self.deadline, self._ring)

@@ -32,6 +32,11 @@ class Recording:
             raise
         return self._result
 
+    @property
+    def states_read(self) -> set[str]:
+        """The ids of the states that were read."""
+        return {key for name, key, _ in self._readings if name == "state"}
+
     async def holds_for(self, batch: Batch) -> bool:
         """Whether `batch` answers everything that was read as it was answered then."""
         for name, key, answer in self._readings:
