@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.store.conftest import Kit, OpenStore
-from tests.store.steps import by_hand, change, creation
+from tests.store.steps import Gate, by_hand, change, creation
 from wizard_server.domain.ports import Transaction
 from wizard_server.storage import feed
 
@@ -104,3 +104,24 @@ async def test_catching_up_waits_for_a_look_that_begins_afterwards(seen: Kit) ->
     await asyncio.gather(*(seen.store.caught_up() for _ in range(20)))
     found = seen.store.cached("inv-1")
     assert found is None or found.version == 2
+
+
+async def test_a_commit_that_the_feed_has_passed_does_not_bring_back_what_it_wrote(
+    kit: Kit, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another node writes the next version, and the feed reads both before the first one's answer arrives."""
+    monkeypatch.setattr(kit.engine, "is_shared", True)
+    await kit.store.transact(creation())
+    kit.watched.add("inv-1")
+    other = await open_store()
+    gate = Gate(kit.engine.commit, after=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.engine, "commit", gate)
+        committing = asyncio.create_task(kit.store.transact(change(status="ERROR")))
+        await gate.entered.wait()
+    newest = await other.store.transact(change(status="CANCELLED"))
+    await kit.store.notice_external_commits()
+    gate.open()
+    assert (await committing).version == 2
+    assert await kit.store.state("inv-1") == newest
+    assert [version for _, version in kit.told] == [1, 3]

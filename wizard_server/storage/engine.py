@@ -119,11 +119,17 @@ class Signal(Protocol):
 class Tail(Protocol):
     """What the feed reads through, and what has it look."""
 
-    is_shared: bool
-    """Whether others write all the time: then what is in memory is told only after a look."""
-    signal: Signal
-    epoch: int
-    """Another number says that what is read from now on may be another history: the connection is a new one."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes write all the time: then what is in memory is told only after a look."""
+
+    @property
+    def signal(self) -> Signal:
+        """What has the feed look."""
+
+    @property
+    def epoch(self) -> int:
+        """Another number says that what is read from now on may be another history: the connection is a new one."""
 
     def tail(self) -> AbstractAsyncContextManager[Reader]:
         """Lend the reader of the feed; raises `StorageUnavailableError`, also for what the database refuses within."""

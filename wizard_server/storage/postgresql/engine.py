@@ -7,7 +7,7 @@ from functools import partial
 
 from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
-from wizard_server.storage.engine import Locked, Signal, Write
+from wizard_server.storage.engine import Locked, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
 from wizard_server.storage.postgresql.connection import Connection, connect
@@ -31,7 +31,7 @@ class PostgresqlEngine:
     def __init__(self, options: StoreOptions) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
         opening = partial(connect, options.path, echo=options.echo)
-        self.signal: Signal = Ticking(busy_seconds=0.025, idle_seconds=1.0)
+        self.signal = Ticking(busy_seconds=0.025, idle_seconds=1.0)
         self._writer = Writer(opening)
         self._readers: Pool[Connection] = Pool(
             opening, size=options.pool_size, overflow=options.max_overflow, timeout=options.pool_timeout

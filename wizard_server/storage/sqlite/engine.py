@@ -8,7 +8,7 @@ from time import monotonic
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Locked, Signal, StaleError, Write
+from wizard_server.storage.engine import BusyError, Locked, StaleError, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.row_shapes import SEQUENCE, only
@@ -44,7 +44,7 @@ class SqliteEngine:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
         self._writer = writer
         self._files = files
-        self.signal: Signal = Ticking(busy_seconds=LOOK_SECONDS, idle_seconds=LOOK_SECONDS)
+        self.signal = Ticking(busy_seconds=LOOK_SECONDS, idle_seconds=LOOK_SECONDS)
         self._readers = ReaderPool(
             options.path,
             size=options.pool_size,
