@@ -58,6 +58,21 @@ async def test_refusals_are_logged_a_few_times_a_second_and_the_others_counted(
     server = serve(config)
     count, seconds = await flood(server, text, status)
     assert count >= CONNECTIONS * EACH - 2 - seconds  # a quota lets some through
+    assert_few_lines(server, kind, status, count, seconds)
+
+
+async def test_a_database_that_is_gone_is_told_a_few_times_a_second_whoever_asks(config: Path, serve: Serve) -> None:
+    write_config(config.parent, rate_limit={"requests_per_second": 1e6, "burst": 1_000_000})
+    server = serve(config)
+    for file in config.parent.glob("*.db*"):
+        file.unlink()
+    count, seconds = await flood(server, LIST + b"\r\n", 503)
+    assert count == CONNECTIONS * EACH
+    assert_few_lines(server, "answered", 503, count, seconds)
+
+
+def assert_few_lines(server: ServerProcess, kind: str, status: int, count: int, seconds: float) -> None:
+    """Check that of `count` requests refused within `seconds` few are logged, and all counted; stop the server."""
 
     def left_out() -> int:
         return sum(map(int, re.findall(rf'log lines left out event="request {kind}".* count=(\d+)', server.stderr)))

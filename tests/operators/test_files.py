@@ -81,6 +81,28 @@ def test_what_is_no_file_is_called_what_it_is(
     assert sorted(left.name for left in tmp_path.iterdir() if left.name.startswith("copy")) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (("config", "check", "--config", "place"), "place: cannot be read: it is a {}"),
+        (("schema", "status", "--config", "place"), "place: cannot be read: it is a {}"),
+        (("serve",), "[tools] catalog: place: cannot be read: it is a {}"),
+    ],
+    ids=["config", "any command", "tools"],
+)
+@pytest.mark.parametrize("kind", ["FIFO", "directory"])
+def test_a_configuration_that_is_no_file_is_called_what_it_is_and_not_waited_for(
+    command: RunCommand, tmp_path: Path, kind: str, arguments: tuple[str, ...], begins: str
+) -> None:
+    place = tmp_path / "place"
+    (place.mkdir if kind == "directory" else lambda: os.mkfifo(place))()
+    with (tmp_path / "config.toml").open("a") as config:
+        config.write('\n[tools]\ncatalog = "place"\n')
+    done = command(*arguments)
+    told = f"Invalid wizard configuration - refusing to start: {begins.format(kind)}"
+    assert (done.returncode, done.stderr.decode().strip().removeprefix("wizard-server: ")) == (78, told)
+
+
 def test_a_fifo_is_not_waited_for_by_import(command: RunCommand, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     done = command("import", "pipe")

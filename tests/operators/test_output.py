@@ -54,6 +54,18 @@ async def test_schema_status_as_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [each["applied_at"] is None for each in printed["scripts"]][:2] == [False, True]
 
 
+@pytest.mark.parametrize("column", ["name", "applied_at"])
+@pytest.mark.parametrize("as_json", [True, False])
+async def test_a_row_of_the_ledger_that_is_no_text_is_named(
+    database: str, rows: Rows, capsys: pytest.CaptureFixture[str], column: str, as_json: bool
+) -> None:
+    rows.connection.execute(f"UPDATE schema_migrations SET {column} = x'ff00' WHERE version = 2")
+    for command in (commands.status, commands.check):
+        assert await command(database, "c.toml", as_json=as_json) == 1
+        told = f"schema_migrations 2: {column} is a BLOB or not UTF-8, not text; an operator has to mend it"
+        assert capsys.readouterr().err == f"wizard-server: {told}\n"
+
+
 async def test_schema_check_as_json(database: str, rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
     assert await commands.check(database, "c.toml", as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == {"database": database, "matches": True, "differences": []}

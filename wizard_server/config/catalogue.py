@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wizard_server.config.sources import REFUSAL
+from wizard_server.config.sources import REFUSAL, read_file
 from wizard_server.domain.json_text import parse_json
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.errors import ConfigError, MalformedJsonError
@@ -16,7 +16,7 @@ def load_catalogue(path: str | None) -> ToolCatalogue | None:
     if path is None:
         return None
     try:
-        return ToolCatalogue.of(parse_json(Path(path).read_bytes()))
+        return ToolCatalogue.of(parse_json(read_file(Path(path))))
     except OSError as error:
         raise ConfigError(f"{REFUSAL}[tools] catalog: {path}: cannot be read: {error.strerror}") from None
     except (ValueError, MalformedJsonError) as error:

@@ -1,5 +1,7 @@
 """Reads the sources of the configuration: the TOML file, ``.env``, the environment."""
 
+import errno
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +25,23 @@ def read_toml(path: str | None) -> dict[str, Any]:
     if path is None and not file.exists():
         return {}
     try:
-        return tomllib.loads(file.read_bytes().decode())
+        return tomllib.loads(read_file(file).decode())
     except UnicodeDecodeError:
         raise ConfigError(f"{REFUSAL}{file}: is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{REFUSAL}{file}: is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{REFUSAL}{file}: cannot be read: {error.strerror}") from None
+
+
+def read_file(path: Path) -> bytes:
+    """Return what is in a file that the configuration names; raise OSError at once for what is none, as a FIFO."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"it is {'a FIFO' if stat.S_ISFIFO(mode) else 'no regular file'}")
+    return path.read_bytes()
 
 
 def read_variables() -> Mapping[str, str | None]:

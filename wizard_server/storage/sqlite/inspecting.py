@@ -2,6 +2,7 @@
 
 from itertools import groupby
 
+from wizard_server.errors import SchemaError
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
@@ -57,8 +58,18 @@ def _grouped(rows: list[Row], key: str) -> list[list[Row]]:
 
 
 async def ledger(reader: Reader) -> dict[int, tuple[str, str]]:
-    """Return the scripts that ran, by number: their names, and when (ISO 8601, UTC)."""
+    """Return the scripts that ran, by number: their names, and when (ISO 8601, UTC).
+
+    Raises `SchemaError` for a row that somebody wrote otherwise.
+    """
     if "schema_migrations" not in await _table_names(reader):
         return {}
     rows = await reader.fetch_all(load_queries("sqlite")["schema.ledger"])
+    for row in rows:
+        for column in ("name", "applied_at"):
+            if not isinstance(row[column], str):
+                kind = type(row[column]).__name__.replace("bytes", "a BLOB or not UTF-8")
+                raise SchemaError(
+                    f"schema_migrations {row['version']}: {column} is {kind}, not text; an operator has to mend it"
+                )
     return {row["version"]: (row["name"], row["applied_at"]) for row in rows}

@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from wizard_server.config.loading import AuthConfig
-from wizard_server.config.sources import REFUSAL
+from wizard_server.config.sources import REFUSAL, read_file
 from wizard_server.errors import ConfigError
 from wizard_server.web.auth.key_sets import HeldKeys, PublicKey, UnusableError, fitting
 from wizard_server.web.auth.remote_keys import RemoteKeys
@@ -160,7 +160,7 @@ def _from_pem(path: str, algorithm: str) -> PublicKey:
 
 def _file(setting: str, path: str) -> tuple[_Stamp, bytes]:
     try:
-        return _stamp(Path(path)), Path(path).read_bytes()
+        return _stamp(Path(path)), read_file(Path(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is no path"
         raise _refusal(setting, f"{path}: cannot be read: {reason}") from None

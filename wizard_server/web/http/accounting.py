@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 
 UNMATCHED = "unmatched"
 OTHER_METHOD = "OTHER"
-# Lines for each status of refusals for want of a token or of quota, which a client can cause without limit.
+# Lines for each status of refusals that come without limit: of strangers, for want of quota, for want of the database.
 LINES_PER_SECOND = 10
+_IN_MASSES = frozenset({429, 503})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _VERSION_TAG = re.compile(r'"version-([0-9]+)"')
@@ -108,7 +109,7 @@ class Requests:
     ) -> None:
         """Log the answer to a request of `caller`, or the end of its push connection.
 
-        Refusals without a caller or for want of quota are logged at most `LINES_PER_SECOND` times a second each.
+        Refusals that come in masses are logged at most `LINES_PER_SECOND` times a second for each status.
         """
         status, code = response.status, None
         if status >= 400 and (code := response.get(CODE)) is not None:
@@ -116,7 +117,7 @@ class Requests:
         if counts.opens and self.closed(request) is not None:
             return
         level = logging.ERROR if status >= 500 else logging.INFO if status >= 400 else counts.level
-        if status >= 400 and (caller is None or status == 429) and not self._sparing(level, status).admits():
+        if status >= 400 and (caller is None or status in _IN_MASSES) and not self._sparing(level, status).admits():
             return
         if logger.isEnabledFor(level):
             fields = _fields(request, response.headers.get("ETag"), caller)
