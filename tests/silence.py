@@ -40,7 +40,7 @@ class Silence:
 
     async def __aenter__(self) -> Self:
         self._thresholds = gc.get_threshold()
-        process.relax()  # as `serve` does, so that what earlier tests left is not looked at on this one's time
+        process.relax_garbage_collector()  # as `serve` does, so that it spends no time on what earlier tests left
         self._ticking = asyncio.create_task(self._tick())
         await asyncio.sleep(0)  # the first tick
         return self

@@ -1,6 +1,6 @@
 """The command line: arguments, then the configuration, then the command (contract 10).
 
-A command is imported when it is run: most need neither the web nor what draws, which take longer to load than they run.
+A command is imported when it is run, because most need neither `web` nor rich, whose imports take longer than they run.
 """
 
 import argparse
@@ -26,8 +26,8 @@ _DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for a refusal, 2 for wrong arguments, 78 for a configuration.
 
-    141, without a word, when whoever reads what it prints goes away: what a shell says of `SIGPIPE`. 1, too, when
-    what it prints into is full.
+    141 (`SIGPIPE`, as shells report it), without a message, when the reader of standard output goes away; 1 when
+    standard output has no room.
     """
     open_streams()
     status = READER_GONE
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run(argv)
         finally:
-            sys.stdout.flush()  # not at exit, where Python complains of it
+            sys.stdout.flush()  # at exit Python would print a traceback for an error
     except* BrokenPipeError:
         say_no_more()
     except* OSError as errors:

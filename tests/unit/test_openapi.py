@@ -13,8 +13,8 @@ import wizard_server.web
 from tests.observer import document
 from wizard_server.web.http.problems import STATUS
 from wizard_server.web.openapi import problems
-from wizard_server.web.openapi.document import operation_id
 from wizard_server.web.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
+from wizard_server.web.openapi.naming import operation_id
 from wizard_server.web.routes import ROUTES
 
 MODES = ("jwt", "none")

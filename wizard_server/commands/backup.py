@@ -17,8 +17,8 @@ from wizard_server.storage.sqlite.connection import Connection
 async def backup(path: str, config: str, target: str) -> int:
     """Copy the database at `path` into the new file `target`, verified; the server may run meanwhile.
 
-    A difference from the manifest that the database itself has is told and no error. Returns 1, with nothing left
-    behind, when the copy cannot be made or is damaged, and for PostgreSQL, naming its own program.
+    A difference from the manifest that the database has too is reported, and is no error. Returns 1 and leaves no file
+    when the copy cannot be made or is damaged; for PostgreSQL returns 1 and prints the command of `pg_dump`.
     """
     if is_on_a_server(path):
         command = f"pg_dump -Fc --no-owner -f {shlex.quote(target)} {shlex.quote(masked(path))}"
@@ -35,7 +35,7 @@ async def backup(path: str, config: str, target: str) -> int:
 
 
 async def _refuse_foreign(connection: Connection, path: str, config: str) -> None:
-    """Refuse a database in which no script has run: it is the wrong file, or there is nothing to back up."""
+    """Raise `SchemaError` for a database in which no script has run, because it is the wrong file or empty."""
     if not any(applied_at for _, applied_at in await scripts.status(connection)):
         raise SchemaError(
             f"database {path} has none of wizard-server's tables; is it the right file? To make them: "

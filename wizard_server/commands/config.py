@@ -1,4 +1,4 @@
-"""``wizard-server config check``: shows what the server would run with."""
+"""``wizard-server config check``: validates and prints the effective configuration."""
 
 import json
 from itertools import groupby

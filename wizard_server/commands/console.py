@@ -1,4 +1,4 @@
-"""What commands share towards the terminal: colours, progress, and being interrupted.
+"""What all commands print with: results, messages, colours and progress bars.
 
 Standard output carries results only, standard error everything else. Colours and progress appear in terminals only;
 ``NO_COLOR`` switches colours off.
@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import ParamSpec
 
 P = ParamSpec("P")
-READER_GONE = 141  # 128 and the number of SIGPIPE: what a shell says of a program that it ended
+READER_GONE = 141  # 128 and the number of SIGPIPE: the status that a shell reports for a program ended by it
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def open_streams() -> None:
-    """Open those of the standard streams that were closed (``>&-``), so that what is printed there goes nowhere."""
+    """Open the standard streams that were closed (``>&-``) on the null device, so that printing does not fail."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open as long as the process
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open for the life of the process
 
 
 def has_no_room(error: BaseException) -> bool:
-    """Whether `error` says that a file is full; a command that writes a file of its own names it itself."""
+    """Whether `error` says that the disk is full; commands that write a file of their own report that themselves."""
     return isinstance(error, OSError) and error.errno in _FULL
 
 
 def say_no_more() -> None:
-    """Send what would still be printed nowhere: whoever read it has gone."""
+    """Discard all further output, because the reader of a standard stream has gone."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # a stream that is no file, or is closed
             stream.flush()
@@ -41,12 +41,12 @@ def say_no_more() -> None:
 
 
 def shown(text: str) -> str:
-    """Return `text` for a terminal: what would move its cursor, or hide in it, is written as Python escapes it."""
+    """Return `text` with unprintable characters escaped, which would move a terminal's cursor or be invisible."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def tell(text: str) -> None:
-    """Say something to the operator, beside the results, line by line as `shown`."""
+    """Print a message for the operator to standard error, each line as `shown`."""
     print("\n".join(map(shown, text.split("\n"))), file=sys.stderr)
 
 
@@ -56,11 +56,11 @@ def say(text: str) -> None:
 
 
 def print_source(text: str, language: str, end: str = "\n") -> None:
-    """Print `text` as it is, coloured as `language` in a terminal."""
+    """Print `text` unescaped, highlighted as `language` in a terminal."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         print(text, end=end)
         return
-    from rich.console import Console  # what draws is loaded where it draws: the server does without 3 MB of it
+    from rich.console import Console  # imported here, because the server must not load 3 MB of it
     from rich.syntax import Syntax
 
     highlighted = Syntax("", language, background_color="default").highlight(text)
@@ -77,7 +77,10 @@ def print_json(value: object) -> None:
 def progress(
     description: str, total: int | None, *, in_bytes: bool = False, shown: bool = True
 ) -> Iterator[Callable[[int], None]]:
-    """Yield what is called with every step done; in a terminal, a bar on standard error shows it. No total: unknown."""
+    """Yield a function to call with the number of steps done; a terminal shows a bar on standard error.
+
+    `total` is None where it is not known.
+    """
     if not shown or not sys.stderr.isatty():
         yield lambda steps: None
         return

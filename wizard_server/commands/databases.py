@@ -1,4 +1,4 @@
-"""What the commands that work on the database share: opening it, and saying clearly why they cannot."""
+"""Opens the database for commands, and turns the errors of SQLite into messages for operators."""
 
 import os
 import shlex
@@ -49,10 +49,10 @@ def reported(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any,
 
 @asynccontextmanager
 async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIterator[Database]:
-    """Open the database, a file or a URL, which is never made here.
+    """Open an existing database, a file or a URL.
 
-    Raises `SchemaError` when the file does not exist, `StorageUnavailableError` for every error of the engine, saying
-    what to do about it.
+    Raises `SchemaError` when the file does not exist, `StorageUnavailableError` with advice for every error of the
+    engine.
     """
     _require(path, config)
     async with closing(await open_database(path, read_only=read_only)) as database:
@@ -64,7 +64,7 @@ async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIter
 
 @asynccontextmanager
 async def opened_file(path: str, config: str) -> AsyncIterator[Connection]:
-    """Open the database that is a file, to read it; raises what `opened` raises."""
+    """Open an existing SQLite file read-only; raises the errors of `opened`."""
     _require(path, config)
     async with closing(await connect(path, read_only=True)) as connection:
         try:
@@ -82,17 +82,17 @@ def _require(path: str, config: str) -> None:
 
 
 def exists(path: str) -> bool:
-    """Return whether there is anything at `path`; of a server that is not known before it is asked."""
+    """Return whether a file, a folder or a link exists at `path`; a URL counts as existing until it is opened."""
     return is_on_a_server(path) or os.path.lexists(path)
 
 
 def is_on_a_server(path: str) -> bool:
-    """Return whether `path` is no file but a server's URL."""
+    """Return whether `path` is the URL of a database server."""
     return path.startswith(POSTGRESQL)
 
 
 def refuse_own_files(path: str, target: str) -> None:
-    """Raise `OutputFileError` when `target` is the database at `path`, or would be taken for its log or its index."""
+    """Raise `OutputFileError` when `target` is the database at `path`, its ``-wal``, ``-shm`` or ``-journal``."""
     own = os.path.realpath(path)
     if os.path.realpath(target) in {own + companion for companion in COMPANIONS}:
         raise OutputFileError(f"{target} belongs to the database {path}; name another file")
@@ -108,7 +108,7 @@ async def closing(database: Closing) -> AsyncIterator[Closing]:
 
 
 async def require_schema(database: Database, path: str, config: str, *, kinds: Collection[str] = EVERYTHING) -> None:
-    """Raise `SchemaError` naming each difference from the manifest that is of `kinds`, and what mends it."""
+    """Raise `SchemaError` with each difference of `kinds` from the manifest, and what mends it."""
     differences = [each for each in await comparing.check(database) if each.kind in kinds]
     if differences:
         lines = [f"{each.message}\n    mend: {each.mend_with(config=config, file=path)}" for each in differences]
@@ -116,7 +116,7 @@ async def require_schema(database: Database, path: str, config: str, *, kinds: C
 
 
 def explain(error: sqlite3.Error, path: str) -> str:
-    """Return what SQLite says about the database at `path`, and what that means for the operator."""
+    """Return the message of SQLite about the database at `path`, with advice for the operator."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     advice = _ADVICE.get(code & 0xFF) if code is not None else None
     return f"database {path}: {error}" + (f" - {advice}" if advice else "")

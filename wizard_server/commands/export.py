@@ -26,11 +26,11 @@ _PIECE = 1 << 20
 @reported
 @interruptible
 async def export(path: str, config: str, target: str) -> int:
-    """Write the database at `path`, as it is at one moment, to the new file `target`, or to standard output (``-``).
+    """Write a snapshot of the database at `path` to the new file `target`, or to standard output (``-``).
 
-    The same database gives the same bytes. Whoever reads standard output slowly holds nobody up: the export is complete
-    before the first byte is offered. Returns 1 when it cannot be written, leaving no file, and `READER_GONE`
-    quietly when whoever reads standard output goes away.
+    The same database gives the same bytes. A slow reader of standard output delays no writer, because the export is
+    complete before its first byte is written there. Returns 1 and leaves no file when it cannot be written, and
+    `READER_GONE` without a message when the reader of standard output goes away.
     """
     refuse_own_files(path, target)
     async with opened(path, config) as database:
@@ -59,10 +59,9 @@ async def _write(database: Database, file: IO[bytes], *, show: bool) -> int:
 
 @contextmanager
 def _kept_until_read(out: BinaryIO) -> Iterator[IO[bytes]]:
-    """Yield `out` if it is a file; else room for the whole export, which is copied to `out` at the end.
+    """Yield `out` if it is a file, else a temporary file that is copied to `out` at the end.
 
-    While the database is read as it was at one moment, its write-ahead log cannot begin anew: a pipe would let its
-    reader decide how long that is.
+    A snapshot keeps the write-ahead log from being reset; with a pipe its reader would decide for how long.
     """
     if _is_file(out):
         yield out

@@ -1,4 +1,4 @@
-"""Which schema of the server is which interface of the front end, and the interfaces that are the front end's alone."""
+"""The interfaces of the front end: the schema of the server behind each, and those that only the front end has."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Member(NamedTuple):
     note: str = ""
 
 
-# A text is the type parameter of an interface in `OWN`.
+# The schema of each interface, or the type parameter (or "") of an interface in `OWN`.
 SECTIONS: dict[str, dict[str, type[StrEnum] | type[BaseModel] | str]] = {
     "Enumerations": {
         "WizardStep": models.WizardStep,
@@ -61,13 +61,13 @@ SECTIONS: dict[str, dict[str, type[StrEnum] | type[BaseModel] | str]] = {
     "Answers": {"ApiResponse": "<T>", "PaginatedResponse": "<T>"},
     "Configuration": {"WizardConfig": answers.FrontEndConfig},
 }
-# What the server calls otherwise; None: an object without a name in the specification.
+# The interfaces of schemas with another name; None: an object without a name in the specification.
 NAMES: dict[str, str | None] = {
     "WizardStateResponse": "WizardState",
     "FrontEndFeatures": None,
     "FrontEndLimits": None,
 }
-# Members that the specification does not have: objects made by it lack them.
+# Members that the specification does not have; they are optional, because objects made by it lack them.
 ADDED = {
     "AgentStatus": ("logs_dropped",),
     "InvestigationProgress": ("logs_dropped",),

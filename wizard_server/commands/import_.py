@@ -1,4 +1,4 @@
-"""``wizard-server import FILE``: what `export` wrote, into a database (contract 10)."""
+"""``wizard-server import FILE``: adds an export to a database (contract 10)."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ STANDARD_INPUT = "-"
 @reported
 @interruptible
 async def import_file(path: str, config: str, source: str, *, keep_going: bool = False) -> int:
-    """Add what the export `source` (``-``: standard input) holds to the database at `path`, in one transaction.
+    """Add the export `source` (``-``: standard input) to the database at `path`, in one transaction.
 
     Every error goes to standard error as ``line N: field: reason``; with any of them nothing is added and 1 is
     returned. With `keep_going` the good lines are added, and 1 is returned when there was a bad one.

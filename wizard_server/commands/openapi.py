@@ -1,4 +1,4 @@
-"""``wizard-server openapi``: the description of the API, as the running server gives it."""
+"""``wizard-server openapi``: prints the description of the API that the running server would answer."""
 
 import sys
 

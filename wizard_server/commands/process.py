@@ -1,27 +1,27 @@
-"""Python's garbage collector, set for a process that holds much and makes little garbage.
+"""Settings of the process: the garbage collector, and the limit of open files.
 
-Ten thousand parked polls are 600,000 objects. With its defaults the collector looks at all of them again and again
-while they arrive, and each look stops everybody for 50 to 370 milliseconds; nothing it looks for is there, since
-requests free themselves. Parking 10,000 polls took 2.3 seconds with the defaults and 1.0 without any collection
-(``python -m tests.benchmarks reconnect``).
+Ten thousand parked polls are 600,000 objects. With its defaults the garbage collector traverses all of them repeatedly
+while they arrive, and each pass stops the process for 50 to 370 milliseconds; it finds nothing, because requests leave
+no cycles. Parking 10,000 polls took 2.3 seconds with the defaults and 1.0 without any collection (``python -m
+tests.benchmarks reconnect``).
 """
 
 import gc
 import resource
 
-# Objects made and not freed before a look at the young ones; young looks before one at the middle-aged; those before
-# one at everything.
+# Allocations beyond deallocations before a collection of generation 0; such collections before one of generation 1;
+# those before one of generation 2.
 _THRESHOLDS = (50_000, 20, 100)
 
 
-def relax() -> None:
-    """Leave what is there now out of every collection, and look at what comes later rarely; call it once it listens."""
+def relax_garbage_collector() -> None:
+    """Exclude all present objects from collection, and collect later ones rarely; call it when the server listens."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
 
 
 def raise_file_limit() -> None:
-    """Let this process have as many connections as the system permits: each is an open file."""
+    """Raise the limit of open files to the hard limit, because each connection is an open file."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -18,10 +18,10 @@ _SHORTEST_PAUSE = 0.01
 
 @reported
 async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, config: str = "config.toml") -> int:
-    """Remove what is older than `max_age_days` at the instant `now`, and old idempotency keys; print how much that was.
+    """Remove what is older than `max_age_days` at the instant `now`, and old idempotency keys; print the counts.
 
-    SIGINT and SIGTERM end it after the transaction that is under way, with 130; the next run goes on from there.
-    `dry_run` prints the same counts and writes nothing.
+    SIGINT and SIGTERM end it with 130 after the current transaction; the next run continues from there. `dry_run`
+    prints the same counts and writes nothing.
     """
     cutoff = to_wire(now - timedelta(days=max_age_days))
     async with opened(path, config, read_only=dry_run) as database:
@@ -40,7 +40,7 @@ async def purge(path: str, *, max_age_days: int, dry_run: bool, now: datetime, c
 
 
 async def _remove(database: Database, expected: Removed, cutoff: str, purged_at: str) -> tuple[Removed, bool]:
-    """Return what was removed, and whether somebody asked to stop before the end."""
+    """Return what was removed, and whether a signal stopped it before the end."""
     removed = Removed()
     steps = retention.purge(database, cutoff=cutoff, purged_at=purged_at)
     total = expected.investigations + expected.entries + expected.answers
@@ -57,7 +57,7 @@ async def _remove(database: Database, expected: Removed, cutoff: str, purged_at:
 
 
 async def _pause(stop: asyncio.Event, worked: float) -> bool:
-    """Leave the database to others for as long as was `worked` (seconds); return whether to stop."""
+    """Pause for as long as was `worked` (seconds), so that others can write; return whether to stop."""
     try:
         async with asyncio.timeout(max(worked, _SHORTEST_PAUSE)):
             await stop.wait()

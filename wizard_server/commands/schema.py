@@ -1,8 +1,8 @@
 """``wizard-server schema status|apply|check|show``: each returns the exit status, 0, or 1 for differences and errors.
 
 `path` is the database, a file or a URL; `config` is the configuration file as the operator named it, for the commands
-that the output tells him to run. Results go to standard output, errors to standard error. With `as_json` the result is
-one JSON object, whose members are the command's; more may come, none will go.
+that the output recommends. Results go to standard output, errors to standard error. With `as_json` the result is one
+JSON object; later releases may add members, and remove none.
 """
 
 import re
@@ -52,8 +52,8 @@ async def status(path: str, config: str, *, as_json: bool = False) -> int:
 async def apply(path: str, config: str) -> int:
     """Run the missing scripts, making the file when there is none.
 
-    Returns 1 when the database is not what the scripts make, though all of them are in: one was run by hand and only
-    part of it went in (`sqlite3` without `-bail`), or something was changed since.
+    Returns 1 when all scripts are applied and the database still differs from the manifest: a script was run in part
+    (`sqlite3` without `-bail`), or the schema was changed since.
     """
     async with closing(await open_database(path, create=True)) as database:
         ran = await schema.apply(database)
@@ -72,9 +72,9 @@ async def apply(path: str, config: str) -> int:
 
 @reported
 async def check(path: str, config: str, *, as_json: bool = False, data: bool = False) -> int:
-    """Print every difference from the manifest with the command that mends it; none is 0.
+    """Print every difference from the manifest with the command that mends it; return 0 when there is none.
 
-    With `data` also every row that the server cannot read: table, key, column and reason.
+    With `data` print also every row that the server cannot read: table, key, column and reason.
     JSON: ``{database, matches, differences: [{kind, object, message, mend}]}``, with `data` also
     ``{unreadable: [{table, key, column, reason}], unreadable_total}``, the first `MOST_LISTED` of them.
     """
@@ -106,7 +106,7 @@ def _print_differences(differences: Sequence[Difference], path: str, config: str
 
 
 async def _check_data(database: Database, *, quiet: bool) -> tuple[list[dict[str, str]], int]:
-    """Return the first rows that cannot be read, and how many faults there are; print each unless `quiet`."""
+    """Return the first rows that cannot be read, and the number of faults; print each unless `quiet`."""
     listed: list[dict[str, str]] = []
     total = 0
     async for fault in unreadable_rows(database):
@@ -157,7 +157,7 @@ async def _missing(path: str, config: str) -> list[Script]:
 
 
 def definition(name: str, dialect: str = "sqlite") -> list[str]:
-    """Return the statements of the scripts that define `name`, with their comments; of a table also what belongs to it.
+    """Return the statements of the scripts that define `name`, and for a table its indexes and triggers, with comments.
 
     Raises `SchemaError` when no script defines it.
     """

@@ -1,4 +1,4 @@
-"""``wizard-server serve``: listen, and go when asked to (contract 5 and 10)."""
+"""``wizard-server serve``: runs the server until a signal stops it (contract 5 and 10)."""
 
 import asyncio
 import logging
@@ -8,9 +8,8 @@ import signal
 from pathlib import Path
 
 from wizard_server import logs
-from wizard_server.commands import process
 from wizard_server.commands.console import tell
-from wizard_server.commands.process import raise_file_limit
+from wizard_server.commands.process import raise_file_limit, relax_garbage_collector
 from wizard_server.config.loading import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.server import Server
@@ -37,14 +36,14 @@ async def serve(config: ServerConfig, config_path: str) -> int:
         return _refuse(error.message + _how_to_make(config.database.target, config_path))
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
-    process.relax()
+    relax_garbage_collector()
     print(f"Listening on {url}", flush=True)
     logger.info("ready", extra={"url": url})
     await stop.wait()
     for number in _SIGNALS:
-        loop.remove_signal_handler(number)  # the next one ends the process whatever it does
+        loop.remove_signal_handler(number)  # a second signal ends the process at once
     await server.stop()
-    if must_not_be_closed():  # not even by Python's own clearing up
+    if must_not_be_closed():  # not by the interpreter's finalization either
         logging.shutdown()
         os._exit(0)
     return 0

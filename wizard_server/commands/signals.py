@@ -1,4 +1,4 @@
-"""Commands that end when they are asked to: SIGINT and SIGTERM."""
+"""SIGINT and SIGTERM in commands."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def _signals_call(handler: Callable[[], object]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     installed = []
     for number in _SIGNALS:
-        with suppress(NotImplementedError, RuntimeError):  # no such signals here, or not the main thread
+        with suppress(NotImplementedError, RuntimeError):  # not supported here, or not the main thread
             loop.add_signal_handler(number, handler)
             installed.append(number)
     try:
@@ -37,7 +37,7 @@ def _signals_call(handler: Callable[[], object]) -> Iterator[None]:
 
 
 def interruptible(command: Callable[P, Awaitable[int]]) -> Callable[P, Coroutine[Any, Any, int]]:
-    """Make SIGINT and SIGTERM undo what `command` is about, and end it with `INTERRUPTED`."""
+    """Make SIGINT and SIGTERM cancel `command`, which undoes its work, and return `INTERRUPTED`."""
 
     @wraps(command)
     async def undone(*args: P.args, **kwargs: P.kwargs) -> int:

@@ -13,7 +13,7 @@ MAX_TTL_SECONDS = 10 * 365 * 86400
 
 
 class TokenRequestError(WizardError):
-    """The token asked for cannot be made, or would not be accepted."""
+    """The requested token cannot be made, or would not be accepted."""
 
     code = "invalid-token-request"
 

@@ -1,7 +1,7 @@
 """``python -m wizard_server.commands.types``: writes the types and schemas of the browser client from the server's own.
 
 ``wizard.types.d.ts`` has every enum and interface of the specification by its name, ``wizard.schemas.js`` a zod schema
-for each. What is the front end's alone, and has no schema here, stands in `OWN`.
+for each. Interfaces without a schema in the server are in `OWN`.
 """
 
 from collections.abc import Iterator

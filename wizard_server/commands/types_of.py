@@ -1,4 +1,4 @@
-"""What the members of a pydantic schema are in TypeScript and in zod, by its JSON Schema."""
+"""Translates the members of a pydantic schema, by its JSON Schema, into TypeScript and zod."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _JSON = "Record<string, any>"
 
 
 def members_of(interface: str, model: type[BaseModel]) -> list[Member]:
-    """Return the members of the interface `interface`, which `model` is on the wire."""
+    """Return the members of `interface`, whose JSON is that of `model`."""
     schema = model.model_json_schema(mode="serialization", by_alias=True)
     known = schema.get("$defs", {})
     return [

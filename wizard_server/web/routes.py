@@ -1,16 +1,14 @@
-"""The whole URL table: which route, who may use it, which feature it belongs to, what it takes and answers.
+"""The whole route table: which routes exist, who may use them, which feature they belong to, their inputs and answers.
 
-The description of the API is made from this table. What follows from the rest of a route (a body may be malformed, an
-identifier unknown, a caller without scope) is not said again: ``web.openapi.problems`` has it.
+The description of the API is made from this table. Problems that follow from the rest of a route (a malformed body, an
+unknown identifier, a caller without scope) are not declared; ``web.openapi.problems`` derives them.
 """
 
 import orjson
 from aiohttp import web
 
 from wizard_server.config.loading import ServerConfig
-from wizard_server.errors import (
-    FeatureDisabledError,
-)
+from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.api import routes as api
 from wizard_server.web.http.idempotency import KEYED_METHODS
 from wizard_server.web.http.pipeline import Pipeline, expect
@@ -30,9 +28,9 @@ ROUTES: tuple[AnyRoute, ...] = (*api.ROUTES, *live.ROUTES, *ops.ROUTES, *openapi
 
 
 def add_routes(app: web.Application, config: ServerConfig, pipeline: Pipeline) -> None:
-    """Put the table into `app`, each route behind its rules."""
+    """Add all routes to `app`, each behind the pipeline with its scopes, features and inputs."""
     app[docs_page.DESCRIPTION] = docs_page.Description(lambda: describe_api(config))
-    # The framework tries what has the same beginning in the order it came: states are asked for more than their list.
+    # The framework tries routes with a common beginning in this order, and single states are requested most.
     for route in sorted(ROUTES, key=lambda route: "{" not in route.path):
         handler = _behind_its_rules(route, config, pipeline)
         if route.method == "GET":
@@ -54,7 +52,7 @@ def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline)
 
 
 def describe_api(config: ServerConfig) -> bytes:
-    """Return the description of the API as JSON; it differs only in how callers are told apart and where it is."""
+    """Return the description of the API as JSON; of the configuration only `[auth] mode` and `public_url` matter."""
     document = describe(ROUTES, config.auth.mode, config.server.public_url)
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 

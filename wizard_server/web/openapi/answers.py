@@ -1,4 +1,4 @@
-"""The schemas of answers that no request has: what polls, dashboards and the service itself say."""
+"""The schemas of answers that are no resources: changes, dashboards, probes, health, tools, configuration."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""The schemas of patches: in the code they are documents, checked against the state that they change."""
+"""The schemas of patches for the description; the code itself checks the patched state."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from wizard_server.web.http.assets import FOR_EVER, Asset, without_hash
 
 
 class Description:
-    """The description of the API; it takes 50 ms to make, so that is done once, and when somebody asks for it."""
+    """The description of the API, made at its first request and once, because that takes 50 ms."""
 
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
@@ -31,7 +31,7 @@ class Description:
 
 Names = TypeVarTuple("Names")
 
-# The page is made of the files, each by a thread of those that serve requests.
+# Threads of several requests may make the page and its files; the page needs the files, so the lock is reentrant.
 _MAKING = threading.RLock()
 DESCRIPTION = web.AppKey("description", Description)
 
@@ -62,7 +62,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def file(request: web.Request) -> web.Response:
-    """Return a file of that page; under a name that holds its hash, as the page names it, it never changes."""
+    """Return a file of that page; under a name with its hash, as the page names it, it never changes."""
     asked = request.match_info["file"]
     name, tag = without_hash(asked)
     if name not in FILES:
@@ -74,7 +74,7 @@ async def file(request: web.Request) -> web.Response:
 
 
 def _once(make: Callable[[*Names], Asset]) -> Callable[[*Names], Asset]:
-    """Return `make`, which runs once for each argument, whoever else asks meanwhile."""
+    """Return `make` with its results cached; concurrent calls with the same arguments run it once."""
     known: dict[tuple[*Names], Asset] = {}
 
     def made(*names: *Names) -> Asset:
@@ -88,7 +88,7 @@ def _once(make: Callable[[*Names], Asset]) -> Callable[[*Names], Asset]:
 
 @_once
 def _page() -> Asset:
-    """Return the page, each file named with its hash, so that a new release is never mixed with an old one."""
+    """Return the page, which names each file with its hash, so that files of two releases are never mixed."""
     text = (_STATIC / "docs.html").read_text(encoding="utf-8")
     for name in FILES:
         stem, _, ending = name.rpartition(".")
@@ -105,7 +105,7 @@ def _asset(name: str) -> Asset:
 
 
 def _swagger_folder() -> Path:
-    """Return where the package keeps its files; it is looked up, not imported."""
+    """Return the folder of the package's files; the package is located and not imported."""
     found = find_spec("swagger_ui")
     if found is None or not found.submodule_search_locations:
         raise FileNotFoundError("the package swagger-ui-py is not installed")

@@ -1,4 +1,4 @@
-"""The description of the API in OpenAPI 3.1, made from the table of routes."""
+"""The description of the API in OpenAPI 3.1, made from the route table."""
 
 import inspect
 import re
@@ -12,7 +12,7 @@ from wizard_server.web.http import idempotency
 from wizard_server.web.http.media import JSON, PROBLEM
 from wizard_server.web.http.problems import STATUS
 from wizard_server.web.http.route import Answer, AnyRoute
-from wizard_server.web.openapi import examples, problems
+from wizard_server.web.openapi import examples, naming, problems, route_headers, security
 from wizard_server.web.openapi.docs_page import FILE_PATTERN
 from wizard_server.web.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from wizard_server.web.openapi.schemas import Mode, Schema, components, reference, without_null
@@ -21,7 +21,6 @@ _IDENTIFIERS = {"investigation_id": "Investigation identifier", "template_id": "
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"}
 _FILES = {"file": FILE_PATTERN, "module": r"^[a-z_]+(\.[a-z0-9]+)*\.(js|ts)$"}
 _SOURCES = {"investigation_id": "$request.body#/investigation_id", "template_id": "$response.body#/template_id"}
-_ALWAYS = ("Cache-Control", "X-Request-Id")
 _TYPES = {JSON: {"type": "object"}}
 _PARAMETER = re.compile(r"{(\w+)}")
 _DESCRIPTION = """\
@@ -38,7 +37,7 @@ answered 404 `not-found` (no such path), 405 `method-not-allowed` (with `Allow`)
 
 
 def describe(routes: Sequence[AnyRoute], mode: str, url: str | None = None) -> Schema:
-    """Return the whole document for the authentication `mode`; `url` is how clients reach the server, if not here."""
+    """Return the whole document for the authentication `mode`; `url` is the public URL of the server, if any."""
     return _Document(routes, mode).whole(url or "/")
 
 
@@ -63,25 +62,25 @@ class _Document:
             "openapi": "3.1.1",
             "info": {"title": "wizard-server", "version": __version__, "description": _DESCRIPTION},
             "servers": [{"url": url}],
-            "tags": _tags(self._routes),
+            "tags": naming.tags(self._routes),
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(schemas.items())),
-                "parameters": {name: _header_parameter(name) for name in REQUEST_HEADERS},
-                "headers": {name: _header(name) for name in ANSWER_HEADERS},
-                "securitySchemes": _security_schemes(self._mode),
+                "parameters": {name: route_headers.header_parameter(name) for name in REQUEST_HEADERS},
+                "headers": {name: route_headers.header(name) for name in ANSWER_HEADERS},
+                "securitySchemes": security.security_schemes(self._mode),
             },
         }
 
     def _operation(self, route: AnyRoute) -> Schema:
         text = inspect.getdoc(route.handler) or ""
         operation: Schema = {
-            "operationId": operation_id(route),
-            "tags": [_tag(route)],
-            "summary": _summary(text),
-            "description": _described(route, text),
-            "security": _security(route, self._mode),
-            "parameters": [*self._parameters(route), *(_parameter_reference(name) for name in _headers(route))],
+            "operationId": naming.operation_id(route),
+            "tags": [naming.tag(route)],
+            "summary": naming.summary(text),
+            "description": naming.described(route, text),
+            "security": security.security(route, self._mode),
+            "parameters": [*self._parameters(route), *route_headers.parameters(route)],
             "responses": dict(self._responses(route)),
         }
         if route.bodies:
@@ -129,10 +128,10 @@ class _Document:
             yield str(int(status)), response
 
     def _answer(self, route: AnyRoute, answer: Answer) -> Schema:
-        names = [*answer.headers, *_common_headers(route, answer.status)]
+        names = [*answer.headers, *route_headers.common_headers(route, answer.status)]
         if route.scopes and route.method in idempotency.KEYED_METHODS:
             names.append("Idempotency-Key")
-        response: Schema = {"description": answer.says, "headers": _header_references(names)}
+        response: Schema = {"description": answer.says, "headers": route_headers.references(names)}
         if answer.model is not None:
             response["content"] = {JSON: self._content(answer.model, "serialization")}
         elif answer.media:
@@ -144,20 +143,20 @@ class _Document:
     def _links(self, identifier: str) -> Iterator[tuple[str, Schema]]:
         for route in self._routes:
             if f"{{{identifier}}}" in route.path:
-                name = operation_id(route)
+                name = naming.operation_id(route)
                 yield name, {"operationId": name, "parameters": {f"path.{identifier}": _SOURCES[identifier]}}
 
     def _with_problems(self, route: AnyRoute, response: Schema, status: int, codes: Sequence[str]) -> Schema:
         said = "\n".join(f"- `{code}`: {self._meanings[code]}" for code in codes)
         references = [reference(_problem_name(code)) for code in codes]
         schema = references[0] if len(references) == 1 else {"anyOf": references}
-        headers = {**response["headers"], **_header_references(_problem_headers(route, status, codes))}
+        headers = {**response["headers"], **route_headers.of_problems(route, status, codes)}
         content = {**response.get("content", {}), PROBLEM: {"schema": schema}}
         description = "\n\n".join(filter(None, [response["description"], said]))
         return {**response, "description": description, "headers": headers, "content": content}
 
     def _problem(self, code: str) -> Schema:
-        """Return one flat schema: what is put together by ``allOf`` with a ``const`` not every generator can read."""
+        """Return one flat schema, because some generators cannot read ``allOf`` with a ``const``."""
         model = problems.MODELS.get(code, problems.Problem)
         narrowed: dict[str, Schema] = {
             "type": {"const": f"urn:wizard-server:problem:{code}"},
@@ -188,101 +187,5 @@ def _models(routes: Sequence[AnyRoute]) -> Iterator[tuple[type[BaseModel], Mode]
                 yield answer.model, "serialization"
 
 
-def operation_id(route: AnyRoute) -> str:
-    """Return the name of an operation, made from its method and path: there is one of each."""
-    words = re.findall(r"[a-z0-9]+", route.path.removeprefix("/api"))
-    return "_".join([route.method.lower(), *words])
-
-
-def _tag(route: AnyRoute) -> str:
-    return str(route.handler.__module__).rpartition(".")[2]
-
-
-def _tags(routes: Sequence[AnyRoute]) -> list[Schema]:
-    found: dict[str, Schema] = {}
-    for route in routes:
-        module = inspect.getmodule(route.handler)
-        text = (inspect.getdoc(module) or "").partition("\n")[0].replace("``", "`")
-        found.setdefault(_tag(route), {"name": _tag(route), "description": text})
-    return list(found.values())
-
-
-def _summary(text: str) -> str:
-    """Return the first sentence, up to what explains it."""
-    return re.split(r"[.;:](?:\s|$)", " ".join(text.split()), maxsplit=1)[0].replace("`", "")
-
-
-def _described(route: AnyRoute, text: str) -> str:
-    """Return the whole text of the handler, and which flags have to be on."""
-    flags = ", ".join(f"`{feature}`" for feature in route.features)
-    needs = f"Belongs to {flags}: switched off it answers 404 `feature-disabled`." if flags else ""
-    return "\n\n".join(filter(None, [text.replace("``", "`"), needs]))
-
-
-def _headers(route: AnyRoute) -> list[str]:
-    keyed = ["Idempotency-Key"] if route.scopes and route.method in idempotency.KEYED_METHODS else []
-    return [*dict.fromkeys([*route.headers, *keyed, "X-Request-Id"])]
-
-
-def _parameter_reference(name: str) -> Schema:
-    return {"$ref": f"#/components/parameters/{name}"}
-
-
-def _header_parameter(name: str) -> Schema:
-    description, schema = REQUEST_HEADERS[name]
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
-
-
-def _header(name: str) -> Schema:
-    description, schema = ANSWER_HEADERS[name]
-    return {"description": description, "schema": schema}
-
-
-def _header_references(names: Sequence[str]) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _common_headers(route: AnyRoute, status: int) -> Sequence[str]:
-    """Return what every answer of a route says; who sends a bad token has no quota."""
-    limited = route.scopes and status != HTTPStatus.UNAUTHORIZED
-    return (*_ALWAYS, "RateLimit-Policy", "RateLimit") if limited else _ALWAYS
-
-
-def _problem_headers(route: AnyRoute, status: int, codes: Sequence[str]) -> list[str]:
-    names = [*_common_headers(route, status)]
-    if status == HTTPStatus.UNAUTHORIZED:
-        names.append("WWW-Authenticate")
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        names.append("Retry-After")
-    if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and route.method == "PATCH":
-        names.append("Accept-Patch")
-    if any(problems.MODELS.get(code) is problems.ConflictProblem for code in codes):
-        names.append("ETag")
-    if route.scopes and route.method in idempotency.KEYED_METHODS:
-        names.append("Idempotency-Key")
-    return names
-
-
 def _problem_name(code: str) -> str:
     return "".join(word.capitalize() for word in code.split("-")) + "Problem"
-
-
-def _security(route: AnyRoute, mode: str) -> list[Schema]:
-    """Return what lets a caller in: any of the scopes is enough."""
-    if not route.scopes:
-        return []
-    if mode == "none":
-        return [{"user": []}, {}]
-    return [{"bearer": [scope]} for scope in route.scopes]
-
-
-def _security_schemes(mode: str) -> Schema:
-    if mode == "none":
-        text = "Development: the user is whoever this header names, else `dev`."
-        return {"user": {"type": "apiKey", "in": "header", "name": "X-User-Id", "description": text}}
-    text = (
-        "A signed token: `sub` is the user, `scope` holds `wizard:read`, `wizard:write`, `wizard:agent` (any user's"
-        " investigations), `wizard:admin` (reads everything), `exp` is required. Each operation names the scopes,"
-        " of which one is enough. A browser's WebSocket offers it as subprotocol `bearer.<token>`."
-    )
-    return {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}}

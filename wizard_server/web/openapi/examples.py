@@ -1,4 +1,4 @@
-"""An example for each model that a request or an answer has; a test validates them all against their schemas."""
+"""An example of each request and answer model; a test validates them all against their schemas."""
 
 from collections.abc import Mapping
 from typing import Any

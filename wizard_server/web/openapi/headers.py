@@ -1,4 +1,4 @@
-"""What a route declares beside its handler, so that the description of the API is made from the table of routes."""
+"""The request and answer headers that routes may declare, with their descriptions and schemas."""
 
 from collections.abc import Mapping
 from typing import Any

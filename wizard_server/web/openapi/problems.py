@@ -1,4 +1,4 @@
-"""Which problems a route may answer with, and their schemas: what follows from the route is not declared again."""
+"""Derives the problems that a route may answer with from its declaration, and has their schemas."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -128,7 +128,7 @@ def codes(route: AnyRoute, mode: str) -> list[str]:
 
 
 def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]]:
-    """Yield what follows from who may use a route, which feature it is of, and what it takes."""
+    """Yield the errors that follow from a route's scopes, features, path and inputs."""
     if route.scopes:
         yield from _of_callers(mode)
     if route.features:

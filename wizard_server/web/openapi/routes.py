@@ -1,4 +1,4 @@
-"""The routes of the description and of the page that shows it, below ``/api/v1`` and at the root."""
+"""The routes of the API's description and of the page that shows it, below ``/api/v1`` and at the root."""
 
 from wizard_server.web.http.media import JSON
 from wizard_server.web.http.route import Answer, AnyRoute, OpenRoute

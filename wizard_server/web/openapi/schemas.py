@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of the models, from pydantic: those of bodies as they are read, those of answers as written."""
+"""JSON Schema 2020-12 of the models, from pydantic: "validation" for bodies, "serialization" for answers."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ PREFIX = "#/components/schemas/"
 
 
 class _Generator(GenerateJsonSchema):
-    r"""Writes patterns as JSON Schema has them: its ``$`` is the end of the text, which Python spells ``\z``."""
+    r"""Writes patterns for JSON Schema, where ``$`` means the end of the text, which pydantic's engine calls ``\z``."""
 
     def str_schema(self, schema: core_schema.StringSchema) -> Schema:
         """See `GenerateJsonSchema`."""
@@ -38,31 +38,31 @@ def components(
     schemas: Schema = definitions.get("$defs", {})
     for schema in schemas.values():
         for member in schema.get("properties", {}).values():
-            _tell_default(member)
+            _describe_default(member)
     if StateJsonPatch.__name__ in schemas:
         _keep_apart(schemas[StateJsonPatch.__name__])
     return places, schemas  # type: ignore[return-value]  # pydantic's key has wider types
 
 
 def _keep_apart(array: Schema) -> None:
-    """Say of what an array is made beside it and not within.
+    """Move the items of an array into ``allOf``, which means the same and works around openapi-python-client.
 
-    For a request with bodies of several media types openapi-python-client writes ``isinstance(body, list[Operation])``,
-    which raises whatever the body is: the whole operation is lost. An array of nothing it leaves out, with a warning,
-    and the other media types work. To everybody else it is the same.
+    For a request with bodies of several media types that generator writes ``isinstance(body, list[Operation])``, which
+    raises for every body, so the whole operation is lost. An array without ``items`` it leaves out with a warning, and
+    the other media types work.
     """
     array["allOf"] = [{"type": "array", "items": array.pop("items")}]
 
 
-def _tell_default(member: Schema) -> None:
-    """Move the default of an optional member into its description, where it is more than nothing.
+def _describe_default(member: Schema) -> None:
+    """Move the default of an optional member into its description, unless it is empty.
 
-    Generators of clients take a ``default`` for a reason to demand the member, or send it with every request.
+    Generated clients would demand a member that has a ``default``, or send it with every request.
     """
     default = member.pop("default", None)
     if default not in (None, [], {}):
-        told = f"default: {json.dumps(default)}"
-        member["description"] = f"{member['description']}; {told}" if "description" in member else told.capitalize()
+        text = f"default: {json.dumps(default)}"
+        member["description"] = f"{member['description']}; {text}" if "description" in member else text.capitalize()
 
 
 def reference(name: str) -> Schema:
@@ -71,7 +71,7 @@ def reference(name: str) -> Schema:
 
 
 def without_null(schema: Schema) -> Schema:
-    """Return the schema of a parameter, which is there or not and never null."""
+    """Return the schema of a parameter, which may be absent and is never null."""
     kept = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1:
