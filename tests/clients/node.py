@@ -43,13 +43,33 @@ def project(folder: Path, *packages: str) -> Path:
     return folder
 
 
+def fresh(folder: Path, *packages: str) -> Path:
+    """Have npm install the package, and packages that are installed already, into a project that has nothing yet."""
+    npm = shutil.which("npm")
+    if npm is None and not os.environ.get("CI"):
+        pytest.skip("needs npm: apt-get install npm")
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text('{"private": true, "type": "module"}\n', encoding="utf-8")
+    for package in packages:
+        installed(MODULES / package)
+    packed(folder)
+    options = ("--offline", "--no-audit", "--no-fund", "--silent")
+    execute(folder, npm or "npm", "install", *options, "./wizard-client.tgz", *(MODULES / each for each in packages))
+    return folder
+
+
 def node(folder: Path, *arguments: str | Path, **env: str) -> str:
     """Run node in `folder` and return what it said; fail when it fails."""
     program = shutil.which("node")
     if program is None and not os.environ.get("CI"):
         pytest.skip("needs node: apt-get install nodejs")
+    return execute(folder, program or "node", *arguments, **env)
+
+
+def execute(folder: Path, program: str, *arguments: str | Path, **env: str) -> str:
+    """Run a program in `folder` and return what it said; fail when it fails."""
     ended = subprocess.run(
-        [program or "node", *arguments],
+        [program, *arguments],
         cwd=folder,
         env=environment() | {"NO_COLOR": "1", **env},
         stdin=subprocess.DEVNULL,

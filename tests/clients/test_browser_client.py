@@ -1,5 +1,6 @@
 """The browser client, as packed, under ``node --test``: a clock that tests move, a service in memory."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.clients.node import TSC, installed, node, project
+from tests.acceptance.process import CHECKOUT
+from tests.clients.node import TSC, fresh, installed, node, project
 from wizard_server.commands.types import generated
 from wizard_server.testing import Wizard
 from wizard_server.web.pages.client_files import CLIENT
 
+README = CHECKOUT / "README.md"
 PROGRAMS = Path(__file__).parent / "browser_client"
 REACT = ("react", "react-test-renderer", "react-is", "scheduler", "zustand")
 TYPES = ("@types/react", "@types/node", "csstype", "undici-types")
@@ -40,6 +43,7 @@ def passes(folder: Path, name: str, **env: str) -> None:
     for line in ("# fail 0", "# skipped 0", "# todo 0", "# cancelled 0"):
         assert f"\n{line}\n" in said
     assert "\n# pass 0\n" not in said
+    print("\n".join(re.findall(r"^# measured: .*", said, re.M)))
 
 
 @pytest.mark.parametrize("name", ["parts", "follow", "store"])
@@ -64,11 +68,32 @@ def test_types_and_schemas_are_what_the_server_has_today() -> None:
     assert stale == [], "python -m wizard_server.commands.types"
 
 
-def test_the_interfaces_are_those_of_the_specification_and_a_strict_program_runs(folder: Path, wizard: Wizard) -> None:
-    project(folder, *REACT, *TYPES, "zod")
+def test_the_interfaces_are_those_of_the_specification(folder: Path) -> None:
+    project(folder)
     installed(TSC)
-    node(folder, TSC, *STRICT, "specified.ts", "program.tsx")
+    node(folder, TSC, *STRICT, "--noEmit", "specified.ts")
+
+
+def test_npm_installs_it_into_a_fresh_project_that_compiles_strictly_and_runs(tmp_path: Path, wizard: Wizard) -> None:
+    folder = fresh(tmp_path / "fresh", "zod", "react", "zustand", "@types/react", "@types/node", "typescript")
+    shutil.copy(PROGRAMS / "program.tsx", folder)
+    node(folder, folder / "node_modules" / "typescript" / "bin" / "tsc", *STRICT, "program.tsx")
     assert node(folder, "program.js", wizard.url) == "as expected true true 0 function\n"
+
+
+def test_the_examples_of_the_readme_compile_and_run(folder: Path, wizard: Wizard) -> None:
+    project(folder, *REACT, *TYPES)
+    installed(TSC)
+    found = re.findall(r"^```tsx?\n// (\S+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert [name for name, _ in found] == ["wizard.ts", "Progress.tsx", "Cancel.tsx"]
+    for name, text in found:
+        (folder / name).write_text(text.replace("http://127.0.0.1:8080", wizard.url), encoding="utf-8")
+    node(folder, TSC, *STRICT, *(name for name, _ in found))
+    passes(folder, "readme")
+
+
+def test_a_thousand_updates_cost_a_fraction_of_whole_polls(folder: Path, wizard: Wizard) -> None:
+    passes(project(folder), "bytes", WIZARD_URL=wizard.url)
 
 
 def test_a_program_that_misuses_it_does_not_compile(folder: Path) -> None:

@@ -53,7 +53,9 @@ def test_the_whole_client_is_small() -> None:
     modules = b"".join(
         content for name, content in client_files().items() if name.endswith(".js") and "schemas" not in name
     )
-    assert len(gzip.compress(modules, 9, mtime=0)) < MOST_BYTES
+    size = len(gzip.compress(modules, 9, mtime=0))
+    print(f"the whole client, compressed: {size:,} bytes of {MOST_BYTES:,}")
+    assert size < MOST_BYTES
 
 
 @pytest.mark.parametrize("path", sorted(CLIENT.glob("*.js")), ids=lambda path: path.name)
