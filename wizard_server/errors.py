@@ -32,6 +32,7 @@
     │   ├── RateLimitedError             rate-limited
     │   ├── RequestTimeoutError          request-timeout
     │   ├── StorageUnavailableError      storage-unavailable
+    │   │   └── UnknownOutcomeError      outcome-unknown
     │   └── UnreadableRowError           unreadable-row
     ├── ConfigError                      invalid-configuration
     └── SchemaError                      schema-mismatch
@@ -281,6 +282,15 @@ class StorageUnavailableError(RequestError):
     """The database cannot serve this now; trying again later may succeed."""
 
     code = "storage-unavailable"
+
+
+class UnknownOutcomeError(StorageUnavailableError):
+    """The connection to the database was lost during the commit: whether it was committed is not known.
+
+    A request with an ``Idempotency-Key`` may be repeated: it is carried out once.
+    """
+
+    code = "outcome-unknown"
 
 
 class UnreadableRowError(RequestError):

@@ -8,8 +8,8 @@ import pytest
 from tests.store.conftest import Kit
 from tests.store.steps import change, creation, written
 from tests.store.test_stale import Counted
-from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.engine import StaleError, UnknownOutcomeError
+from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
+from wizard_server.storage.engine import StaleError
 
 
 def failing_once(kit: Kit, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

@@ -12,6 +12,7 @@ from tests.observer import Observer
 from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator, engine_of
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
 from wizard_server.app import DATABASE
+from wizard_server.errors import UnknownOutcomeError
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
 from wizard_server.web.auth.remote_keys import RemoteKeys
 from wizard_server.web.http.media import JSON, JSON_PATCH
@@ -185,6 +186,27 @@ async def idempotency_mismatch(start: Start, mode: str, case: Case) -> None:
             await world.ask(each, headers={"Idempotency-Key": f"key-{number}"}, data=body)
 
 
+async def outcome_unknown(start: Start, mode: str, case: Case) -> None:
+    world = await start()
+    await world.investigate()
+    engine: Any = world.client.app[DATABASE].engine
+
+    bodies = {
+        STATES: factories.creation("inv-fresh", user_id=USER),
+        TEMPLATES: {"name": "fresh", "settings": factories.settings()},
+        STATE: {"status": "ERROR"},
+    }
+    await world.ask(route("PATCH", STATE), json={"wizard_step": "PROGRESS"})
+
+    async def lost(*_: object) -> int:
+        raise UnknownOutcomeError("the connection was lost during the commit")
+
+    engine.commit = lost
+    for each in documented("outcome-unknown", mode):
+        body = bodies.get(each.path) if each.bodies else None
+        await world.ask(each, **about(each) | ({"json": body} if body else {}))
+
+
 async def patch_conflict(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
@@ -339,6 +361,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         malformed_json,
         missing_scope,
         not_found,
+        outcome_unknown,
         patch_conflict,
         precondition_failed,
         precondition_required,

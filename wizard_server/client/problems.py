@@ -150,6 +150,10 @@ class StorageUnavailable(Problem):
     """503: the server has no database now."""
 
 
+class OutcomeUnknown(StorageUnavailable):
+    """503: whether the change was made is not known; with an idempotency key it may be sent again."""
+
+
 class UnreadableRow(Problem):
     """503: what is stored cannot be read, until an operator has mended it."""
 
@@ -163,6 +167,7 @@ BY_CODE: Mapping[str, type[Problem]] = {
     "invalid-transition": InvalidTransition,
     "missing-scope": MissingScope,
     "not-found": NotFound,
+    "outcome-unknown": OutcomeUnknown,
     "patch-conflict": PatchConflict,
     "precondition-failed": PreconditionFailed,
     "precondition-required": PreconditionRequired,

@@ -34,10 +34,6 @@ class LostError(StorageUnavailableError):
     """What was opened is not where it was; nothing was read or written."""
 
 
-class UnknownOutcomeError(StorageUnavailableError):
-    """The connection was lost during the commit: whether it is on disk is not known."""
-
-
 class Row(Protocol):
     """One row of an answer: its values by the names of their columns, or in their order."""
 

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from time import monotonic
 from typing import Any, TypeVar
 
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Locked, StaleError, Stored, UnknownOutcomeError, Write
+from wizard_server.storage.engine import BusyError, Locked, StaleError, Stored, Write
 from wizard_server.storage.postgresql.connection import Connection, Step
 from wizard_server.storage.postgresql.forms import Record
 from wizard_server.storage.postgresql.outcome import Unfinished, place_if_committed

@@ -44,6 +44,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
     "keys-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "outcome-unknown": HTTPStatus.SERVICE_UNAVAILABLE,
     "unreadable-row": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = (1, 3)

@@ -144,6 +144,8 @@ def _following(route: AnyRoute, mode: str) -> Iterator[type[errors.RequestError]
         yield from _of_bodies(route)
     if route.scopes and route.stored:
         yield errors.StorageUnavailableError
+        if route.method != "GET":
+            yield errors.UnknownOutcomeError
         if "{" in route.path or route.method == "POST":  # lists leave out what cannot be read
             yield errors.UnreadableRowError
 
