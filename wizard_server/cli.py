@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="listen here instead of [server] host")
     serve.add_argument("--port", type=int, help="listen here instead of [server] port; 0 takes a free one")
 
-    demo = _command(commands, "demo", _demo, "watch agents work on an investigation, and on those that you start in the page")
+    demo = _command(commands, "demo", _demo, "watch agents work on an investigation, and on what you start in the page")
     demo.add_argument("--once", action="store_true", help="end when the investigation is done")
 
     schema = _command(commands, "schema", _schema, "show, create, update or compare the tables of the database")

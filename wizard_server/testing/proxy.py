@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
-from urllib.parse import urlsplit
 
+from wizard_server.testing.connections import Connection, connected, first_byte, pump, unless_gone
 from wizard_server.testing.faults import Fault, Faults
 from wizard_server.testing.messages import (
     MOST_HEAD_BYTES,
@@ -18,7 +16,6 @@ from wizard_server.testing.messages import (
 )
 
 _GONE = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError)
-_PIECE_BYTES = 64 * 1024
 
 
 class Proxy:
@@ -53,53 +50,33 @@ class Proxy:
         self._serving.add(task)
         try:
             with contextlib.suppress(*_GONE):
-                async with self._upstream() as (answers, requests):
-                    await self._exchange(reader, writer, answers, requests)
+                async with connected(self.target) as server:
+                    await self._exchange(Connection(reader, writer), server)
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
             self._serving.discard(task)
             writer.transport.abort()
 
-    @contextlib.asynccontextmanager
-    async def _upstream(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        parts = urlsplit(self.target)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=MOST_HEAD_BYTES)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
-
-    async def _exchange(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        answers: asyncio.StreamReader,
-        requests: asyncio.StreamWriter,
-    ) -> None:
+    async def _exchange(self, client: Connection, server: Connection) -> None:
         """Pass requests and answers, one after the other, until somebody leaves or a fault ends it."""
-        first = asyncio.ensure_future(reader.read(1))
+        first = asyncio.ensure_future(client.reader.read(1))
         try:
-            while byte := await _first_of(first, answers):
-                request = await read_request(byte, reader, writer)
+            while byte := await first_byte(first, server):
+                request = await read_request(byte, *client)
                 met = self._faults.met(request.method, request.target)
-                first = asyncio.ensure_future(reader.read(1))
-                answer = await self._answer(request, met, first, answers, requests)
-                if answer is None or not await self._deliver(answer, met, writer):
+                first = asyncio.ensure_future(client.reader.read(1))
+                answer = await self._answer(request, met, first, server)
+                if answer is None or not await self._deliver(answer, met, client.writer):
                     return
                 if answer.goes_on:
-                    await self._pump(first, reader, writer, answers, requests)
+                    await pump(first, client, server)
                     return
         finally:
             first.cancel()
 
     async def _answer(
-        self,
-        request: Request,
-        met: dict[str, Fault],
-        gone: "asyncio.Future[bytes]",
-        answers: asyncio.StreamReader,
-        requests: asyncio.StreamWriter,
+        self, request: Request, met: dict[str, Fault], gone: "asyncio.Future[bytes]", server: Connection
     ) -> Answer | None:
         """Return what the request is answered with, None when the connection ends without an answer."""
         if "lose" in met:
@@ -110,12 +87,10 @@ class Proxy:
         key = (request.target.partition("?")[0], request.caller)
         if "stale" in met and key in self._first:
             return Answer(self._first[key], 200, goes_on=False)
-        requests.write(request.raw)
-        answer = await _unless_gone(read_answer(answers, request.method), gone)
+        answer = await _asked(server, request, gone)
         if "duplicate" in met and not answer.goes_on:
-            async with self._upstream() as (other_answers, other_requests):
-                other_requests.write(request.raw)
-                answer = await _unless_gone(read_answer(other_answers, request.method), gone)
+            async with connected(self.target) as other:
+                answer = await _asked(other, request, gone)
         if request.method == "GET" and answer.status == 200 and not answer.goes_on:
             self._first.setdefault(key, answer.raw)
         return None if "drop" in met else answer
@@ -143,60 +118,7 @@ class Proxy:
             async with asyncio.timeout(seconds), self._passed:
                 await self._passed.wait_for(lambda: self._answers > before)
 
-    async def _pump(
-        self,
-        first: "asyncio.Future[bytes]",
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        answers: asyncio.StreamReader,
-        requests: asyncio.StreamWriter,
-    ) -> None:
-        """Pass bytes both ways until one side ends: a stream of events, a WebSocket."""
 
-        async def up() -> None:
-            piece = await first
-            while piece:
-                requests.write(piece)
-                await requests.drain()
-                piece = await reader.read(_PIECE_BYTES)
-
-        async def down() -> None:
-            while piece := await answers.read(_PIECE_BYTES):
-                writer.write(piece)
-                await writer.drain()
-            writer.write_eof()
-
-        ways = [asyncio.ensure_future(up()), asyncio.ensure_future(down())]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.wait(ways)
-            for way in ways:
-                if not way.cancelled():
-                    way.exception()
-
-
-async def _unless_gone(answering: Coroutine[Any, Any, Answer], gone: "asyncio.Future[bytes]") -> Answer:
-    """Return the answer; raises `ConnectionResetError` when the client leaves before it is there."""
-    answer = asyncio.create_task(answering)
-    either: set[asyncio.Future[Any]] = {answer, gone}
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done() and not gone.result():
-            raise ConnectionResetError("the client has left")
-        return await answer
-    finally:
-        answer.cancel()
-
-
-async def _first_of(first: "asyncio.Future[bytes]", answers: asyncio.StreamReader) -> bytes:
-    """Return the first byte of the next request, none when the client or the server has ended the connection."""
-    ended = asyncio.ensure_future(answers.read(1))
-    try:
-        await asyncio.wait({first, ended}, return_when=asyncio.FIRST_COMPLETED)
-        return first.result() if first.done() else b""
-    finally:
-        ended.cancel()
-        await asyncio.wait({ended})
+async def _asked(server: Connection, request: Request, gone: "asyncio.Future[bytes]") -> Answer:
+    server.writer.write(request.raw)
+    return await unless_gone(read_answer(server.reader, request.method), gone)
