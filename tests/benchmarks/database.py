@@ -16,8 +16,8 @@ import orjson
 
 from tests import factories
 from tests.schema.databases import make
-from wizard_server.domain.changes import diff
 from wizard_server.domain.clock import to_wire, utc_now
+from wizard_server.domain.diffing import diff
 from wizard_server.domain.record import FIELDS, PARTS
 from wizard_server.storage.queries import load_queries
 

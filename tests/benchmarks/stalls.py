@@ -22,7 +22,7 @@ from tests.benchmarks.report import Section
 from tests.benchmarks.subjects import POLL, STATE, Ours, authorization, serving
 from tests.benchmarks.swarm import request
 from tests.benchmarks.trails import add_trail, by_index, growing_log, sliding_log, tiny_nodes, with_chips
-from wizard_server.domain.changes import diff
+from wizard_server.domain.diffing import diff
 
 _MOST_MS = 20.0
 _NODES = 18_000

@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from tests import factories
-from wizard_server.domain.changes import Parts, diff
+from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.diffing import diff
 from wizard_server.domain.record import FIELDS, PARTS
 from wizard_server.storage.queries import load_queries
 

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from tests import factories
-from wizard_server.domain.changes import diff
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.diffing import diff
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import Connection, connect

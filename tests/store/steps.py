@@ -9,7 +9,8 @@ from typing import Any
 
 from tests import factories
 from wizard_server.domain.authorship import new_entry_id
-from wizard_server.domain.changes import Parts, diff, fields_changed
+from wizard_server.domain.changes import Parts
+from wizard_server.domain.diffing import diff, fields_changed
 from wizard_server.domain.models import InvestigationSettings
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import FIELDS, StateRecord, draft

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wizard_server.domain.changes import Parts, apply, diff, fields_changed, to_patch
+from wizard_server.domain.changes import Parts, apply
+from wizard_server.domain.diffing import diff, fields_changed
+from wizard_server.domain.patches import to_patch
 
 Json = Any
 LIGHT = 512  # bytes of a patch that nobody weighs

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from wizard_server.domain.changes import apply, diff
+from wizard_server.domain.changes import apply
+from wizard_server.domain.diffing import diff
 from wizard_server.domain.models import InvestigationProgress
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate, merge
 

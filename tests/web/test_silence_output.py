@@ -24,7 +24,7 @@ from tests.benchmarks.trails import (
 from tests.conftest import Client
 from tests.silence import LOUD, Silence, ask, unobserved
 from tests.web.helpers import poll_url, url
-from wizard_server.domain.changes import diff
+from wizard_server.domain.diffing import diff
 
 MOST_BYTES = 8 << 20
 NODES = 18_000  # of the 20,000 that a state may have

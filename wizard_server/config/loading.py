@@ -12,9 +12,9 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, ValidationError, from_json
 
+from wizard_server.config.auth import AuthConfig
+from wizard_server.config.cors import CorsConfig
 from wizard_server.config.models import (
-    AuthConfig,
-    CorsConfig,
     DatabaseConfig,
     ListenConfig,
     LoggingConfig,

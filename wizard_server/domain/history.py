@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 
 from wizard_server.domain.breath import Breath, aside
-from wizard_server.domain.changes import apply, fields_changed, to_patch
+from wizard_server.domain.changes import apply
+from wizard_server.domain.diffing import fields_changed
+from wizard_server.domain.patches import to_patch
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import Document, StateRecord
 from wizard_server.domain.trail import AuditEntry

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from wizard_server.domain.authorship import NO_PRECONDITION, Origin, Precondition
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.changes import Parts, diff, fields_changed
+from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.diffing import diff, fields_changed
 from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, shortened
 from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
 from wizard_server.domain.ports import Store, Transaction
