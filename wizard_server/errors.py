@@ -169,14 +169,21 @@ class TemplateLimitError(RequestError):
 
 
 class InvalidTransitionError(RequestError):
-    """The state machines refuse the change (contract 3); nothing has changed."""
+    """The state machines refuse the change (contract 3); nothing has changed.
+
+    `allowed` are the targets that the machine has from there; ``allowed`` in the answer leaves out the refused one.
+    """
 
     code = "invalid-transition"
 
     def __init__(
         self, message: str, *, origin: str, target: str, allowed: Sequence[str], errors: Sequence[FieldError] = ()
     ) -> None:
-        members: dict[str, Any] = {"from": origin, "to": target, "allowed": list(allowed)}
+        members: dict[str, Any] = {
+            "from": origin,
+            "to": target,
+            "allowed": [each for each in allowed if each != target],
+        }
         if errors:
             members |= listed(errors)
         super().__init__(message, **members)

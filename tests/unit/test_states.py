@@ -159,7 +159,8 @@ def test_every_request_in_every_state_has_the_outcome_of_the_table(
             "reset": ["IN_PROGRESS"],
         }[cell]
         told = refusal.value.extra
-        assert (told["from"], told["to"] or from_, told["allowed"]) == (from_, to or from_, allowed)
+        offered = [each for each in allowed if each != (to or from_)]
+        assert (told["from"], told["to"] or from_, told["allowed"]) == (from_, to or from_, offered)
     else:
         cleared = {"progress": None, "results": None} if cell.endswith("!") else {}
         assert advance(current, request) == state(cell[:2], **cleared)
@@ -180,7 +181,7 @@ def test_a_part_changes_only_where_it_may(origin: str, step: str, status: str, c
         assert refusal.value.extra == {
             "from": STEPS[origin[0]],
             "to": STEPS[cell[0]],
-            "allowed": [home],
+            "allowed": [home] if home != STEPS[cell[0]] else [],
             "field": field,
         }
     assert (current, request) == before
@@ -220,7 +221,7 @@ def test_an_investigation_without_settings_or_enabled_tool_does_not_start(
     with pytest.raises(InvalidTransitionError) as refusal:
         advance(current, request_of("P", "-"))
     told = refusal.value.extra
-    assert (told["from"], told["to"], told["allowed"]) == ("SETTINGS", "PROGRESS", ["PROGRESS", "SETTINGS"])
+    assert (told["from"], told["to"], told["allowed"]) == ("SETTINGS", "PROGRESS", ["SETTINGS"])
     assert [error["field"] for error in told["errors"]] == [field]
     assert current == state(origin, settings=found, progress=None, results=None)
 

@@ -203,9 +203,21 @@ async def test_the_changes_of_others_are_no_news(client: Client) -> None:
 
 async def test_a_tag_of_something_else_is_no_cursor(client: Client) -> None:
     await create(client)
-    for tag in ('"version-1"', "*", '"list-x"', '"list--1"'):
+    for tag in ('"version-1"', '"list-x"', '"list--1"'):
         answer = await ask(client, headers={"If-None-Match": tag})
         assert (ids(answer), "removed" in answer.body) == (["inv-1"], False)
+
+
+async def test_any_tag_names_the_list_as_it_is_and_waits_for_whatever_comes_next(client: Client) -> None:
+    await create(client)
+    place = await cursor(client)
+    headers = {"If-None-Match": "*"}
+    answer = await ask(client, headers=headers)
+    assert (answer.status, answer.headers["ETag"]) == (304, f'"list-{place}"')
+    waiting = asyncio.create_task(ask(client, headers=headers, wait=30))
+    await parked(client)
+    await create(client, "inv-2")
+    assert ids(await soon(waiting)) == ["inv-2"]
 
 
 async def test_a_cursor_ahead_of_the_server_gives_everything_anew(client: Client) -> None:

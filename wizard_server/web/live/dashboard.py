@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,11 +45,15 @@ class ActiveQuery(Schema):
 
 @dataclass(frozen=True, slots=True)
 class _Dashboard:
-    """What one poll asks: the filter, where the client is, and whether a header said so."""
+    """What one poll asks: the filter, where the client is, and whether a header said so.
+
+    `anything` is ``If-None-Match: *``: the list that is current on arrival counts as known.
+    """
 
     wanted: ActiveFilter
     cursor: int | None
     by_header: bool
+    anything: bool
     seconds: float
     headers: dict[str, str]
 
@@ -58,6 +62,8 @@ async def poll(request: web.Request, caller: Caller) -> web.Response:
     """Return the caller's investigations; with a cursor only what changed since, waiting for it if asked to."""
     asked = _asked(request, caller)
     store, hub = request.app[STORE], request.app[HUB]
+    if asked.anything:
+        asked = replace(asked, cursor=(await store.active(asked.wanted)).cursor)
     if asked.cursor is None:
         return _answer(request, caller, asked, await store.active(asked.wanted))
     with hub.subscribe_list(asked.wanted.user_id) as waiter:
@@ -89,8 +95,8 @@ def _asked(request: web.Request, caller: Caller) -> _Dashboard:
         message = "goes with the whole list, not with cursor: what changed comes in its order, limit at once"
         raise ValidationFailedError.of("offset", message, "either")
     named = tags_in(request.headers, hdrs.IF_NONE_MATCH) if parameters.cursor is None else None
-    tags = (opaque_tags(named, hdrs.IF_NONE_MATCH) or ()) if named is not None else ()
-    tag = next(filter(None, map(_TAG.fullmatch, sorted(tags))), None)
+    tags = frozenset[str]() if named is None else opaque_tags(named, hdrs.IF_NONE_MATCH)
+    tag = next(filter(None, map(_TAG.fullmatch, sorted(tags or ()))), None)
     wanted = ActiveFilter(
         user_id=None if caller.may_see(None) else caller.user_id,
         status=parameters.status,
@@ -100,7 +106,8 @@ def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     )
     headers: dict[str, str] = {}
     seconds = asked_seconds(request, parameters.wait, headers)
-    return _Dashboard(wanted, int(tag.group(1)) if tag else parameters.cursor, tag is not None, seconds, headers)
+    cursor, by_header = int(tag.group(1)) if tag else parameters.cursor, bool(tag) or tags is None
+    return _Dashboard(wanted, cursor, by_header, tags is None, seconds, headers)
 
 
 async def _parked(
