@@ -15,12 +15,6 @@ from wizard_server.domain.models import InvestigationStatus
 from wizard_server.testing import Wizard
 
 HANGS_AFTER_SECONDS = 20.0
-STALLED_AFTER_SECONDS = 1
-
-
-@pytest.fixture
-def wizard_config() -> Mapping[str, Mapping[str, Any]]:
-    return {"polling": {"stall_after_seconds": STALLED_AFTER_SECONDS}}
 
 
 class Worker:
@@ -96,38 +90,6 @@ async def test_of_two_workers_that_saw_it_free_one_has_it(wizard: Wizard) -> Non
         assert other.id == "inv-2"
 
 
-async def test_what_a_crashed_worker_had_is_handed_out_again_once_it_counts_as_stalled(wizard: Wizard) -> None:
-    async with wizard.client("alice") as alice, at_work(wizard, "device", "d-2") as other:
-        await start(alice, "inv-1")
-        async with at_work(wizard, "device", "d-1") as crashed:
-            investigation = await crashed.next()
-            investigation.report(agent="device", status="running", progress=10, log="before the crash")
-            await investigation.flush()
-        again = await other.next()
-        assert again.id == "inv-1"
-        assert await entries(again) == {"device": "claimed by d-2"}
-        state = await again.finish(factories.results())
-        assert state.progress is not None
-        assert state.progress.agents[0].logs == ["before the crash"]
-
-
-async def test_a_part_that_is_completed_is_not_handed_out_again_though_the_rest_has_stalled(wizard: Wizard) -> None:
-    async with wizard.client("alice") as alice, AsyncExitStack() as gone:
-        investigation = await start(alice, "inv-1")
-        device = await gone.enter_async_context(at_work(wizard, "device", "d-1"))
-        payments = await gone.enter_async_context(at_work(wizard, "payments", "p-1"))
-        async with (await device.next()).reporting(agent="device") as reports:
-            reports.report(100, status="completed")
-        await payments.next()
-        await gone.aclose()
-        async with at_work(wizard, "device", "d-2") as device, at_work(wizard, "payments", "p-2") as payments:
-            following = asyncio.create_task(device.next())
-            assert (await payments.next()).id == "inv-1"
-            await start(alice, "inv-2")
-            assert (await following).id == "inv-2"
-        assert await entries(investigation) == {"device": "completed", "payments": "claimed by p-2"}
-
-
 async def test_what_others_report_costs_a_pool_few_requests(wizard: Wizard) -> None:
     async with (
         wizard.client("alice") as alice,
@@ -172,3 +134,45 @@ async def test_a_pool_goes_on_over_a_crash_of_the_server_and_ends_with_its_token
     async with WizardClient(wizard.url, token=wizard.token("agent", ttl=-60)) as late:
         with pytest.raises(InvalidToken):
             await anext(late.watch_active())
+
+
+class TestStalled:
+    """On a server that counts an investigation as stalled as soon as it can."""
+
+    @pytest.fixture
+    def wizard_config(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"polling": {"stall_after_seconds": 1}}
+
+    async def test_what_a_crashed_worker_had_is_handed_out_again_once_it_counts_as_stalled(
+        self, wizard: Wizard
+    ) -> None:
+        async with wizard.client("alice") as alice, at_work(wizard, "device", "d-2") as other:
+            await start(alice, "inv-1")
+            async with at_work(wizard, "device", "d-1") as crashed:
+                investigation = await crashed.next()
+                investigation.report(agent="device", status="running", progress=10, log="before the crash")
+                await investigation.flush()
+            again = await other.next()
+            assert again.id == "inv-1"
+            assert await entries(again) == {"device": "claimed by d-2"}
+            state = await again.finish(factories.results())
+            assert state.progress is not None
+            assert state.progress.agents[0].logs == ["before the crash"]
+
+    async def test_a_part_that_is_completed_is_not_handed_out_again_though_the_rest_has_stalled(
+        self, wizard: Wizard
+    ) -> None:
+        async with wizard.client("alice") as alice, AsyncExitStack() as gone:
+            investigation = await start(alice, "inv-1")
+            device = await gone.enter_async_context(at_work(wizard, "device", "d-1"))
+            payments = await gone.enter_async_context(at_work(wizard, "payments", "p-1"))
+            async with (await device.next()).reporting(agent="device") as reports:
+                reports.report(100, status="completed")
+            await payments.next()
+            await gone.aclose()
+            async with at_work(wizard, "device", "d-2") as device, at_work(wizard, "payments", "p-2") as payments:
+                following = asyncio.create_task(device.next())
+                assert (await payments.next()).id == "inv-1"
+                await start(alice, "inv-2")
+                assert (await following).id == "inv-2"
+            assert await entries(investigation) == {"device": "completed", "payments": "claimed by p-2"}
