@@ -6,81 +6,41 @@ refused, timestamps are written in UTC with milliseconds, a state carries its ve
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
     Field,
-    PlainSerializer,
-    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from wizard_server.domain.clock import to_utc, to_wire
-from wizard_server.errors import MAX_LISTED
+from wizard_server.domain.schema import (
+    Identifier,
+    Item,
+    Items,
+    LogsDropped,
+    Name,
+    Named,
+    Percentage,
+    Schema,
+    Timestamp,
+    Unreadable,
+    UserId,
+)
 
 MAX_ENTITIES = 10
 MAX_TOOLS = 1000
-MAX_NAMED = 1000  # entries of an object whose names are the client's and whose values are checked
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
-# OpenID Connect's `sub`: visible ASCII, compared case-sensitively.
-UserId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}\z")]
-_Written = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-Timestamp = Annotated[
-    datetime, AfterValidator(to_utc), PlainSerializer(to_wire, return_type=_Written, when_used="json")
-]
 # Members that only the server writes: they are compared with the current ones, and refused where they differ.
 _SentBack = Annotated[Any, WithJsonSchema({"type": "string"})]
 _SentBackInstant = Annotated[Any, WithJsonSchema({"type": "string", "format": "date-time"})]
 _READ_ONLY = "Read-only: as it is, or left out"
 _IGNORED = "Ignored: what GET returned may be sent back"
 _LEFT_OUT = "left out: the server makes one"
-Percentage = Annotated[float, Field(ge=0, le=100)]
-Unreadable = Annotated[
-    int,
-    Field(
-        ge=0,
-        exclude_if=lambda count: count == 0,
-        description="How many rows are left out because what is stored of them cannot be read; else absent",
-    ),
-]
-LogsDropped = Annotated[
-    int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
-]
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
-
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_not_blank)]
-Item = TypeVar("Item")
-# A list is checked up to its first invalid item, because a list may have 500,000 of them.
-Items = Annotated[list[Item], FailFast()]
-
-
-def _few(value: Any) -> Any:
-    if isinstance(value, dict) and len(value) > MAX_NAMED:
-        raise PydanticCustomError("too_long", "must have at most {max_length} members", {"max_length": MAX_NAMED})
-    return value
-
-
-Named = Annotated[dict[str, Item], BeforeValidator(_few), Field(max_length=MAX_NAMED)]
 
 
 class WizardStep(StrEnum):
-    """Where the wizard stands."""
+    """The step that the wizard is in."""
 
     SETTINGS = "SETTINGS"
     PROGRESS = "PROGRESS"
@@ -88,7 +48,7 @@ class WizardStep(StrEnum):
 
 
 class InvestigationStatus(StrEnum):
-    """How the investigation fares."""
+    """The status of an investigation."""
 
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
@@ -97,35 +57,12 @@ class InvestigationStatus(StrEnum):
 
 
 class AuditSource(StrEnum):
-    """Over what a change came."""
+    """The channel through which a change came."""
 
     POLLING = "POLLING"
     WEBSOCKET = "WEBSOCKET"
     USER = "USER"
     SYSTEM = "SYSTEM"
-
-
-class Schema(BaseModel):
-    """The base of all schemas: a field that is not declared is refused, so that a typo loses nothing.
-
-    A null counts as absent (contract 3). With more than `MAX_LISTED` unknown names the values are not validated.
-    """
-
-    model_config = ConfigDict(extra="forbid", use_enum_values=True, validate_default=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_names(cls, data: Any) -> Any:
-        if type(data) is not dict:
-            return data
-        fields = cls.model_fields
-        if len(data) > len(fields) + MAX_LISTED and cls.model_config.get("extra") == "forbid":
-            unknown = [name for name in data if name not in fields]
-            context = {"names": unknown[:MAX_LISTED], "total": len(unknown)}
-            raise PydanticCustomError("extra_forbidden", "unknown field", context)
-        if None in data.values():
-            return {name: value for name, value in data.items() if value is not None or name not in fields}
-        return data
 
 
 class Entity(Schema):
@@ -284,7 +221,7 @@ class WizardStateResponse(Schema):
     updated_at: Timestamp = Field(description="Last update timestamp")
     last_accessed: Timestamp | None = Field(None, description="Last access timestamp")
     stale: bool = Field(default=False, description="Unchanged for longer than [state] cache_ttl_seconds")
-    stalled: bool = Field(default=False, description="Running, and its agents silent for too long")
+    stalled: bool = Field(default=False, description="Running, and without a report for [polling] stall_after_seconds")
 
 
 class RiskSummary(Schema):

@@ -15,14 +15,11 @@ from wizard_server.domain.models import (
     InvestigationProgress,
     InvestigationResults,
     InvestigationStatus,
-    Items,
-    Percentage,
     PhaseStatus,
-    Schema,
-    Timestamp,
     WizardStep,
 )
 from wizard_server.domain.record import Document
+from wizard_server.domain.schema import Items, Percentage, Schema, Timestamp
 
 _RUNNING = "running"
 _REPORTED = ("overall_progress", "current_phase", "started_at", "phases", "agents", "logs")

@@ -21,15 +21,13 @@ from wizard_server.domain.complaints import readable
 from wizard_server.domain.json_text import check_depth, has_more_nodes
 from wizard_server.domain.models import (
     AuditSource,
-    Identifier,
     InvestigationProgress,
     InvestigationResults,
     InvestigationSettings,
     InvestigationStatus,
-    Name,
-    UserId,
     WizardStep,
 )
+from wizard_server.domain.schema import Identifier, Name, UserId
 from wizard_server.errors import MalformedJsonError, WizardError
 from wizard_server.storage.row_shapes import broken_link
 
