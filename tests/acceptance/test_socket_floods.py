@@ -16,8 +16,9 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.flooding import FRAMES
 from tests.acceptance.process import CHECKOUT, PATIENCE_SECONDS, ServerProcess
 
-SOCKETS = 15
-# Without a bound 15 sockets had everybody else wait 22 seconds.
+# Few, so that the server looks at each one's hundred messages before the seconds are over that it gives a flood of
+# bytes, on a busy machine too. Without a bound 15 sockets had everybody else wait 22 seconds.
+SOCKETS = 5
 MEDIAN_SECONDS = 0.030
 SLACK = 3
 
@@ -55,7 +56,7 @@ async def make_state(connection: Connection) -> None:
 
 @pytest.mark.parametrize(
     "kinds",
-    [["heartbeat"] * SOCKETS, sorted(set(FRAMES) - {"heartbeat", "pieces"}) * 3],
+    [["heartbeat"] * SOCKETS, sorted(set(FRAMES) - {"heartbeat", "pieces"})],
     ids=["heartbeats", "everything else"],
 )
 async def test_who_floods_is_told_once_and_closed_and_nobody_else_waits(

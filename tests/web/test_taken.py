@@ -15,7 +15,6 @@ from wizard_server.web.routes import ROUTES
 TEMPLATES = "/api/v1/templates"
 CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 TAG = {"If-Match": '"version-99"', "If-None-Match": "*", "If-Unmodified-Since": "Fri, 09 Jan 2026 08:00:00 GMT"}
-UNTAKEN = [(route, name) for route in ROUTES for name in CONDITIONS if name not in route.headers]
 
 
 def named(value: Any) -> str:
@@ -35,25 +34,23 @@ def refused(answer: Any, body: Any, field: str) -> None:
     assert field in body["detail"]
 
 
-@pytest.mark.parametrize("parameter", ["dry_run", "version"])
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.query is None], ids=named)
-async def test_a_parameter_that_a_route_does_not_take_is_named(
-    world: World, database: str, route: AnyRoute, parameter: str
-) -> None:
+async def test_a_parameter_that_a_route_does_not_take_is_named(world: World, database: str, route: AnyRoute) -> None:
     before = stored(database)
-    answer = await world.ask(route, params={parameter: "99"})
-    refused(answer, await answer.json(), parameter)
-    assert stored(database) == before
+    for parameter in ("dry_run", "version"):
+        answer = await world.ask(route, params={parameter: "99"})
+        refused(answer, await answer.json(), parameter)
+        assert stored(database) == before
 
 
-@pytest.mark.parametrize(("route", "condition"), UNTAKEN, ids=named)
-async def test_a_precondition_that_a_route_does_not_take_is_named(
-    world: World, database: str, route: AnyRoute, condition: str
-) -> None:
+@pytest.mark.parametrize("route", [route for route in ROUTES if set(CONDITIONS) - set(route.headers)], ids=named)
+async def test_a_precondition_that_a_route_does_not_take_is_named(world: World, database: str, route: AnyRoute) -> None:
     before = stored(database)
-    answer = await world.ask(route, headers={condition: TAG[condition]})
-    refused(answer, await answer.json(), condition)
-    assert stored(database) == before
+    for condition in CONDITIONS:
+        if condition not in route.headers:
+            answer = await world.ask(route, headers={condition: TAG[condition]})
+            refused(answer, await answer.json(), condition)
+            assert stored(database) == before
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if not route.bodies], ids=named)

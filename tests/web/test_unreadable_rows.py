@@ -58,6 +58,9 @@ DOCUMENTS = (
     DEEP,
     '{"name":5,"overall_progress":1e400,"current_phase":[],"phases":5,"agents":{},"logs":"x","version":3}',
 )
+# All of them are tried in a column of the states and in one of the trail, of each kind one in the others.
+TRIED_WHOLLY = ("settings_json", "new_state")
+KINDS = ("{not json", "5", '{"version":"x"}', '{"a":1e400}', DOCUMENTS[-1])
 KEPT = "idempotency_keys"
 TABLES = sorted({shape.table for shape in SHAPES})
 COLUMNS = [
@@ -181,7 +184,7 @@ def is_as_described(answer: Answer) -> bool:
 def values_for(column: str, kind: str) -> tuple[Any, ...]:
     """Return what an operator's mistake may put into a column of the SQL type `kind`."""
     if column.endswith(("_json", "_state")):
-        return (*TEXTS, *DOCUMENTS)
+        return (*TEXTS, *(DOCUMENTS if column in TRIED_WHOLLY else KINDS))
     return {"TIMESTAMP": INSTANTS, "INTEGER": INTEGERS}.get(kind, TEXTS)
 
 
