@@ -136,6 +136,10 @@ def _load(arguments: argparse.Namespace, server: Mapping[str, Any] | None = None
 
 def _serve(arguments: argparse.Namespace) -> int:
     config = _load(arguments, {"host": arguments.host, "port": arguments.port})
+    if config.server.workers > 1:
+        from wizard_server.commands import workers
+
+        return workers.supervise(config, arguments.config or DEFAULT_CONFIG)
     from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration is told first
 
     return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))

@@ -2,22 +2,19 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
+import socket
+from collections.abc import Sequence
 
 from wizard_server.app import create_app
 from wizard_server.config.loading import ServerConfig
 from wizard_server.hub.hub import Hub
-from wizard_server.web.http.acceptor import Acceptor, listen
+from wizard_server.web.http.acceptor import BACKLOG, Acceptor, listen, sockets_for, url_of
 from wizard_server.web.http.context import HUB
 from wizard_server.web.http.in_flight import IN_FLIGHT
 from wizard_server.web.http.receiving import RECEIVING
 from wizard_server.web.http.runner import Runner
 from wizard_server.web.http.slow_readers import reset
 
-# With the framework's 128 a reconnect storm waits for SYN retries.
-BACKLOG = 16384
-_LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
-_MOST_SOCKETS = 8
 # A request still in flight after [server] shutdown_timeout_seconds has this much longer, then it is cancelled.
 CANCEL_AFTER_SECONDS = 0.5
 
@@ -25,8 +22,12 @@ CANCEL_AFTER_SECONDS = 0.5
 class Server:
     """An application that listens; `start`, then `stop`."""
 
-    def __init__(self, config: ServerConfig, config_path: str = "config.toml") -> None:
+    def __init__(
+        self, config: ServerConfig, config_path: str = "config.toml", sockets: Sequence[socket.socket] = ()
+    ) -> None:
+        """Serve on `sockets`, which listen; without them on those of ``[server] host`` and ``port``."""
         self._config = config
+        self._sockets = sockets
         self._app = create_app(config, config_path=config_path)
         self._runner = Runner(self._app, shutdown_timeout=CANCEL_AFTER_SECONDS)
         self._acceptor: Acceptor | None = None
@@ -39,14 +40,13 @@ class Server:
         host = self._config.server.host
         await self._runner.setup()
         try:
-            sockets = listen(host, self._config.server.port, BACKLOG, _sockets_for(BACKLOG))
+            sockets = self._sockets or listen(host, self._config.server.port, BACKLOG, sockets_for(BACKLOG))
         except OSError:
             await self._runner.cleanup()
             raise
-        port = sockets[0].getsockname()[1]
         self._acceptor = Acceptor(sockets, self._runner.connection)
         self._acceptor.start()
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return url_of(host, sockets)
 
     @property
     def hub(self) -> Hub:
@@ -84,12 +84,3 @@ class Server:
             # Waits for answers that a client is still reading.
             await self._runner.server.shutdown(max(deadline - loop.time(), CANCEL_AFTER_SECONDS))
         await self._runner.cleanup()
-
-
-def _sockets_for(backlog: int) -> int:
-    """Return how many listening sockets queue `backlog` connections, because the kernel limits the queue of each."""
-    try:
-        longest = int(_LONGEST_QUEUE.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 1  # not Linux: the limit is not known
-    return min(max(-(-backlog // max(longest, 1)), 1), _MOST_SOCKETS)

@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from wizard_server.server import BACKLOG
+from wizard_server.web.http.acceptor import BACKLOG
 
 _POLL = "/api/v1/polling/wizard-state/{investigation_id}"
 

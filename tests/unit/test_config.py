@@ -232,8 +232,10 @@ def test_unrelated_and_differently_spelled_variables_are_ignored(monkeypatch: py
 
 @pytest.mark.parametrize(("section", "key", "inside", "outside"), list(bounds()))
 def test_a_range_includes_its_edge_and_nothing_beyond(section: str, key: str, inside: Any, outside: Any) -> None:
-    config = ServerConfig.model_validate(valid(section, **{key: inside}))
-    assert getattr(getattr(config, section), key) == inside
+    given = valid(section, **{key: inside})
+    if key == "workers":
+        given["database"] = {"url": "postgresql://db/investigations"}
+    assert getattr(getattr(ServerConfig.model_validate(given), section), key) == inside
     write(valid(section, **{key: outside}))
     assert refusal().startswith(f"[{section}] {key}: must be ")
 
@@ -512,9 +514,14 @@ def test_a_user_claim_has_a_name() -> None:
     assert refusal() == "[auth] user_claim: must have at least 1 character"
 
 
-def test_more_than_one_worker_is_refused() -> None:
+def test_more_than_one_worker_needs_postgresql() -> None:
     write(valid("server", workers=2))
-    assert refusal() == "[server] workers: this release runs one worker process only, set 1"
+    assert refusal() == "[server] workers: more than 1 needs a PostgreSQL database: [database] url"
+    shared = valid("server", workers=2) | {"database": {"url": "postgresql://db/investigations"}}
+    write(shared)
+    assert load_wizard_config().server.workers == 2
+    write(shared | {"features": {"sqlite_persistence": False}})
+    assert refusal() == "[server] workers: more than 1 needs a PostgreSQL database: [database] url"
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan")])

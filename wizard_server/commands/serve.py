@@ -5,10 +5,15 @@ import logging
 import os
 import shlex
 import signal
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from wizard_server import logs
 from wizard_server.commands.console import tell
+from wizard_server.commands.databases import is_on_a_server
 from wizard_server.commands.process import raise_file_limit, relax_garbage_collector
 from wizard_server.config.loading import ServerConfig
 from wizard_server.errors import SchemaError, StorageUnavailableError
@@ -19,15 +24,30 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-async def serve(config: ServerConfig, config_path: str) -> int:
+class Inherited(NamedTuple):
+    """What a worker has of its supervisor: `sockets` that listen, and the ends of two pipes.
+
+    `life` ends when the worker shall, `ready` is told when it serves.
+    """
+
+    number: int
+    sockets: Sequence[socket.socket]
+    life: int
+    ready: int
+
+
+async def serve(config: ServerConfig, config_path: str, inherited: Inherited | None = None) -> int:
     """Run until SIGTERM, SIGINT or SIGHUP (the terminal has gone); return the exit status."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
+    if inherited:
+        loop.add_reader(inherited.life, stop.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     logs.configure(config.logging)
     raise_file_limit()
-    server = Server(config, config_path)
+    server = Server(config, config_path, inherited.sockets if inherited else ())
     try:
         url = await server.start()
     except SchemaError as error:
@@ -37,9 +57,10 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     except OSError as error:
         return _refuse(f"cannot listen on {config.server.host}:{config.server.port}: {error}")
     relax_garbage_collector()
-    print(f"Listening on {url}", flush=True)
-    logger.info("ready", extra={"url": url})
+    _say_ready(url, inherited)
     await stop.wait()
+    if inherited:
+        loop.remove_reader(inherited.life)
     for number in _SIGNALS:
         loop.remove_signal_handler(number)  # a second signal ends the process at once
     await server.stop()
@@ -49,8 +70,19 @@ async def serve(config: ServerConfig, config_path: str) -> int:
     return 0
 
 
+def _say_ready(url: str, inherited: Inherited | None) -> None:
+    if inherited is None:
+        print(f"Listening on {url}", flush=True)
+        logger.info("ready", extra={"url": url})
+        return
+    logger.info("ready", extra={"url": url, "worker": inherited.number, "pid": os.getpid()})
+    with suppress(BrokenPipeError):  # of a worker that was started again nobody waits for it
+        os.write(inherited.ready, b"1")
+    os.close(inherited.ready)
+
+
 def _how_to_make(path: str, config_path: str) -> str:
-    if Path(path).exists():
+    if is_on_a_server(path) or Path(path).exists():
         return ""
     return f"\n    make it: wizard-server schema apply --config {shlex.quote(config_path)}"
 

@@ -147,20 +147,13 @@ class ListenConfig(Frozen):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
-    workers: int = Field(default=1, ge=1)
+    workers: int = Field(default=1, ge=1, le=256)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
     receive_timeout_seconds: int = Field(default=30, ge=1, le=300)
     keepalive_seconds: int = Field(default=75, ge=1, le=3600)
     max_connections: int = Field(default=0, ge=0)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
     pages: bool = True
-
-    @field_validator("workers")
-    @classmethod
-    def _one_worker(cls, workers: int) -> int:
-        if workers > 1:
-            raise ValueError("this release runs one worker process only, set 1")
-        return workers
 
     @field_validator("max_connections")
     @classmethod
@@ -227,6 +220,16 @@ class ServerConfig(WizardConfig):
         if not _persistent(sections["features"]) and isinstance(sections["database"], Mapping):
             sections["database"] = {"url": IN_MEMORY, **sections["database"]}
         return sections
+
+    @field_validator("server")
+    @classmethod
+    def _workers_share_a_server(cls, server: ListenConfig, info: ValidationInfo) -> ListenConfig:
+        database, features = info.data.get("database"), info.data.get("features")
+        shared = database is None or features is None or (database.engine != "sqlite" and features.sqlite_persistence)
+        if server.workers > 1 and not shared:
+            reason = "more than 1 needs a PostgreSQL database: [database] url"
+            raise PydanticCustomError("alone", reason, {"key": "workers"})
+        return server
 
     @field_validator("auth")
     @classmethod

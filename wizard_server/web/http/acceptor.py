@@ -8,10 +8,16 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from wizard_server.sparing import Sparing
 
 logger = logging.getLogger(__name__)
+
+# With the framework's 128 a reconnect storm waits for SYN retries.
+BACKLOG = 16384
+_LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
+_MOST_SOCKETS = 8
 
 # Connections accepted from one listening socket in one turn of the loop, so that other work runs in between.
 AT_ONCE = 32
@@ -105,6 +111,21 @@ def listen(host: str, port: int, backlog: int, count: int = 1) -> list[socket.so
             each.close()
         raise
     return listening
+
+
+def sockets_for(backlog: int) -> int:
+    """Return how many listening sockets queue `backlog` connections: the kernel shortens the queue of each."""
+    try:
+        longest = int(_LONGEST_QUEUE.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 1  # no Linux, so nothing is known of it
+    return min(max(-(-backlog // max(longest, 1)), 1), _MOST_SOCKETS)
+
+
+def url_of(host: str, listening: Sequence[socket.socket]) -> str:
+    """Return the URL of what listens on `host`."""
+    port = listening[0].getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _listening(
