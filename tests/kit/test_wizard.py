@@ -128,7 +128,7 @@ def test_a_server_takes_less_than_150_ms_and_leaves_nothing(
     print(f"a server per test: {min(took) * 1000:.0f} ms, the median {sorted(took)[5] * 1000:.0f} ms")
     assert sorted(took)[5] < 3 * 0.150
     assert wizard_loop.left() == []
-    assert held() == before
+    assert all(now <= then for now, then in zip(held(), before, strict=True))
     with pytest.raises(RuntimeError, match="has stopped"):
         _ = wizard.url
 
