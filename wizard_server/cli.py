@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("--data", action="store_true", help="check: also name every row that the server cannot read")
 
     token = _command(commands, "token", _token, "print a token for development (mode jwt with a secret)")
-    token.add_argument("--user", required=True, help="the user that the token speaks for")
+    token.add_argument("--user", required=True, help="the user that the token identifies")
     token.add_argument("--scope", default="wizard:read wizard:write", help="scopes, separated by spaces")
     token.add_argument("--ttl", type=int, default=3600, help="seconds until the token expires")
 
@@ -140,7 +140,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         from wizard_server.commands import workers
 
         return workers.supervise(config, arguments.config or DEFAULT_CONFIG)
-    from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration is told first
+    from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration comes first
 
     return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))
 
@@ -149,7 +149,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from wizard_server.demo import command as demo_command
 
     if arguments.config is not None:
-        _load(arguments)  # the demo has a configuration of its own, and yet a wrong file is told
+        _load(arguments)  # the demo has a configuration of its own, but an invalid file is reported
     return asyncio.run(demo_command.demo(once=arguments.once))
 
 
@@ -235,5 +235,5 @@ def _client(arguments: argparse.Namespace) -> int:
     from wizard_server.commands import client as client_command
 
     if arguments.config is not None:
-        _load(arguments)  # it needs none, and yet a wrong file is told
+        _load(arguments)  # the command needs none, but an invalid file is reported
     return client_command.write(arguments.file)

@@ -100,7 +100,7 @@ class MalformedJsonError(RequestError):
 
 
 class MalformedHeaderError(RequestError):
-    """A header is not written as HTTP has it."""
+    """A header is malformed."""
 
     code = "malformed-header"
 
@@ -133,7 +133,7 @@ class MissingScopeError(RequestError):
 
 
 class NotFoundError(RequestError):
-    """Absent, or somebody else's: the two are never told apart."""
+    """Absent, or somebody else's: the answer is the same for both."""
 
     code = "not-found"
 

@@ -137,14 +137,14 @@ async def test_the_silent_are_those_that_run_and_changed_within_the_bounds(kit: 
 async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     breaths = []
 
-    class Breath:
+    class TimeSlice:
         async def take(self) -> None:
             breaths.append(self)
 
     for name in "abcde":
         await kit.store.transact(creation(name))
     monkeypatch.setattr(dashboards, "_SLICE", 2)
-    monkeypatch.setattr(dashboards, "Breath", Breath)
+    monkeypatch.setattr(dashboards, "TimeSlice", TimeSlice)
     assert sorted(ids((await kit.store.active(wanted())).rows)) == list("abcde")
     assert len(breaths) == 3, "two rows at a time"
     assert sorted(ids((await kit.store.active_since(wanted(), 0)).rows)) == list("abcde")

@@ -31,7 +31,7 @@ CONTRACT = {
     415: "unsupported-media-type",
     422: "idempotency-mismatch validation-failed",
     428: "precondition-required",
-    503: "keys-unavailable storage-unavailable unreadable-row",
+    503: "keys-unavailable outcome-unknown storage-unavailable unreadable-row",
 }
 ABSTRACT = {WizardError, RequestError, ConflictError}
 

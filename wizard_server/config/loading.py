@@ -28,7 +28,7 @@ from wizard_server.config.models import (
 )
 from wizard_server.config.sources import REFUSAL, read_toml, read_variables
 from wizard_server.config.urls import MASK, masked
-from wizard_server.domain.complaints import readable
+from wizard_server.domain.error_messages import readable
 from wizard_server.errors import ConfigError
 
 __all__ = [

@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from wizard_server.domain.breath import Breath, aside
 from wizard_server.domain.changes import apply
 from wizard_server.domain.diffing import fields_changed
 from wizard_server.domain.patches import to_patch
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import Document, StateRecord
+from wizard_server.domain.time_slices import TimeSlice, aside
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import HistoryGoneError, NotFoundError, UnreadableRowError
 
@@ -48,7 +48,7 @@ async def _unwound(
     store: Store, investigation_id: str, document: Document | None, position: int, version: int
 ) -> Document:
     """Return the document at `version`: the entries are undone, newest first, from `document` at `position` on."""
-    breath = Breath()
+    time_slice = TimeSlice()
     below = position + 1
     while position > version:
         entries = await store.trail(investigation_id, down_to=version, below=below, limit=_PAGE)
@@ -56,7 +56,7 @@ async def _unwound(
             below = entry.version or 0
             if below == position and position > version:
                 document, position = await aside(entry.stored_bytes, _undo, document, entry)
-                await breath.take()
+                await time_slice.yield_if_over()
         if not entries:
             break
     if position != version:
@@ -147,14 +147,14 @@ def _predecessor(entry: AuditEntry) -> int:
 async def encode_changes(entries: Sequence[AuditEntry]) -> tuple[list[bytes], bool]:
     """Return the encoded changes of `entries`, as many as one answer may hold, and whether those are all."""
     encoded: list[bytes] = []
-    breath = Breath()
+    time_slice = TimeSlice()
     size = 0
     for entry in entries:
         encoded.append(await aside(entry.stored_bytes, encoded_change, entry))
         size += len(encoded[-1])
         if size > MAX_ANSWER_BYTES:
             break
-        await breath.take()
+        await time_slice.yield_if_over()
     return encoded, len(encoded) == len(entries)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import ConfigDict, Field
 
-from wizard_server.domain.complaints import quoted
+from wizard_server.domain.error_messages import quoted
 from wizard_server.domain.json_text import MAX_DEPTH, check_depth, count_nodes
 from wizard_server.domain.read_only import MARKS
 from wizard_server.domain.record import FIELDS, Document

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from wizard_server.domain.complaints import quoted
+from wizard_server.domain.error_messages import quoted
 from wizard_server.errors import BodyTooLargeError, MalformedJsonError, ValidationFailedError
 
 MAX_DEPTH = 64

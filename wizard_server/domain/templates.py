@@ -11,7 +11,7 @@ from wizard_server.domain.authorship import NO_PRECONDITION, Origin, Preconditio
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
-from wizard_server.domain.complaints import quoted
+from wizard_server.domain.error_messages import quoted
 from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
 from wizard_server.domain.models import (
     InvestigationSettings,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from wizard_server.domain.complaints import readable
+from wizard_server.domain.error_messages import readable
 from wizard_server.domain.json_text import has_more_nodes
 from wizard_server.domain.models import InvestigationSettings, ToolSelection
 from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError

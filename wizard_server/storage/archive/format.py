@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from wizard_server.domain.complaints import readable
+from wizard_server.domain.error_messages import readable
 from wizard_server.domain.json_text import check_depth, has_more_nodes
 from wizard_server.domain.models import (
     AuditSource,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from wizard_server.domain.breath import Breath, aside
+from wizard_server.domain.time_slices import TimeSlice, aside
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import Query
@@ -41,7 +41,7 @@ async def bounded(
     Up to `MAX_BYTES` of documents are read, and one row's at the least; rows beyond come without theirs.
     """
     taken = 0
-    breath = Breath()
+    time_slice = TimeSlice()
     async with aclosing(reader.stream(query, parameters, chunk=_CHUNK)) as chunks:
         async for rows in chunks:
             for row in rows:
@@ -53,4 +53,4 @@ async def bounded(
                     yield row, await aside(0 if is_beyond else size, unreadable.one, decode, row)
                 except UnreadableRowError as error:
                     yield row, error
-                await breath.take()
+                await time_slice.yield_if_over()

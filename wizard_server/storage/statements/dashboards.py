@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from wizard_server.domain.breath import Breath
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import ActiveFilter, ActivePage
+from wizard_server.domain.time_slices import TimeSlice
 from wizard_server.storage import row_shapes as shape
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import bound
@@ -48,12 +48,12 @@ class Dashboards(Statements):
 
     async def _every(self, decode: Callable[[Row], Read], rows: Sequence[Row]) -> tuple[list[Read], int]:
         """Return the decoded `rows`, and how many cannot be read; others run meanwhile: 1,000 take the loop 20 ms."""
-        breath, read, left_out = Breath(), list[Read](), 0
+        time_slice, read, left_out = TimeSlice(), list[Read](), 0
         for begin in range(0, len(rows), _SLICE):
             some, unreadable = self._unreadable.every(decode, rows[begin : begin + _SLICE])
             read += some
             left_out += unreadable
-            await breath.take()
+            await time_slice.yield_if_over()
         return read, left_out
 
     async def _sequence(self, reader: Reader) -> tuple[int, int]:

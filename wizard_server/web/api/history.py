@@ -12,7 +12,7 @@ from wizard_server.domain.models import AuditLogCreate, AuditSource
 from wizard_server.domain.schema import Timestamp
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.web.api.kept_answers import text
-from wizard_server.web.api.paging import Cut, Page
+from wizard_server.web.api.paging import Page, Slice
 from wizard_server.web.api.state_body import large_json_response
 from wizard_server.web.api.writes import origin
 from wizard_server.web.http.answers import json_response
@@ -37,19 +37,19 @@ async def read(request: web.Request, caller: Caller) -> web.Response:
     investigation_id = path_identifier(request)
     asked = query(request, HistoryQuery)
     await request.app[SERVICE].require_visible(caller, investigation_id)
-    cut = Cut(asked)
+    part = Slice(asked)
     wanted = HistoryFilter(
         investigation_id=investigation_id,
         action_type=asked.action_type,
         source=asked.source,
         since=to_wire(asked.since) if asked.since else None,
         until=to_wire(asked.until) if asked.until else None,
-        limit=cut.limit,
-        offset=cut.offset,
-        after=cut.after(EntriesEnd, ""),
+        limit=part.limit,
+        offset=part.offset,
+        after=part.after(EntriesEnd, ""),
     )
     found = await request.app[STORE].history(wanted)
-    return await large_json_response(request, cut.answer(found, [_wire(entry) for entry in found.items], ""))
+    return await large_json_response(request, part.answer(found, [_wire(entry) for entry in found.items], ""))
 
 
 async def append(request: web.Request, caller: Caller) -> web.Response:

@@ -31,7 +31,7 @@ class Page(Schema):
     )
 
 
-class Cut:
+class Slice:
     """The requested part of a list: at most `limit` rows from `offset` on, or after a page."""
 
     def __init__(self, asked: Page) -> None:

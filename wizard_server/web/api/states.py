@@ -17,7 +17,7 @@ from wizard_server.domain.schema import Schema, Timestamp
 from wizard_server.domain.updates import Update
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.api.kept_answers import changed_state, created_state
-from wizard_server.web.api.paging import Cut, Page
+from wizard_server.web.api.paging import Page, Slice
 from wizard_server.web.api.state_body import (
     MINIMAL,
     large_json_response,
@@ -99,7 +99,7 @@ async def _older(request: web.Request, record: StateRecord, version: int) -> Doc
 async def list_states(request: web.Request, caller: Caller) -> web.Response:
     """Return one page of the caller's states."""
     asked = query(request, StatesQuery)
-    cut = Cut(asked)
+    part = Slice(asked)
     wanted = StateFilter(
         user_id=caller.user_id,
         status=asked.status,
@@ -107,14 +107,14 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
         name_contains=asked.q or None,
         updated_since=to_wire(asked.updated_since) if asked.updated_since else None,
         sort=asked.sort,
-        limit=cut.limit,
-        offset=cut.offset,
-        after=cut.after(StatesEnd, asked.sort),
+        limit=part.limit,
+        offset=part.offset,
+        after=part.after(StatesEnd, asked.sort),
     )
     found = await request.app[STORE].states(wanted)
     rules, now = request.app[RULES], instant(request)
     items = [rules.shown(row, now) for row in found.items]
-    return json_response(request, cut.answer(found, items, asked.sort))
+    return json_response(request, part.answer(found, items, asked.sort))
 
 
 async def update(request: web.Request, caller: Caller) -> web.Response:

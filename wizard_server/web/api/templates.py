@@ -10,7 +10,7 @@ from wizard_server.domain.filters import TemplateFilter, TemplatesEnd
 from wizard_server.domain.models import TemplateApply
 from wizard_server.domain.trail import Template
 from wizard_server.web.api.kept_answers import created_state, text
-from wizard_server.web.api.paging import Cut, Page
+from wizard_server.web.api.paging import Page, Slice
 from wizard_server.web.api.state_body import large_json_response, template_location
 from wizard_server.web.api.states import created
 from wizard_server.web.api.writes import origin, precondition
@@ -40,12 +40,12 @@ class TemplatesQuery(Page):
 async def list_templates(request: web.Request, caller: Caller) -> web.Response:
     """Return one page of the caller's templates."""
     asked = query(request, TemplatesQuery)
-    cut = Cut(asked)
-    after = cut.after(TemplatesEnd, asked.sort)
-    wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, cut.limit, cut.offset, after)
+    part = Slice(asked)
+    after = part.after(TemplatesEnd, asked.sort)
+    wanted = TemplateFilter(caller.user_id, asked.q or None, asked.sort, part.limit, part.offset, after)
     found = await request.app[TEMPLATES].page(wanted)
     return await large_json_response(
-        request, cut.answer(found, [_listed(template) for template in found.items], asked.sort)
+        request, part.answer(found, [_listed(template) for template in found.items], asked.sort)
     )
 
 
