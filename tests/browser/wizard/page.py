@@ -79,6 +79,12 @@ class WizardPage:
 
         self._act((By.CSS_SELECTOR, selector), type_it)
 
+    def focus(self, selector: str) -> None:
+        """Put the focus on the control that a CSS selector names."""
+        self._act(
+            (By.CSS_SELECTOR, selector), lambda element: self.driver.execute_script("arguments[0].focus()", element)
+        )
+
     def press(self, keys: str) -> None:
         """Press keys wherever the focus is."""
         self.driver.switch_to.active_element.send_keys(keys)

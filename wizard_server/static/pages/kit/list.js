@@ -4,7 +4,7 @@ const WAIT_S = 25, LEAST_MS = 500, MOST_MS = 30_000, PAGE = 100;
 export function createList(client, changed) {
   const rows = new Map();
   const list = { rows, total: 0, ready: false, error: null, connection: "offline", syncedAt: null, more, stop, drop: (id) => rows.delete(id) && changed() };
-  let cursor = null, failures = 0, stopping = new AbortController(), wake = () => {};
+  let cursor = null, failures = 0, stopping = new AbortController(), asking = new AbortController(), wake = () => {};
 
   const pause = (ms) => new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
@@ -13,12 +13,16 @@ export function createList(client, changed) {
   const hurry = () => wake();
   for (const event of ["online", "focus"]) addEventListener(event, hurry, { signal: stopping.signal });
   document.addEventListener("visibilitychange", hurry, { signal: stopping.signal });
+  // What is parked when the line is cut never ends by itself.
+  addEventListener("offline", () => asking.abort(), { signal: stopping.signal });
 
   async function follow() {
     while (!stopping.signal.aborted) {
       if (document.hidden && list.ready) { await pause(60_000); continue; }
       const asked = Date.now();
-      const answer = await client.activeInvestigations({ ...(cursor === null ? { limit: PAGE } : { cursor, wait: WAIT_S }), signal: stopping.signal });
+      asking = new AbortController();
+      const signal = AbortSignal.any([stopping.signal, asking.signal]);
+      const answer = await client.activeInvestigations({ ...(cursor === null ? { limit: PAGE } : { cursor, wait: WAIT_S }), signal }).catch(cut);
       if (answer.success) {
         const news = take(answer.data);
         changed();
@@ -26,6 +30,11 @@ export function createList(client, changed) {
         else if (answer.retryAfterMs) await pause(answer.retryAfterMs);
       } else await refused(answer);
     }
+  }
+
+  function cut(reason) {
+    if (stopping.signal.aborted) throw reason;
+    return { success: false, status: 0, error: "This browser is offline" };
   }
 
   function take(data) {

@@ -1,5 +1,5 @@
 import { h } from "../kit/dom.js";
-import { ago, count, duration, number, secondsSince } from "../kit/format.js";
+import { ago, count, duration, number, percent, secondsSince } from "../kit/format.js";
 import { newId } from "../kit/ids.js";
 import { createList } from "../kit/list.js";
 import { bar } from "../parts/bar.js";
@@ -89,6 +89,7 @@ export function createDashboard(app) {
 
 function line(app, row, { duplicate, remove }) {
   const stands = standing(row);
+  const ended = row.status === "ERROR" || row.status === "CANCELLED";
   const running = row.wizard_step === "PROGRESS" && row.status === "IN_PROGRESS";
   const name = row.name ?? "Untitled draft";
   return h("li", { key: row.investigation_id, class: `row ${stands.kind}` },
@@ -100,8 +101,9 @@ function line(app, row, { duplicate, remove }) {
         row.user_id !== app.session.user && h("bdi", { class: "owner" }, row.user_id))),
     h("div", { class: "stands" }, chip(stands)),
     h("div", { class: "how" }, running
-      ? [bar(row.overall_progress, { label: `Progress of ${name}`, tone: row.stalled ? "waiting" : "running" }), h("b", null, `${Math.floor(row.overall_progress ?? 0)} %`)]
-      : row.risk_score ? [h("b", { class: "score" }, number(row.risk_score.overall_score)), severity(row.risk_score.risk_level)] : null),
+      ? [bar(row.overall_progress, { label: `Progress of ${name}`, tone: row.stalled ? "waiting" : "running" }), h("b", null, percent(row.overall_progress))]
+      : row.risk_score ? [h("b", { class: "score" }, row.risk_score.overall_score.toFixed(1)), severity(row.risk_score.risk_level)]
+      : ended && row.overall_progress != null ? [bar(row.overall_progress, { label: `Progress of ${name}`, tone: stands.kind }), h("b", { class: "quiet" }, percent(row.overall_progress))] : null),
     h("div", { class: "phase quiet" }, running ? row.stalled ? `no report for ${duration(secondsSince(row.updated_at))}` : row.current_phase ?? "" : ""),
     h("div", { class: "when quiet" }, ago(row.updated_at)),
     h("div", { class: "acts" },

@@ -52,7 +52,8 @@ export function createInvestigation(app, { id }) {
     stop() { for (const part of Object.values(parts)) part.stop?.(); store.destroy(); },
     entered: (route) => { if (here.server) here.part(tabOf(route)).entered?.(); },
     link() {
-      const { connection, waiting, lastSyncedAt, polling } = store.getState();
+      const { connection, waiting, lastSyncedAt, polling, serverState, isLoading } = store.getState();
+      if (!serverState && !isLoading && !polling.isPolling) return null;
       const syncedAt = [lastSyncedAt, polling.lastUpdate].filter(Boolean).sort().at(-1) ?? null;
       return { connection, waiting, syncedAt, hidden: !syncedAt };
     },
@@ -66,8 +67,8 @@ export function createInvestigation(app, { id }) {
       ...here.state && here.part(tabOf(app.router.route())).keys?.(),
     }),
     view(route) {
-      const { serverState, isLoading, error } = store.getState();
-      if (!serverState) return isLoading ? h("p", { class: "nothing quiet late" }, "Loading the investigation") : missing(app, id, error);
+      const { serverState, isLoading, error, polling } = store.getState();
+      if (!serverState) return isLoading ? h("p", { class: "nothing quiet late" }, "Loading the investigation") : polling.isPolling ? away(error) : missing(app, id, error);
       const tab = tabOf(route);
       return [h("header", { key: "head", class: "subject" }, heading(here), steps(app, here, tab)),
         !here.isMine && h("p", { key: "whose", class: "banner waiting" }, h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, here.state.user_id)), ".")),
@@ -78,6 +79,8 @@ export function createInvestigation(app, { id }) {
 
 const heading = ({ state }) => h("div", { class: "heading" },
   h("h1", { dir: "auto" }, state.settings?.name ?? "Untitled draft"), chip(standing(state)));
+
+const away = (error) => h("p", { class: "banner waiting", role: "alert" }, h("span", null, `The server cannot be reached${error ? ` (${error})` : ""}. The page goes on trying.`));
 
 const missing = (app, id, error) => h("section", { class: "empty" }, h("h1", null, "Not to be seen"),
   h("p", null, error ? `${error[0].toUpperCase()}${error.slice(1)}.` : "", " It may have been deleted, or it belongs to somebody else."),

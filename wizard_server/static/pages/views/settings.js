@@ -18,7 +18,7 @@ export function createSettings(app, here) {
   const draft = createDraft(app, here, () => catalogue);
   const menu = createTemplateMenu(app, here, draft);
   const search = { get text() { return text; }, set(value) { text = value; app.update(); } };
-  const touched = new Set();
+  const touched = new Set(), opened = new Set();
   const edit = (changes) => { for (const name in changes) touched.add(name); draft.edit(changes); };
   const close = () => { dialog = null; app.update(); };
   if (app.hasCatalogue) void app.client.tools().then((answer) => {
@@ -29,7 +29,7 @@ export function createSettings(app, here) {
   async function start() {
     tried = true;
     app.update();
-    if (Object.keys(problems(draft.form, catalogue)).length) return setTimeout(() => document.querySelector("[aria-invalid=true], .summary")?.focus(), 50);
+    if (Object.keys(problems(draft.form, catalogue)).length) return setTimeout(() => document.querySelector(".summary")?.focus(), 50);
     starting = true;
     const saved = await draft.send();
     if (saved) await here.update({ wizard_step: "PROGRESS" });
@@ -54,15 +54,15 @@ export function createSettings(app, here) {
       const locked = here.server.wizard_step !== "SETTINGS" || !here.isMine;
       const all = locked ? {} : problems(form, catalogue);
       const found = Object.fromEntries(Object.entries(all).filter(([field]) => tried || touched.has(field.split(".")[0])));
-      const given = { form, edit, found, locked, catalogue, search, update: app.update, ask: (name) => { dialog = name; app.update(); } };
+      const given = { form, edit, found, locked, catalogue, search, opened, update: app.update, ask: (name) => { dialog = name; app.update(); } };
       return h("form", { class: "settings-form", novalidate: true, onsubmit: (event) => event.preventDefault() },
         locked && here.isMine && h("p", { class: "banner" }, h("span", null, "Settings are closed while the investigation runs, and after it."), h("button", { type: "button", onclick: reset }, "Back to settings")),
+        tried && Object.keys(all).length ? summary(all) : null,
         h("div", { class: "columns" },
           h("div", null, subject(given), entities(given), timeRange(given)),
           h("div", null, tools(given), h("fieldset", { class: "group modes", disabled: locked }, h("legend", null, "How"),
             segments("Correlation", form.correlation_mode, CORRELATION, (value) => edit({ correlation_mode: value })),
             segments("Execution", form.execution_mode, EXECUTION, (value) => edit({ execution_mode: value }))))),
-        tried && Object.keys(all).length ? summary(all) : null,
         locked ? null : h("footer", { class: "foot" }, saveMark(here, draft, all),
           menu.buttons(Object.keys(all).length > 0),
           h("button", { type: "button", class: "primary", disabled: starting, onclick: start }, starting ? "Starting" : "Start investigation")));

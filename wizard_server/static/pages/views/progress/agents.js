@@ -3,7 +3,7 @@ import { count, percent } from "../../kit/format.js";
 import { bar } from "../../parts/bar.js";
 import { mark } from "../../parts/mark.js";
 
-const KINDS = [[/^(run|work|act|busy|in.?progress)/i, "running"], [/^(done|complete|finish|success|ok)/i, "done"], [/^(err|fail)/i, "error"], [/^(wait|idle|pend|queue|pause)/i, "pending"]];
+const KINDS = [[/^(run|work|act|busy|in.?progress)/i, "running"], [/^(done|complete|finish|success|ok)/i, "done"], [/^(err|fail)/i, "error"], [/^(wait|pause|block)/i, "waiting"], [/^(idle|pend|queue)/i, "pending"]];
 const kindOf = (status) => KINDS.find(([pattern]) => pattern.test(status))?.[1] ?? "pending";
 
 /** The agents as cards: how far each is, and what it said last. */

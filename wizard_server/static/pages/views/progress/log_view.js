@@ -17,7 +17,7 @@ function lineView(line) {
 
 /** The log as one reads it: it follows its end until one scrolls up, and stands still while paused. */
 export function createLogView(app, log) {
-  let follows = true, frozen = null, agent = "", text = "", target = "";
+  let follows = true, frozen = null, top = 0, agent = "", text = "", target = "";
   const update = app.update;
 
   function shown() {
@@ -27,9 +27,12 @@ export function createLogView(app, log) {
   }
 
   const toEnd = (list) => { if (follows && frozen === null && list.scrollHeight - list.scrollTop - list.clientHeight > 1) list.scrollTop = list.scrollHeight; };
+  /** Only a reader scrolls up; a list that grows, or is laid out anew, is followed. */
   const onscroll = ({ target: list }) => {
-    const near = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
-    if (near !== follows) { follows = near; update(); }
+    const near = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX, up = list.scrollTop < top;
+    top = list.scrollTop;
+    if (near ? !follows : follows && up) { follows = near; update(); }
+    else toEnd(list);
   };
 
   function jump() {

@@ -7,20 +7,32 @@ const KINDS = { pending: "pending", running: "running", completed: "done", error
 const seconds = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
 
 function times(phase, started, now) {
-  if (!phase.started_at) return phase.status === "pending" ? "waits" : "";
+  if (phase.status === "pending" || !phase.started_at) return phase.status === "pending" ? "waits" : "";
   const from = started ? Math.max(0, seconds(started, phase.started_at)) : 0;
   return phase.completed_at ? `${stopwatch(from)}–${stopwatch(seconds(started ?? phase.started_at, phase.completed_at))}` : `${stopwatch(from)}–${now ? stopwatch(seconds(started ?? phase.started_at, now)) : ""}`;
 }
 
-/** The phases as a timeline: each where it begins and ends in the time elapsed. */
-export function phases({ phases: list = [], started_at: started }, now, running) {
+/** Where a phase lies in `total` seconds, as shares; the whole of it where nobody said when it began. */
+function place(phase, started, now, total) {
+  if (!phase.started_at || !(total > 0)) return { "--from": "0%", "--length": "100%" };
+  const from = Math.min(1, Math.max(0, seconds(started, phase.started_at) / total));
+  const to = Math.min(1, Math.max(from, seconds(started, phase.completed_at ?? now) / total));
+  return { "--from": share(from), "--length": share(to - from) };
+}
+
+const share = (part) => `${(100 * part).toFixed(2)}%`;
+
+/** The phases as a timeline: the bar of each lies where the phase lies in the time elapsed. */
+export function phases({ phases: list = [], started_at: given }, now, running) {
   if (!list.length) return null;
+  const started = given ?? list.find((phase) => phase.started_at)?.started_at;
+  const total = started ? seconds(started, now) : 0;
   return h("section", { class: "phases", "aria-label": "Phases" }, h("h2", null, "Phases"), h("ol", null, list.map((phase) => {
     const known = KINDS[phase.status] ?? "pending", kind = known === "running" && !running ? "cancelled" : known;
     return h("li", { key: phase.phase_name, class: kind },
       mark(kind), h("b", { dir: "auto" }, phase.phase_name), h("span", { class: "visually-hidden" }, phase.status),
-      bar(phase.progress, { label: `Phase ${phase.phase_name}`, tone: kind, slim: true }),
+      h("div", { class: "span", style: place(phase, started, now, total) }, bar(phase.progress, { label: `Phase ${phase.phase_name}`, tone: kind })),
       h("span", { class: "percent" }, phase.status === "pending" ? "" : percent(phase.progress)),
       h("span", { class: "quiet small times" }, times(phase, started, now)));
-  })));
+  }), total > 0 && h("li", { key: "axis", class: "axis quiet", "aria-hidden": "true" }, h("div", { class: "span" }, [0, 0.5, 1].map((part) => h("span", null, stopwatch(part * total)))))));
 }

@@ -2,7 +2,7 @@ import { h } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { tree } from "../../parts/tree.js";
 
-const W = 640, H = 200, PAD = { left: 44, right: 8, top: 8, bottom: 22 };
+const W = 420, H = 170, PAD = { left: 44, right: 8, top: 8, bottom: 22 };
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 /** The points of a series: numbers, pairs, or objects with x and y; null where it is none. */

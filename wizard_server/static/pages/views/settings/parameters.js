@@ -11,13 +11,12 @@ export function parameters({ tool, schema, values, found, change }) {
     const where = `tools.${tool}.${name}`;
     const props = { "aria-label": `${tool}: ${name}`, name: where, ...marked(found, where) };
     return h("label", { key: name, class: inner.type === "boolean" ? "check" : "field", title: inner.description },
-      inner.type === "boolean" ? null : title(name, schema, inner), control(inner, values[name], (value) => set(name, value), props),
-      inner.type === "boolean" ? title(name, schema, inner) : null, wrong(found, where));
+      inner.type === "boolean" ? null : title(name, inner), control(inner, values[name], (value) => set(name, value), props),
+      inner.type === "boolean" ? title(name, inner) : inner.description && h("small", { class: "quiet" }, inner.description), wrong(found, where));
   }));
 }
 
-const title = (name, { required = [] }, { title: text, description }) =>
-  h("span", null, (text ?? name).replaceAll("_", " "), required.includes(name) ? "" : null, description && !text ? h("small", { class: "quiet" }, ` ${description}`) : null);
+const title = (name, { title: text }) => h("span", null, (text ?? name).replaceAll("_", " "));
 
 function control(schema, value, set, props) {
   const { type, items } = schema;

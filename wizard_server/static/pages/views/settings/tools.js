@@ -26,14 +26,21 @@ export function tools(given) {
     wrong(found, "tools"));
 }
 
-function tool({ catalogue, found, form }, name, selection, change) {
+/** The values in a line: "depth 2 · no proxies". */
+const inWords = (values) => Object.entries(values).map(([name, value]) => value === true ? name : value === false ? `no ${name}`
+  : `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ").replaceAll("_", " ") || "no parameter set";
+
+function tool({ catalogue, found, form, opened }, name, selection, change) {
   const schema = catalogue?.get(name);
   const on = Boolean(selection?.enabled);
   return h("li", { key: name, class: on ? "on" : "" },
     h("label", { class: "check" }, h("input", { type: "checkbox", name: `tool ${name}`, checked: on, onchange: (event) => change({ enabled: event.target.checked }) }),
       h("span", null, h("b", { class: "mono", dir: "auto" }, schema?.title ?? name), catalogue && !schema && h("em", { class: "wrong" }, "not in the catalogue"),
         schema?.description && h("small", { class: "quiet" }, schema.description))),
-    on && schema?.properties ? parameters({ tool: name, schema, values: selection.parameters ?? {}, found, change: (values) => change({ parameters: values }) }) : null,
+    on && Object.keys(schema?.properties ?? {}).length ? h("details", { class: "set", open: opened.has(name) || Object.keys(found).some((field) => field.startsWith(`tools.${name}.`)),
+      ontoggle: ({ target }) => (target.open ? opened.add(name) : opened.delete(name)) },
+    h("summary", { "aria-label": `Parameters of ${name}`, dir: "auto" }, inWords(selection.parameters ?? {})),
+    parameters({ tool: name, schema, values: selection.parameters ?? {}, found, change: (values) => change({ parameters: values }) })) : null,
     !schema && form && on && selection.parameters && Object.keys(selection.parameters).length ? h("pre", { class: "small" }, JSON.stringify(selection.parameters, null, 1)) : null);
 }
 
