@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.postgresql import running
 from tests.schema.databases import add_investigation, add_state, connect, make, state, trail
 from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema.manifest import load_manifest
@@ -31,6 +33,7 @@ mode = "none"
 """
 SETTINGS = BLOCK.findall(RUNBOOK.split("\n## ")[0])
 SECTIONS = {title: BLOCK.findall(body) for title, body in SECTION.findall(RUNBOOK)}
+ON_POSTGRESQL = SECTIONS.pop("PostgreSQL")
 
 
 @pytest.fixture
@@ -57,17 +60,22 @@ def environment(folder: Path) -> Mapping[str, str]:
 
 def run(folder: Path, section: str) -> str:
     """Run the blocks of `section` as one shell, after those that set the variables; return what it printed."""
-    script = "\n".join([*SETTINGS, *SECTIONS[section]])
+    return run_on(folder, {}, *SETTINGS, *SECTIONS[section])
+
+
+def run_on(folder: Path, variables: Mapping[str, str], *blocks: str) -> str:
+    """Run `blocks` as one shell, with `variables` of the environment; return what they printed."""
+    script = "\n".join(blocks)
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env=environment(folder),
+        env={**environment(folder), **variables},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert ended.returncode == 0, f"{section}\n{ended.stdout}\n{ended.stderr}"
+    assert ended.returncode == 0, f"{script}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
 
 
@@ -81,7 +89,7 @@ def test_every_block_of_the_runbook_stands_in_a_section_that_is_run() -> None:
         "Mend a drifted table",
         "Edit a row by hand",
     ]
-    assert len(SETTINGS) + sum(map(len, SECTIONS.values())) == RUNBOOK.count("```sh\n")
+    assert len(SETTINGS) + sum(map(len, [*SECTIONS.values(), ON_POSTGRESQL])) == RUNBOOK.count("```sh\n")
 
 
 def test_the_runbook_runs_from_top_to_bottom_and_keeps_the_rows(shell: Path) -> None:
@@ -97,6 +105,30 @@ def test_the_runbook_runs_from_top_to_bottom_and_keeps_the_rows(shell: Path) -> 
         assert (state(connection)["status"], state(connection)["version"]) == ("CANCELLED", 2)
         assert [entry["version"] for entry in trail(connection)] == [1, 2]
     assert printed[5].splitlines()[0].startswith("2|STATE_CHANGE|SYSTEM|")
+
+
+def test_the_part_on_postgresql_runs_from_top_to_bottom(shell: Path) -> None:
+    with running() as cluster:
+        names = {"OWNER": "wizard_owner", "URL": "wizard_server"}
+        urls = {name: cluster.url("investigations", role) for name, role in names.items()}
+        urls |= {"ADMIN": cluster.url(), "RESTORED": cluster.url("restored", "wizard_owner")}
+        text = CONFIG.replace("sqlite:///investigations.db", urls["URL"])
+        (shell / "config.toml").write_text(text, encoding="utf-8")
+        settings, create, *others = ON_POSTGRESQL
+        run_on(shell, urls, settings, create)
+        with psycopg.connect(urls["URL"]) as connection:
+            connection.execute("INSERT INTO investigations (id) VALUES ('inv-1')")
+            connection.execute(
+                "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
+                " VALUES ('inv-1', 'ann', 'PROGRESS', 'IN_PROGRESS')"
+            )
+        printed = run_on(shell, urls, settings, *others)
+        assert printed.count("is what the manifest says") == 4
+        assert "2 | STATE_CHANGE  | SYSTEM" in printed
+        with psycopg.connect(urls["RESTORED"]) as connection:
+            assert connection.execute("SELECT status FROM investigation_states").fetchall() == [("IN_PROGRESS",)]
+        with psycopg.connect(urls["URL"]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE mine (id INTEGER)")
 
 
 def test_upgrading_by_the_runbook_brings_an_old_database_to_the_manifest(shell: Path) -> None:

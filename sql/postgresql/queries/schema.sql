@@ -1,5 +1,6 @@
 -- Statements that read what the database looks like; wizard_server/storage/schema/comparing.py compares it with manifest.json.
--- They read pg_catalog: information_schema hides what one has no right to. What an extension made is left out.
+-- They read pg_catalog: information_schema hides what one has no right to. What an extension made is left out. Casts
+-- between texts are taken out of definitions: a restored dump has them in other places.
 
 -- name: schema.tables
 -- Every table's name, and whether it is UNLOGGED: empty after a crash.
@@ -36,7 +37,8 @@ ORDER BY c.relname, a.attnum;
 
 -- name: schema.keys
 -- The keys and CHECKs of all tables; `kind` is p (PRIMARY KEY), u (UNIQUE), f (FOREIGN KEY), c (CHECK) or x (EXCLUDE).
-SELECT c.relname AS table, CAST(k.contype AS text) AS kind, pg_get_constraintdef(k.oid, TRUE) AS definition
+SELECT c.relname AS table, CAST(k.contype AS text) AS kind,
+       regexp_replace(pg_get_constraintdef(k.oid, TRUE), '::(character varying|text)(\[\])?', '', 'g') AS definition
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid
 WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
@@ -47,7 +49,10 @@ ORDER BY c.relname, position(k.contype IN 'pufcx'), k.conname;
 SELECT c.relname AS table, n.relname AS name,
        concat(
            CASE WHEN i.indisunique THEN 'unique ' END,
-           split_part(pg_get_indexdef(i.indexrelid, 0, TRUE), ' USING ', 2),
+           regexp_replace(
+               split_part(pg_get_indexdef(i.indexrelid, 0, TRUE), ' USING ', 2),
+               '::(character varying|text)(\[\])?', '', 'g'
+           ),
            CASE WHEN NOT i.indisvalid THEN ' INVALID' END
        ) AS definition
 FROM pg_index AS i
@@ -61,7 +66,10 @@ ORDER BY c.relname, n.relname;
 -- The triggers of all tables; one that is disabled, or fires for replication only, says so.
 SELECT c.relname AS table, t.tgname AS name,
        concat(
-           substring(pg_get_triggerdef(t.oid, TRUE) FROM 'TRIGGER \S+ (.*)'),
+           regexp_replace(
+               substring(pg_get_triggerdef(t.oid, TRUE) FROM 'TRIGGER \S+ (.*)'),
+               '::(character varying|text)(\[\])?', '', 'g'
+           ),
            CASE t.tgenabled WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' REPLICA' WHEN 'A' THEN ' ALWAYS' END
        ) AS definition
 FROM pg_trigger AS t

@@ -45,7 +45,7 @@ class Difference:
     def mend_with(self, *, config: str, file: str) -> str:
         """Return `mend` for this configuration file and this database, a file or a URL, quoted for the shell."""
         values = {"CONFIG": shlex.quote(config), "FILE": shlex.quote(masked(file))}
-        mend = self.mend.replace(_SQLITE, _PSQL) if "://" in file else self.mend
+        mend = self.mend.replace(f"| {_SQLITE}", f"--config CONFIG | {_PSQL}") if "://" in file else self.mend
         return re.sub(r"\b(CONFIG|FILE)\b", lambda match: values[match.group()], mend)
 
 
