@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import wizard_server
 from tests.unit.test_validation import refused
-from wizard_server.domain.schema import Schema
+from wizard_server.domain.field_types import Schema
 from wizard_server.storage.archive.format import Line
 
 WRONG: list[Any] = [

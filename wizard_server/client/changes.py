@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from wizard_server.domain.schema import Timestamp
+from wizard_server.domain.field_types import Timestamp
 
 
 class Change(BaseModel):

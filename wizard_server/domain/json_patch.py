@@ -9,10 +9,10 @@ import orjson
 from pydantic import ConfigDict, Field
 
 from wizard_server.domain.error_messages import quoted
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.json_text import MAX_DEPTH, check_depth, count_nodes
 from wizard_server.domain.read_only import MARKS
 from wizard_server.domain.record import FIELDS, Document
-from wizard_server.domain.schema import Schema
 from wizard_server.domain.updates import canonical, differs
 from wizard_server.domain.validation import validate
 from wizard_server.errors import FieldError, MalformedJsonError, PatchConflictError, ValidationFailedError

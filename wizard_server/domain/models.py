@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from wizard_server.domain.schema import (
+from wizard_server.domain.field_types import (
     Identifier,
     Item,
     Items,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from wizard_server.domain.field_types import Items, Percentage, Schema, Timestamp
 from wizard_server.domain.models import (
     AgentStatus,
     InvestigationProgress,
@@ -19,7 +20,6 @@ from wizard_server.domain.models import (
     WizardStep,
 )
 from wizard_server.domain.record import Document
-from wizard_server.domain.schema import Items, Percentage, Schema, Timestamp
 
 _RUNNING = "running"
 _REPORTED = ("overall_progress", "current_phase", "started_at", "phases", "agents", "logs")

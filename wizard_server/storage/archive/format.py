@@ -18,6 +18,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from wizard_server.domain.error_messages import readable
+from wizard_server.domain.field_types import Identifier, Name, UserId
 from wizard_server.domain.json_text import check_depth, has_more_nodes
 from wizard_server.domain.models import (
     AuditSource,
@@ -27,7 +28,6 @@ from wizard_server.domain.models import (
     InvestigationStatus,
     WizardStep,
 )
-from wizard_server.domain.schema import Identifier, Name, UserId
 from wizard_server.errors import MalformedJsonError, WizardError
 from wizard_server.storage.row_shapes import broken_link
 

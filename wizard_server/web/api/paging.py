@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.filters import EntriesEnd, Listed, StatesEnd, TemplatesEnd
-from wizard_server.domain.schema import Schema
 from wizard_server.errors import FieldError, ValidationFailedError
 
 Where = TypeVar("Where", StatesEnd, EntriesEnd, TemplatesEnd)

@@ -8,12 +8,12 @@ from pydantic import Field
 from wizard_server.domain.authorship import Precondition
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.field_types import Schema, Timestamp
 from wizard_server.domain.filters import StateFilter, StatesEnd
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.models import InvestigationStatus, WizardStateCreate, WizardStep
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.record import Document, StateRecord
-from wizard_server.domain.schema import Schema, Timestamp
 from wizard_server.domain.updates import Update
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.api.kept_answers import changed_state, created_state

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.events import StateEvent
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.history import Changes, changes_after, linked
 from wizard_server.domain.record import StateRecord
-from wizard_server.domain.schema import Schema
 from wizard_server.errors import ValidationFailedError
 from wizard_server.hub.hub import WaitEnd
 from wizard_server.web.http.answers import GZIP_BODY, JSON_BODY

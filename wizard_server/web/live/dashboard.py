@@ -14,11 +14,11 @@ from pydantic import Field
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.events import StateEvent
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.filters import ActiveFilter, ActivePage
 from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import summary
-from wizard_server.domain.schema import Schema
 from wizard_server.errors import ValidationFailedError
 from wizard_server.hub.hub import WaitEnd
 from wizard_server.hub.waiters import ListWaiter

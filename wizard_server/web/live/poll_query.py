@@ -8,10 +8,10 @@ from aiohttp import hdrs, web
 from pydantic import AfterValidator, Field, JsonValue
 from yarl import URL
 
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.record import FIELDS
-from wizard_server.domain.schema import Schema
 from wizard_server.web.http.context import CONFIG
 from wizard_server.web.http.etags import parse_tags, tags_in
 from wizard_server.web.http.query_names import parameters

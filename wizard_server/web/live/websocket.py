@@ -11,9 +11,9 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.history import encoded_change
 from wizard_server.domain.record import StateRecord
-from wizard_server.domain.schema import Schema
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web.api.state_body import seen

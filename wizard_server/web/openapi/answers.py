@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from wizard_server.domain.field_types import Identifier, Schema, Timestamp, Unreadable, UserId
 from wizard_server.domain.models import AuditSource, WizardStateSummary
-from wizard_server.domain.schema import Identifier, Schema, Timestamp, Unreadable, UserId
 
 
 class PatchOperation(Schema):
