@@ -92,9 +92,12 @@ class Connection:
         return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
     async def rollback(self) -> None:
-        """Give up the open transaction, if there is one."""
-        if not self.is_lost and self.raw.info.transaction_status != TransactionStatus.IDLE:
-            await self.raw.execute(load_queries("postgresql")["connection.rollback"].sql.encode())
+        """Give up the open transaction, if there is one.
+
+        It is the driver's own: it forgets what was to be prepared in a pipeline that was broken off.
+        """
+        if not self.is_lost:
+            await self.raw.rollback()
 
     async def close(self) -> None:
         """Close the connection."""
