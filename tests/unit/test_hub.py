@@ -75,6 +75,20 @@ async def test_of_several_events_the_newest_counts(hub: Hub) -> None:
         assert await hub.park(before, "ann", above(1), LONG) is newest
 
 
+async def test_an_event_of_an_older_version_than_was_read_since_is_dropped(hub: Hub) -> None:
+    """A node published its own commit while another node's was on its way to it."""
+    with hub.subscribe("inv-1") as waiter:
+        hub.publish(event(4))
+        read = event(5).record
+        assert read is not None
+        waiter.has_read(read)
+        assert await hub.park(waiter, "ann", lambda newer: newer.version != 5, 0) is WaitEnd.TIMEOUT
+        news = event(6)
+        hub.publish(news)
+        waiter.has_read(read)
+        assert await hub.park(waiter, "ann", lambda newer: newer.version != 5, LONG) is news
+
+
 async def test_a_deletion_concerns_everybody(hub: Hub) -> None:
     with hub.subscribe("inv-1") as one, hub.subscribe("inv-1") as other:
         wait = await parked(hub, one, base=99)

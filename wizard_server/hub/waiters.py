@@ -81,6 +81,12 @@ class Waiter(Sleeper):
             return self.sleep
         return None
 
+    def has_read(self, record: StateRecord) -> None:
+        """Drop a kept event of an older version than `record`, which was read since: another node overtook it."""
+        event = self.event
+        if event is not None and event.record is not None and event.record.version < record.version:
+            self.event = None
+
     def waiting(self, wants: Callable[[StateRecord], bool], seconds: float) -> Sleep:
         """Return what is done when an event has come that `wants` accepts, `wake` was called, or time is up.
 

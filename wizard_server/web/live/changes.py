@@ -45,6 +45,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
             record = await service.read_from(caller, investigation_id, since, instant(request))
         else:
             record = await service.read(caller, investigation_id, instant(request), version=since)
+        waiter.has_read(record)
         found = await changes_after(request.app[STORE], record, since, asked.limit)
         if found.entries or not seconds:
             return await _answer(request, caller, record, found, headers)

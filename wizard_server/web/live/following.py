@@ -138,6 +138,7 @@ class Follower:
         if ended is not None:
             return End[ended]
         record = await self._read()
+        self._waiter.has_read(record)
         found = await self._at_once(record)
         if found is not None:
             return found

@@ -40,6 +40,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     with hub.subscribe(investigation_id) as waiter:
         now = app[CLOCK]()
         record = await _read(request, caller, investigation_id, asked, now)
+        waiter.has_read(record)
         outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
