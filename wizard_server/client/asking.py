@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from wizard_server.client.problems import Problem, WizardClientError
+from wizard_server.client.problems import Problem, Unreachable, WizardClientError
 from wizard_server.client.transport import Answer, Transport
 
 LONGEST_WAIT_SECONDS = 55
@@ -38,7 +38,9 @@ class Asking:
                 pause = self._backoff.pause(error)
                 if pause is None:
                     raise
-                if not isinstance(error, Problem) or error.status in _CUT:
+                if isinstance(error, Unreachable):
+                    self._cut_after(error.waited)
+                elif isinstance(error, Problem) and error.status in _CUT:
                     self._cut_after(time.monotonic() - began)
                 await asyncio.sleep(pause)
                 continue

@@ -17,7 +17,14 @@ class ReportsFull(WizardClientError):  # noqa: N818
 
 
 class Unreachable(WizardClientError):  # noqa: N818 - named by what happened, as all of these are
-    """No answer came, or none that the server gave; the request may have been carried out."""
+    """No answer came, or none that the server gave; the request may have been carried out.
+
+    `waited` is how many seconds after it was sent the line broke.
+    """
+
+    def __init__(self, message: str, waited: float = 0.0) -> None:
+        super().__init__(message)
+        self.waited = waited
 
 
 class Problem(WizardClientError):  # noqa: N818 - RFC 9457's word

@@ -2,9 +2,12 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,6 +31,22 @@ class Answer(NamedTuple):
     interval: float
 
 
+@dataclass
+class _Sent:
+    """When a request was sent: aiohttp itself sends a GET again whose connection ends without an answer."""
+
+    at: float
+
+
+def _noting_when_sent() -> aiohttp.TraceConfig:
+    async def note(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
+        context.trace_request_ctx.at = time.monotonic()
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(note)
+    return tracing
+
+
 class Transport:
     """The server at `url`, as one caller sees it."""
 
@@ -45,7 +64,9 @@ class Transport:
         """Take connections."""
         self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), json_serialize=lambda body: to_json(body).decode()
+            connector=aiohttp.TCPConnector(limit=0),
+            json_serialize=lambda body: to_json(body).decode(),
+            trace_configs=[_noting_when_sent()],
         )
 
     async def close(self) -> None:
@@ -76,6 +97,7 @@ class Transport:
                 "the client was opened on another event loop, perhaps by a fixture of a wider scope: enter it where it"
                 " is used"
             )
+        sent = _Sent(time.monotonic())
         parameters = [(name, _text(each)) for name, value in (query or {}).items() for each in _listed(value)]
         try:
             async with self._session.request(
@@ -86,10 +108,12 @@ class Transport:
                 headers={**await self._identity.headers(), **(headers or {})},
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 allow_redirects=False,  # which would make a GET of a POST
+                trace_request_ctx=sent,
             ) as response:
                 return await _answer(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+            waited = time.monotonic() - sent.at
+            raise Unreachable(f"{method} {path}: {error or type(error).__name__}", waited) from error
 
     async def insist(
         self,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self, TypedDict, Unpack
 
-Kind = Literal["cut", "delay", "drop", "duplicate", "lose", "refuse", "reorder", "stale", "weak"]
+Kind = Literal["cut", "delay", "drop", "duplicate", "lose", "refuse", "reorder", "stale", "timeout", "weak"]
 
 
 class Which(TypedDict, total=False):
@@ -78,6 +78,10 @@ class Faults:
     def cut(self, after: int = 0, **which: Unpack[Which]) -> Fault:
         """Have the connection end `after` bytes of the answer."""
         return self._add("cut", after, which)
+
+    def timeout(self, seconds: float, **which: Unpack[Which]) -> Fault:
+        """Have the connection end when the server has not answered after `seconds`, as proxies do to long polls."""
+        return self._add("timeout", seconds, which)
 
     def duplicate(self, **which: Unpack[Which]) -> Fault:
         """Have the request arrive twice; the second answer is the one that the client sees."""

@@ -87,7 +87,8 @@ class Proxy:
         key = (request.target.partition("?")[0], request.caller)
         if "stale" in met and key in self._first:
             return Answer(self._first[key], 200, goes_on=False)
-        answer = await _asked(server, request, gone)
+        async with asyncio.timeout(met["timeout"].value if "timeout" in met else None):
+            answer = await _asked(server, request, gone)
         if "duplicate" in met and not answer.goes_on:
             async with connected(self.target) as other:
                 answer = await _asked(other, request, gone)

@@ -14,13 +14,9 @@ from aiohttp.test_utils import TestServer
 from tests import factories
 from tests.clients.python_client.stub import HANGS_AFTER_SECONDS, Stub, client_of, later, refusal
 from wizard_server.client import Change, NotFound, WizardClient
-from wizard_server.client.asking import LONGEST_WAIT_SECONDS
 from wizard_server.client.patching import patched
 from wizard_server.domain.models import WizardStateResponse
 from wizard_server.testing import Wizard
-
-# What a proxy in front of the server waits for an answer.
-PROXY_SECONDS = 1.2
 
 
 async def _started(wizards: WizardClient) -> Any:
@@ -235,26 +231,20 @@ async def test_a_watch_goes_on_over_refusals_that_pass_and_a_drain() -> None:
     assert await _versions(stub, 2) == [5, 6]
 
 
-async def test_a_watch_learns_how_long_a_proxy_lets_it_wait() -> None:
-    waits = []
-
-    async def answer(request: web.Request) -> web.Response:
-        since, wait = int(request.query.get("since_version", 0)), int(request.query.get("wait", 0))
-        if not wait:
-            return web.json_response(_polled(1)[2])
-        waits.append(wait)
-        if wait > 1:
-            await asyncio.sleep(PROXY_SECONDS)
-            return web.Response(status=504, text="<html>upstream timed out</html>")
-        return web.json_response(_changed(since, since + 1)[2])
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    async with TestServer(app) as server, WizardClient(str(server.make_url("/")), user="dev") as client:
-        states = client.investigation("inv-1").watch()
-        assert [(await _next(states)).version for _ in range(2)] == [1, 2]
-        await states.aclose()
-    assert waits == [LONGEST_WAIT_SECONDS, 1]
+async def test_a_watch_learns_how_long_a_proxy_lets_it_wait(wizard: Wizard, wizards: WizardClient) -> None:
+    investigation = await _started(wizards)
+    states = investigation.watch()
+    assert (await _next(states)).version == 2
+    wizard.faults.timeout(1.5, path="/polling/")
+    shorter = wizard.faults.delay(0, path="wait=1")
+    following = asyncio.create_task(_next(states))
+    async with asyncio.timeout(HANGS_AFTER_SECONDS):
+        while not shorter.hits:
+            await wizard.parked(1)
+            await wizard.parked(0)  # it was cut; aiohttp itself repeats it once
+    await investigation.patch({"progress": {"overall_progress": 50}})
+    assert (await following).version == 3
+    await states.aclose()
 
 
 async def test_the_memory_of_a_watch_stays_flat_over_thirty_thousand_changes() -> None:
