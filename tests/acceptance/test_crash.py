@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.acceptance.conftest import Serve
 from tests.acceptance.writers import Ledger, faults, make_shared, write_until_gone
 
-ROUNDS = 8
+ROUNDS = 5
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_torn_when_the_server_is_killed(

@@ -87,7 +87,7 @@ def spliced(value: Any, place: tuple[Any, ...], text: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("route", "media"), TARGETS, ids=NAMES)
-@settings(FIXED, max_examples=50)
+@settings(FIXED, max_examples=30)
 @given(data=st.data())
 async def test_anything_in_the_place_of_any_value(
     world: World, database: str, route: AnyRoute, media: str, data: st.DataObject
@@ -99,7 +99,7 @@ async def test_anything_in_the_place_of_any_value(
 
 
 @pytest.mark.parametrize(("route", "media"), TARGETS, ids=NAMES)
-@settings(FIXED, max_examples=20)
+@settings(FIXED, max_examples=15)
 @given(data=st.data())
 async def test_bytes_that_are_no_json_or_half_of_it(
     world: World, database: str, route: AnyRoute, media: str, data: st.DataObject

@@ -70,7 +70,7 @@ async def tried(world: World, name: str, values: list[bytes], target: tuple[str,
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(FIXED, max_examples=100)
+@settings(FIXED, max_examples=60)
 @given(data=st.data())
 async def test_any_value_is_answered_and_a_refusal_changes_nothing(
     world: World, database: str, name: str, data: st.DataObject
