@@ -6,14 +6,25 @@ from typing import Any
 
 import pytest
 
+from tests.postgresql import Database
 from tests.store.gated import Gated
 from tests.store.steps import NOW
 from wizard_server.domain.events import StateEvent
+from wizard_server.storage.engine import Engine
 from wizard_server.storage.options import StoreOptions
+from wizard_server.storage.postgresql.engine import PostgresqlEngine
 from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.storage.store import StateStore
 
-ENGINES = {"sqlite": SqliteEngine.open}
+ENGINES: dict[str, Callable[[StoreOptions], Awaitable[Engine]]] = {
+    "sqlite": SqliteEngine.open,
+    "postgresql": PostgresqlEngine.open,
+}
+# What an engine has that others have not: a test that is about any of it is marked `needs`.
+CAPABILITIES = {
+    "sqlite": {"files", "one lock", "marks", "any bytes", "switch at start"},
+    "postgresql": {"row locks"},
+}
 
 
 @dataclass
@@ -61,21 +72,32 @@ class Kit:
 OpenStore = Callable[..., Awaitable[Kit]]
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on every engine that has what it needs."""
+    if "engine" in metafunc.fixturenames:
+        needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
+        metafunc.parametrize("engine", [name for name in ENGINES if needed <= CAPABILITIES[name]])
 
 
 @pytest.fixture
-async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
-    """Open a store on `database`; keywords are options."""
+def address(request: pytest.FixtureRequest, engine: str) -> str:
+    """Where an empty database with the newest schema is: a path, or the URL of a server."""
+    if engine == "sqlite":
+        path: str = request.getfixturevalue("database")
+        return path
+    made: Database = request.getfixturevalue("postgres")
+    return made.admin_url
+
+
+@pytest.fixture
+async def open_store(address: str, engine: str) -> AsyncIterator[OpenStore]:
+    """Open a store on an empty database; keywords are options."""
     opened: list[Kit] = []
 
     async def open_it(**options: Any) -> Kit:
         listener = Listener()
         given: dict[str, Any] = {
-            "path": database,
+            "path": address,
             "pool_size": 2,
             "max_overflow": 2,
             "pool_timeout": 30,
@@ -89,7 +111,7 @@ async def open_store(database: str, engine: str) -> AsyncIterator[OpenStore]:
             return gated
 
         store = await StateStore.open(StoreOptions(**given), hub=listener, clock=lambda: NOW, opening=opening)
-        opened.append(Kit(store, gated, database, listener.events, listener.watching, listener.refreshed))
+        opened.append(Kit(store, gated, address, listener.events, listener.watching, listener.refreshed))
         return opened[-1]
 
     yield open_it

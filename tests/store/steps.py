@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+
 from tests import factories
 from wizard_server.domain.authorship import new_entry_id
 from wizard_server.domain.changes import Parts
@@ -16,6 +18,7 @@ from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import FIELDS, StateRecord, draft
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import NotFoundError, StateExistsError
+from wizard_server.storage.postgresql.forms import WireLoader
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INSTANT = "2026-01-01T12:00:00.000Z"
@@ -154,25 +157,35 @@ class Gate:
         self._open.set()
 
 
-def by_hand(path: str, *statements: str) -> None:
-    """Run `statements` as an operator with the sqlite3 shell does: another connection, committed at once."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+def by_hand(address: str, *statements: str) -> None:
+    """Run `statements` as an operator with the engine's shell does: another connection, committed at once."""
+    if address.startswith("postgresql://"):
+        with psycopg.connect(address, autocommit=True) as other:
+            for statement in statements:
+                other.execute(statement.encode())
+        return
+    with closing(sqlite3.connect(address, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         for statement in statements:
             connection.execute(statement)
 
 
-def rows(path: str, statement: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
+def rows(address: str, statement: str) -> list[tuple[Any, ...]]:
+    """Return what a SELECT answers, instants in wire form; ``rowid`` is the order of the trail on every engine."""
+    if address.startswith("postgresql://"):
+        with psycopg.connect(address, autocommit=True, options="-c timezone=UTC") as other:
+            other.adapters.register_loader("timestamptz", WireLoader)
+            return other.execute(statement.replace("rowid", "place").encode()).fetchall()
+    with closing(sqlite3.connect(address)) as connection:
         return connection.execute(statement).fetchall()
 
 
-def written(path: str) -> dict[str, int]:
+def written(address: str) -> dict[str, int]:
     """Return the versions of the states that are on disk."""
-    return dict(rows(path, "SELECT investigation_id, version FROM investigation_states ORDER BY 1"))
+    return dict(rows(address, "SELECT investigation_id, version FROM investigation_states ORDER BY 1"))
 
 
-def audited(path: str, investigation_id: str = "inv-1") -> list[tuple[int | None, str]]:
+def audited(address: str, investigation_id: str = "inv-1") -> list[tuple[int | None, str]]:
     """Return version and action of the entries that are on disk, in the order of their commits."""
     where = f"WHERE investigation_id = '{investigation_id}' ORDER BY rowid"
-    return rows(path, f"SELECT version, action_type FROM investigation_audit_log {where}")
+    return rows(address, f"SELECT version, action_type FROM investigation_audit_log {where}")

@@ -54,3 +54,11 @@ WHERE i.id = :investigation_id AND (
     EXISTS (SELECT 1 FROM investigation_audit_log AS a WHERE a.entry_id = :entry_id)
     OR EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id AND s.last_entry = :entry_id)
 );
+
+-- name: connection.listen
+-- Has this connection hear of the hints that servers on this database send.
+LISTEN wizard;
+
+-- name: connection.notify
+-- Tells all servers on this database, by the name of the :sender, that something was committed.
+SELECT pg_notify('wizard', :sender);

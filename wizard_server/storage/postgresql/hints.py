@@ -1,0 +1,108 @@
+"""Hints between the servers on one database: who has committed notifies, and whose feed listens looks sooner.
+
+A hint is never relied on. It is sent after the commit and on a connection of its own: within the transaction it would
+take a lock of the whole cluster through the commit, and a full queue would fail the commit.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+import psycopg
+
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.postgresql.connection import Connection
+from wizard_server.storage.queries import load_queries
+
+logger = logging.getLogger(__name__)
+
+# How often a server notifies itself, and the silence after which it takes the connection for dead; in seconds.
+_PULSE_SECONDS = 10.0
+_SILENCE_SECONDS = 15.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+# With hints a look without one is for those that were lost.
+_TIMER_SECONDS = 0.25
+
+
+class Listening:
+    """A `Signal` by LISTEN and NOTIFY, on two connections that `connect` opens; make it work with `start`."""
+
+    busy_seconds = idle_seconds = _TIMER_SECONDS
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connect = connect
+        self._queries = load_queries("postgresql")
+        self._name = secrets.token_hex(8)
+        self._hinted = asyncio.Event()
+        self._unsent = asyncio.Event()
+        self._heard_itself = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Listen and send until `close`."""
+        work = ((self._listen, "hints-listen"), (self._send, "hints-send"))
+        self._tasks = [asyncio.create_task(self._again_and_again(each), name=name) for each, name in work]
+
+    async def works(self, seconds: float) -> bool:
+        """Return whether a notification of its own arrives: a pooler in transaction mode delivers none, and says nothing."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._heard_itself.wait(), seconds)
+        return self._heard_itself.is_set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when others may have committed, or after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hinted.wait(), seconds)
+        self._hinted.clear()
+
+    def send(self) -> None:
+        """Tell the others that there is something to read; what is told while one hint is on its way is one more."""
+        self._unsent.set()
+
+    async def _again_and_again(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            begun = monotonic()
+            try:
+                connection = await self._connect()
+                try:
+                    await work(connection)
+                finally:
+                    await connection.close()
+            except (psycopg.Error, StorageUnavailableError) as error:
+                logger.warning("hints are interrupted", extra={"reason": " ".join(str(error).split())})
+            pause = _FIRST_PAUSE_SECONDS if monotonic() - begun > _SILENCE_SECONDS else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the servers, is no secret
+
+    async def _listen(self, connection: Connection) -> None:
+        """Set the event for each hint of others; return when there was not even one of our own for too long."""
+        await connection.fetch_all(self._queries["connection.listen"])
+        self._hinted.set()  # what was committed before we listened
+        self._unsent.set()
+        heard = monotonic()
+        while monotonic() - heard < _SILENCE_SECONDS:
+            async for notification in connection.raw.notifies(timeout=_SILENCE_SECONDS, stop_after=1):
+                heard = monotonic()
+                if notification.payload == self._name:
+                    self._heard_itself.set()
+                else:
+                    self._hinted.set()
+        logger.warning("no hint of our own came back: listening anew")
+
+    async def _send(self, connection: Connection) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._unsent.wait(), _PULSE_SECONDS)
+            self._unsent.clear()
+            await connection.fetch_all(self._queries["connection.notify"], {"sender": self._name})
+
+    async def close(self) -> None:
+        """Stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
