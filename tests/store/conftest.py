@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.postgresql import Database
 from tests.store.gated import Gated
 from tests.store.steps import NOW
 from wizard_server.domain.events import StateEvent
@@ -15,6 +14,9 @@ from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.postgresql.engine import PostgresqlEngine
 from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.storage.store import StateStore
+
+if TYPE_CHECKING:
+    from tests.postgresql import Database
 
 ENGINES: dict[str, Callable[[StoreOptions], Awaitable[Engine]]] = {
     "sqlite": SqliteEngine.open,

@@ -17,10 +17,27 @@ SET change_seq = 1 + greatest(
 WHERE id = ANY (CAST(:ids AS text[]))
 RETURNING change_seq;
 
--- name: places.edited
--- What was done by hand and has no place yet; it is removed with the answer.
-DELETE FROM hand_edits
-RETURNING id, investigation_id, kind, place;
+-- name: places.settle
+-- Gives the next place to what was done by hand, which takes none itself. What no change tells, an investigation that is
+-- gone or has another owner, raises the floor: lists from before it are outdated.
+WITH edited AS (
+    DELETE FROM hand_edits
+    RETURNING investigation_id, kind
+), next AS (
+    SELECT 1 + greatest(
+        (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
+    ) AS place
+    FROM change_lock
+), raised AS (
+    UPDATE change_lock
+    SET floor = next.place
+    FROM next
+    WHERE EXISTS (SELECT 1 FROM edited WHERE kind IN ('gone', 'handed_over'))
+)
+UPDATE investigations
+SET change_seq = next.place
+FROM next
+WHERE id IN (SELECT investigation_id FROM edited);
 
 -- name: places.any_edited
 -- One row if anything was done by hand that has no place yet.

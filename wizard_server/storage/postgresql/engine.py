@@ -1,4 +1,4 @@
-"""PostgreSQL behind the port: one connection that writes, some that read."""
+"""PostgreSQL behind the port: one connection that writes, one for the feed, some that read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -12,6 +12,7 @@ from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
 from wizard_server.storage.postgresql.connection import Connection, connect
 from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.postgresql.tail import TailConnection
 from wizard_server.storage.postgresql.writer import Writer
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.signals import Ticking
@@ -24,7 +25,6 @@ class PostgresqlEngine:
 
     dialect = "postgresql"
     is_shared = True
-    epoch = 0
     log_bytes = 0
     """Its write-ahead log is not ours to look after."""
 
@@ -33,6 +33,7 @@ class PostgresqlEngine:
         opening = partial(connect, options.path, echo=options.echo)
         self.signal = Ticking(busy_seconds=0.025, idle_seconds=1.0)
         self._writer = Writer(opening)
+        self._tail = TailConnection(opening)
         self._readers: Pool[Connection] = Pool(
             opening, size=options.pool_size, overflow=options.max_overflow, timeout=options.pool_timeout
         )
@@ -57,10 +58,6 @@ class PostgresqlEngine:
             with refusals(_CANNOT_ANSWER):
                 yield connection
 
-    def tail(self) -> AbstractAsyncContextManager[Connection]:
-        """See `Tail`."""
-        return self.reader()
-
     async def begin(self, keys: Collection[str], base: int | None) -> Locked:
         """See `Writer`."""
         return await self._writer.begin(keys, base)
@@ -79,19 +76,31 @@ class PostgresqlEngine:
         """See `Writer`."""
         return await self._writer.commit(writes, locked, may_wait)
 
-    async def mark(self) -> int | None:
-        """See `Upkeep`."""
-        return None
+    @property
+    def epoch(self) -> int:
+        """See `Tail`."""
+        return self._tail.epoch
+
+    def tail(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Tail`."""
+        return self._tail.lend()
+
+    async def mark(self) -> None:
+        """See `Upkeep`; only reading tells."""
 
     async def require_intact(self) -> None:
         """See `Upkeep`; a server looks after its own files."""
 
     async def tidy(self) -> None:
-        """See `Upkeep`."""
+        """Give what was done by hand its places in the order of changes."""
+        async with self.reader() as reader:
+            edited = await reader.fetch_all(self._queries["places.any_edited"])
+        if edited:
+            await self._writer.settle()
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(self._readers.close(), self._writer.close())
+        await asyncio.gather(self._readers.close(), self._writer.close(), self._tail.close())
 
 
 def _require_switch(is_on: bool, options: StoreOptions) -> None:

@@ -49,7 +49,7 @@ class Listening:
         self._tasks = [asyncio.create_task(self._again_and_again(each), name=name) for each, name in work]
 
     async def works(self, seconds: float) -> bool:
-        """Return whether a notification of its own arrives: a pooler in transaction mode delivers none, and says nothing."""
+        """Return whether a hint of its own arrives: a pooler in transaction mode delivers none, and says nothing."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._heard_itself.wait(), seconds)
         return self._heard_itself.is_set()
@@ -76,7 +76,11 @@ class Listening:
                     await connection.close()
             except (psycopg.Error, StorageUnavailableError) as error:
                 logger.warning("hints are interrupted", extra={"reason": " ".join(str(error).split())})
-            pause = _FIRST_PAUSE_SECONDS if monotonic() - begun > _SILENCE_SECONDS else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            pause = (
+                _FIRST_PAUSE_SECONDS
+                if monotonic() - begun > _SILENCE_SECONDS
+                else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            )
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the servers, is no secret
 
     async def _listen(self, connection: Connection) -> None:

@@ -11,7 +11,8 @@ from wizard_server.storage.postgresql.refusals import refusals
 class TailConnection:
     """Lends a connection that `connect` opens, and opens again when it is lost.
 
-    Behind a new one may be another history: a standby that was promoted, a backup that was restored. `epoch` counts them.
+    Behind a new one may be another history: a standby that was promoted, a backup that was restored. `epoch` counts
+    them.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:

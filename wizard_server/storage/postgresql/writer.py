@@ -166,6 +166,17 @@ class Writer:
             f"the connection was lost during a commit, of which nothing is known after {RESOLVE_SECONDS:g} s"
         )
 
+    async def settle(self) -> None:
+        """Give what was done by hand its places."""
+        steps = [self._step(name) for name in ("connection.begin", "places.lock", "places.settle", "connection.commit")]
+        async with self._turn:
+            connection = await self._ready()
+            try:
+                with refusals(_CANNOT_WRITE):
+                    await connection.run(steps)
+            finally:
+                await connection.rollback()
+
     def _step(self, name: str, **parameters: Any) -> Step:
         return Step(self._queries[name], parameters)
 
