@@ -70,6 +70,11 @@ class Kit:
         """The investigations and versions that were published, None for a deletion."""
         return [(event.investigation_id, event.record.version if event.record else None) for event in self.events]
 
+    async def noticed(self) -> bool:
+        """Have the store look at what others have done; return whether there was anything."""
+        await self.engine.tidy()
+        return await self.store.notice_external_commits()
+
 
 OpenStore = Callable[..., Awaitable[Kit]]
 

@@ -16,6 +16,8 @@ from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
 from wizard_server.storage.sqlite.connection import Connection
 
+pytestmark = pytest.mark.needs("files")
+
 PATIENCE = 0.5
 SLACK = 3
 ALL_WAIT = 20

@@ -32,7 +32,7 @@ async def seen(kit: Kit) -> Kit:
 
 async def test_an_edit_by_hand_is_told_and_read_anew(seen: Kit) -> None:
     by_hand(seen.path, EDIT)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.told == [("inv-1", 2)]
     (event,) = seen.events
     assert event.record is not None
@@ -42,14 +42,14 @@ async def test_an_edit_by_hand_is_told_and_read_anew(seen: Kit) -> None:
 
 async def test_a_deletion_by_hand_is_told(seen: Kit) -> None:
     by_hand(seen.path, DELETE)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert (seen.told, await seen.store.state("inv-1")) == ([("inv-1", None)], None)
 
 
 async def test_an_insertion_by_hand_is_told(seen: Kit) -> None:
     seen.watched.add("new")
     by_hand(seen.path, *NEW)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.told == [("new", 1)]
 
 
@@ -57,28 +57,28 @@ async def test_a_version_that_was_set_back_by_hand_is_told(seen: Kit) -> None:
     await seen.store.transact(change(status="ERROR"))
     seen.events.clear()
     by_hand(seen.path, "UPDATE investigation_states SET version = 1 WHERE investigation_id = 'inv-1'")
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.told == [("inv-1", 1)]
 
 
 async def test_what_another_server_commits_is_told(seen: Kit, open_store: OpenStore) -> None:
     other = await open_store()
     record = await other.store.transact(change(progress={"logs": ["from another"]}))
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.told == [("inv-1", 2)]
     assert await seen.store.state("inv-1") == record
 
 
 async def test_nothing_is_told_of_what_did_not_change(seen: Kit) -> None:
     by_hand(seen.path, "INSERT INTO investigations (id) VALUES ('unrelated')")
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.events == []
 
 
 async def test_what_nobody_watches_is_read_anew_and_not_told(seen: Kit) -> None:
     seen.watched.clear()
     by_hand(seen.path, EDIT)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     found = await seen.store.state("inv-1")
     assert found is not None
     assert (seen.events, found.version) == ([], 2)
@@ -89,7 +89,7 @@ async def test_the_store_s_own_commits_are_not_taken_for_foreign_ones(seen: Kit)
     for use_case in (change(status="ERROR"), change(status="IN_PROGRESS"), deletion()):
         await seen.store.transact(use_case)
         seen.events.clear()
-        await seen.store.notice_external_commits()
+        await seen.noticed()
         assert seen.events == []
     assert seen.store.cached("inv-2") is cached
 
@@ -97,9 +97,9 @@ async def test_the_store_s_own_commits_are_not_taken_for_foreign_ones(seen: Kit)
 async def test_each_edit_is_told_in_its_turn(seen: Kit) -> None:
     for status in ("ERROR", "CANCELLED", "COMPLETED"):
         by_hand(seen.path, f"UPDATE investigation_states SET status = '{status}' WHERE investigation_id = 'inv-1'")
-        await seen.store.notice_external_commits()
+        await seen.noticed()
         told = len(seen.events)
-        await seen.store.notice_external_commits()
+        await seen.noticed()
         assert len(seen.events) == told, "no commit, no news"
     assert [version for key, version in seen.told if key == "inv-1"] == [2, 3, 4]
 
@@ -111,7 +111,7 @@ async def test_hundreds_of_watched_states_are_told_of(kit: Kit) -> None:
     kit.watched.update(keys)
     kit.events.clear()
     by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'")
-    await kit.store.notice_external_commits()
+    await kit.noticed()
     assert sorted(kit.told) == sorted((key, 2) for key in keys)
 
 
@@ -127,8 +127,8 @@ async def test_an_edit_that_could_not_be_read_is_told_when_it_can_be(
     with monkeypatch.context() as patch:
         patch.setitem(seen.engine.statements, statement, broken)
         with pytest.raises(StorageUnavailableError):
-            await seen.store.notice_external_commits()
-    await seen.store.notice_external_commits()
+            await seen.noticed()
+    await seen.noticed()
     assert ("inv-1", 2) in seen.told
 
 
@@ -150,7 +150,7 @@ async def test_an_edit_that_somebody_read_before_it_was_noticed_is_told_all_the_
     found = await seen.store.state("inv-1")
     assert found is not None
     assert found.version == 2
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert ("inv-1", 2) in seen.told
 
 
@@ -166,7 +166,7 @@ async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
     reads = Gate(seen.engine.ask, after=True)
     with monkeypatch.context() as patch:
         patch.setitem(seen.engine.statements, "states.get", reads)
-        noticing = asyncio.create_task(seen.store.notice_external_commits())
+        noticing = asyncio.create_task(seen.noticed())
         await reads.entered.wait()
     writes.open()  # what the commit rests on is the same reading
     reads.open()

@@ -21,6 +21,8 @@ from wizard_server.storage.sqlite import readers
 from wizard_server.storage.sqlite.connection import Connection, Session, connect
 from wizard_server.storage.statements.batches import PROBE
 
+pytestmark = pytest.mark.needs("files")
+
 LARGE = {"logs": ["x" * 200_000]}
 
 

@@ -24,7 +24,7 @@ async def seen(kit: Kit) -> Kit:
     by_hand(kit.path, "INSERT INTO investigations (id) VALUES ('other')")
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))
-    await kit.store.notice_external_commits()
+    await kit.noticed()
     kit.watched.add("inv-1")
     kit.events.clear()
     kit.refreshed.clear()
@@ -34,14 +34,14 @@ async def seen(kit: Kit) -> Kit:
 async def test_what_others_changed_is_dropped_and_nothing_else(seen: Kit) -> None:
     kept = seen.store.cached("inv-2")
     by_hand(seen.path, EDIT)
-    assert await seen.store.notice_external_commits()
+    assert await seen.noticed()
     assert (seen.store.cached("inv-2"), seen.told) == (kept, [("inv-1", 2)])
     assert kept is not None
 
 
 async def test_only_the_dashboards_of_those_whom_it_concerns_look_again(seen: Kit) -> None:
     by_hand(seen.path, EDIT)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.refreshed == [{"dev"}]
 
 
@@ -49,7 +49,7 @@ async def test_own_commits_between_others_are_not_read_again(seen: Kit) -> None:
     await seen.store.transact(change("inv-2", status="ERROR"))
     own = seen.store.cached("inv-2")
     by_hand(seen.path, EDIT)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert seen.store.cached("inv-2") is own
     assert seen.told == [("inv-2", 2), ("inv-1", 2)]
 
@@ -58,7 +58,7 @@ async def test_own_commits_between_others_are_not_read_again(seen: Kit) -> None:
 async def test_everything_is_forgotten_where_the_order_tells_nothing(seen: Kit, statements: Sequence[str]) -> None:
     """An investigation was removed whole, a backup restored, or the order of changes cannot be read."""
     by_hand(seen.path, *statements)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert (seen.store.cached("inv-2"), seen.refreshed) == (None, [None])
     assert seen.told == ([("inv-1", 2)] if EDIT in statements else [])
 
@@ -66,16 +66,16 @@ async def test_everything_is_forgotten_where_the_order_tells_nothing(seen: Kit, 
 async def test_everything_is_forgotten_where_too_much_has_changed(seen: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "_MOST", 1)
     by_hand(seen.path, EDITS_BOTH)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert (seen.store.cached("inv-2"), seen.told, seen.refreshed) == (None, [("inv-1", 2)], [None])
 
 
 async def test_a_feed_goes_on_from_a_restored_backup(seen: Kit) -> None:
     by_hand(seen.path, EDIT, SET_BACK)
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     kept = await seen.store.state("inv-2")
     by_hand(seen.path, "UPDATE investigation_states SET status = 'CANCELLED' WHERE investigation_id = 'inv-1'")
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     assert (seen.told[-1], seen.store.cached("inv-2")) == (("inv-1", 3), kept)
 
 
@@ -92,7 +92,7 @@ async def test_when_agents_were_heard_elsewhere_takes_no_place_and_is_known_all_
     await other.store.transact(hear)
     await other.store.flush_touched()
     kept = seen.store.cached("inv-2")
-    await seen.store.notice_external_commits()
+    await seen.noticed()
     found = await seen.store.state("inv-1")
     assert found is not None
     assert found.heard_at == "2026-01-01T13:00:00.000Z"

@@ -51,6 +51,9 @@ def test_a_companion_that_is_replaced_means_that_others_have_come(
     assert not files.is_shared_with_strangers
 
 
+pytestmark = pytest.mark.needs("files")
+
+
 def test_what_others_do_with_another_database_is_their_own(opened: tuple[Path, DatabaseFiles]) -> None:
     path, files = opened
     put(path)

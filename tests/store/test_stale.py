@@ -138,7 +138,7 @@ def _noticed_once(kit: Kit, use_case: UseCase) -> Counted:
         record = await use_case(transaction)
         if counted.runs == 1:
             await asyncio.to_thread(by_hand, kit.path, EDIT)
-            await kit.store.notice_external_commits()
+            await kit.noticed()
         return record
 
     counted = Counted(run)

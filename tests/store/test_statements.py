@@ -21,6 +21,8 @@ SOURCES = "\n".join(
     file.read_text(encoding="utf-8") for file in sorted(Path(wizard_server.__file__).parent.rglob("*.py"))
 )
 
+pytestmark = pytest.mark.needs("files")
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Query, frozenset[str]]]:
@@ -52,7 +54,7 @@ async def test_every_parameter_of_every_statement_is_bound(
         await kit.store.transact(use_case)
     kit.watched.add("inv-1")
     by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'", "UPDATE change_sequence SET value = 0")
-    await kit.store.notice_external_commits()
+    await kit.noticed()
     for sort in ("-updated_at", "name"):
         await kit.store.states(replace(EVERYTHING, sort=sort))
         await kit.store.states(replace(EVERYTHING, sort=sort, after=StatesEnd("", "", 0, 0)))

@@ -45,7 +45,7 @@ async def test_a_look_is_no_version_no_entry_and_no_wake_up(two: Kit) -> None:
     before = two.store.cached("inv-1")
     two.store.touch("inv-1", LATE)
     await two.store.flush_touched()
-    await two.store.notice_external_commits()
+    await two.noticed()
     assert (two.events, audited(two.path)) == ([], [(1, "STATE_CREATED")])
     assert two.store.cached("inv-1") is before
     assert rows(two.path, "SELECT version, updated_at, updated_by FROM investigation_states")[0][0] == 1

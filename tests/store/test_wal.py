@@ -14,6 +14,8 @@ from tests.store.steps import change, creation
 from wizard_server.domain.filters import HistoryFilter, StateFilter
 from wizard_server.storage.sqlite import wal
 
+pytestmark = pytest.mark.needs("files")
+
 LARGE = 1 << 20
 LINES = {"logs": ["x" * 50_000]}
 EVERYTHING = StateFilter(factories.USER, (), (), None, None, "-updated_at", 1, 100)
