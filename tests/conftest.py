@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, AppRunner, Request
 
 from tests import factories, postgresql
+from tests.engines import CAPABILITIES, able, is_of_each_engine
 from tests.observer import Observer
 from tests.postgresql import Cluster, Database
 from wizard_server.app import create_app
@@ -40,6 +41,19 @@ EDITED_BY_HAND = frozenset(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--engine``."""
+    parser.addoption("--engine", choices=sorted(CAPABILITIES), default="sqlite", help="what the whole server runs on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs something of another engine."""
+    name = config.getoption("--engine")
+    others = [item for item in items if name not in able(item) and not is_of_each_engine(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the newest schema and no row, which tests copy; nobody writes to it."""
@@ -55,9 +69,19 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, empty_database: Path) -> str:
-    """The path of an empty database with the newest schema."""
-    return str(shutil.copy(empty_database, tmp_path / "investigations.db"))
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine that the tests of the whole server run on."""
+    name: str = request.config.getoption("--engine")
+    return name
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, engine: str, tmp_path: Path, empty_database: Path) -> str:
+    """Where an empty database with the newest schema is: the path of a file, or the URL of a server for its role."""
+    if engine == "sqlite":
+        return str(shutil.copy(empty_database, tmp_path / "investigations.db"))
+    made: Database = request.getfixturevalue("postgres")
+    return made.url
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,13 @@ USER = "dev"
 
 
 def config(path: str = "investigations.db", **sections: dict[str, Any]) -> ServerConfig:
-    """Return a configuration for tests: mode none, the database at `path`, sections merged over the defaults."""
+    """Return a configuration for tests: mode none, the database at `path`, sections merged over the defaults.
+
+    `path` may be the URL of a server.
+    """
+    is_server = path.startswith("postgresql://")
     given: dict[str, dict[str, Any]] = {
-        "database": {"url": f"sqlite:///{path}"},
+        "database": {"url": path, "require_durability": False} if is_server else {"url": f"sqlite:///{path}"},
         "polling": {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000},
         "auth": {"mode": "none"},
         "server": {"port": 0},

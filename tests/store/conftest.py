@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engines import able
 from tests.store.gated import Gated
 from tests.store.steps import NOW
 from wizard_server.domain.events import StateEvent
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 ENGINES: dict[str, Callable[[StoreOptions], Awaitable[Engine]]] = {
     "sqlite": SqliteEngine.open,
     "postgresql": PostgresqlEngine.open,
-}
-# What an engine has that others have not: a test that is about any of it is marked `needs`.
-CAPABILITIES = {
-    "sqlite": {"files", "one lock", "marks", "any bytes", "switch at start"},
-    "postgresql": {"row locks"},
 }
 
 
@@ -82,8 +78,7 @@ OpenStore = Callable[..., Awaitable[Kit]]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test on every engine that has what it needs."""
     if "engine" in metafunc.fixturenames:
-        needed = {mark.args[0] for mark in metafunc.definition.iter_markers("needs")}
-        metafunc.parametrize("engine", [name for name in ENGINES if needed <= CAPABILITIES[name]])
+        metafunc.parametrize("engine", able(metafunc.definition))
 
 
 @pytest.fixture

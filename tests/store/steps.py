@@ -1,15 +1,11 @@
 """Use cases of the tests, and ways to force the order of what happens at once."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
-from tests import factories
+from tests import factories, shell
 from wizard_server.domain.authorship import new_entry_id
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.diffing import diff, fields_changed
@@ -18,7 +14,6 @@ from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import FIELDS, StateRecord, draft
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import NotFoundError, StateExistsError
-from wizard_server.storage.postgresql.forms import WireLoader
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INSTANT = "2026-01-01T12:00:00.000Z"
@@ -158,26 +153,13 @@ class Gate:
 
 
 def by_hand(address: str, *statements: str) -> None:
-    """Run `statements` as an operator with the engine's shell does: another connection, committed at once."""
-    if address.startswith("postgresql://"):
-        with psycopg.connect(address, autocommit=True) as other:
-            for statement in statements:
-                other.execute(statement.encode())
-        return
-    with closing(sqlite3.connect(address, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        for statement in statements:
-            connection.execute(statement)
+    """Run `statements` as an operator does, each committed at once."""
+    for statement in statements:
+        shell.run(address, statement)
 
 
 def rows(address: str, statement: str) -> list[tuple[Any, ...]]:
-    """Return what a SELECT answers, instants in wire form; ``rowid`` is the order of the trail on every engine."""
-    if address.startswith("postgresql://"):
-        with psycopg.connect(address, autocommit=True, options="-c timezone=UTC") as other:
-            other.adapters.register_loader("timestamptz", WireLoader)
-            return other.execute(statement.replace("rowid", "place").encode()).fetchall()
-    with closing(sqlite3.connect(address)) as connection:
-        return connection.execute(statement).fetchall()
+    return [tuple(row.values()) for row in shell.ask(address, statement)]
 
 
 def written(address: str) -> dict[str, int]:

@@ -1,16 +1,14 @@
 """What the web tests share: requests in one line, and doors that force an order of events without sleeping."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import factories, shell
 from tests.conftest import Client
 from wizard_server.app import DATABASE
 from wizard_server.storage.sqlite.engine import SqliteEngine
@@ -191,15 +189,11 @@ class TickingClock(StoppedClock):
 
 def as_operator(database: str, statement: str, *values: Any) -> None:
     """Run one statement as an operator would, from another connection."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(statement, values)
+    shell.run(database, statement, values)
 
 
 def rows(database: str, statement: str, *values: Any) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement, values)]
+    return shell.ask(database, statement, values)
 
 
 def trail(database: str, investigation_id: str = INV) -> list[dict[str, Any]]:
@@ -218,9 +212,7 @@ _STORED = (
 
 def stored(database: str) -> tuple[list[dict[str, Any]], ...]:
     """Return everything that a refused request must leave as it was."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        states, *others = ([dict(row) for row in connection.execute(statement)] for statement in _STORED)
+    states, *others = (rows(database, statement) for statement in _STORED)
     for state in states:
         del state["last_accessed"]
     return states, *others

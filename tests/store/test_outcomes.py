@@ -1,0 +1,71 @@
+"""A connection that is lost while a commit is under way: the outcome is found out, nothing is lost or done twice."""
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.store.conftest import Kit
+from tests.store.steps import audited, change, creation, written
+from wizard_server.storage.postgresql import writer
+from wizard_server.storage.postgresql.connection import Connection
+
+pytestmark = pytest.mark.needs("row locks")
+
+
+def cut(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
+    """Cut the writer's connection once: `before` the statements of a commit are run, or after all were, unheard."""
+    original, cuts = Connection.run, [True]
+
+    async def run(self: Connection, steps: Any) -> Any:
+        is_commit = steps[-1].query.name == "connection.commit" and cuts
+        if is_commit and before:
+            cuts.clear()
+            await terminated(self)
+        answers = await original(self, steps)
+        if is_commit and not before:
+            cuts.clear()
+            await self.close()
+            raise psycopg.OperationalError("the connection was lost")
+        return answers
+
+    async def terminated(connection: Connection) -> None:
+        pid = connection.raw.info.backend_pid
+        with psycopg.connect(kit.path, autocommit=True) as operator:
+            operator.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    monkeypatch.setattr(Connection, "run", run)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after it"])
+async def test_a_change_is_made_exactly_once(kit: Kit, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    await kit.store.transact(creation())
+    cut(kit, monkeypatch, before=before)
+    assert (await kit.store.transact(change(status="ERROR"))).version == 2
+    assert written(kit.path) == {"inv-1": 2}
+    assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_CHANGE")]
+    assert kit.told == [("inv-1", 1), ("inv-1", 2)]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after it"])
+async def test_so_is_a_creation(kit: Kit, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    cut(kit, monkeypatch, before=before)
+    await kit.store.transact(creation())
+    assert (written(kit.path), audited(kit.path)) == ({"inv-1": 1}, [(1, "STATE_CREATED")])
+
+
+async def test_a_commit_goes_on_to_its_end_when_who_asked_has_gone(kit: Kit) -> None:
+    reached, ends = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        reached.set()
+        await asyncio.sleep(0)
+        ends.set()
+
+    asked = asyncio.create_task(writer.to_its_end(work()))
+    await reached.wait()
+    asked.cancel()
+    await asyncio.wait([asked])
+    await ends.wait()
+    assert asked.cancelled()

@@ -1,0 +1,120 @@
+"""What row locks give a batch: what it rests on cannot change, and a row that somebody holds blocks only itself."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.store.conftest import Kit, OpenStore
+from tests.store.steps import INSTANT, by_hand, creation, rows, written
+from wizard_server.errors import SchemaError
+from wizard_server.storage import engine as port
+from wizard_server.storage.engine import BusyError, StaleError, Stored, Write
+
+pytestmark = pytest.mark.needs("row locks")
+
+HEARD = "2026-01-01T12:00:05.000Z"
+
+
+def revival(*investigation_ids: str, version: int = 1) -> list[Write]:
+    """A commit that changes states and takes a place, and that can be made without a use case."""
+    signs = [{"investigation_id": each, "version": version, "heard_at": HEARD} for each in investigation_ids]
+    return [Write("states.revive", signs)]
+
+
+@contextmanager
+def held(kit: Kit, *investigation_ids: str) -> Iterator[None]:
+    """Hold rows as an operator does who has forgotten to commit."""
+    with psycopg.connect(kit.path) as operator:
+        operator.execute(
+            "SELECT 1 FROM investigation_states WHERE investigation_id = ANY (%s) FOR UPDATE", [[*investigation_ids]]
+        )
+        yield
+
+
+async def made(kit: Kit, *investigation_ids: str) -> None:
+    for each in investigation_ids:
+        await kit.store.transact(creation(each))
+
+
+def heard(kit: Kit) -> Sequence[tuple[Any, ...]]:
+    statement = "SELECT investigation_id FROM investigation_states WHERE heard_at IS NOT NULL ORDER BY 1"
+    return [row[0] for row in rows(kit.path, statement)]
+
+
+async def test_a_batch_is_told_which_versions_its_states_have_and_nobody_changes_them_until_it_ends(kit: Kit) -> None:
+    await made(kit, "a", "b")
+    locked = await kit.engine.begin(["b", "a", "absent"], None)
+    assert locked.states == {"a": Stored(1, INSTANT), "b": Stored(1, INSTANT)}
+    assert locked.held == frozenset()
+    with psycopg.connect(kit.path, autocommit=True) as operator:
+        operator.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            operator.execute("UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'a'")
+        place = await kit.engine.commit(revival("a", "b"), locked)
+        operator.execute("UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'a'")
+    assert heard(kit) == ["a", "b"]
+    assert rows(kit.path, "SELECT change_seq FROM investigations ORDER BY id") == [(place,), (place,)]
+
+
+async def test_what_was_locked_is_free_after_a_release(kit: Kit) -> None:
+    await made(kit, "a")
+    await kit.engine.begin(["a"], None)
+    await kit.engine.release()
+    by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'")
+    assert written(kit.path) == {"a": 2}
+
+
+async def test_a_row_that_an_operator_holds_is_left_out_and_the_others_are_locked(kit: Kit) -> None:
+    await made(kit, "a", "b", "c")
+    with held(kit, "b"):
+        locked = await kit.engine.begin(["a", "b", "c", "absent"], None)
+        assert (sorted(locked.states or ()), locked.held) == (["a", "c"], {"b"})
+        await kit.engine.commit(revival("a", "c"), locked)
+    assert heard(kit) == ["a", "c"]
+
+
+async def test_who_waits_for_a_held_row_goes_on_when_it_is_free(kit: Kit) -> None:
+    await made(kit, "a", "b")
+    with held(kit, "b"):
+        waiting = asyncio.create_task(kit.engine.until_free(["b"]))
+        await kit.engine.commit(revival("a"), await kit.engine.begin(["a"], None))
+        assert not waiting.done()
+    await waiting
+
+
+async def test_a_row_that_stays_held_is_given_up_in_time(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    await made(kit, "a")
+    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 0.1)
+    with held(kit, "a"), pytest.raises(BusyError):
+        await kit.engine.until_free(["a"])
+
+
+async def test_a_step_that_meets_too_few_rows_undoes_all_of_its_commit(kit: Kit) -> None:
+    await made(kit, "a")
+    with pytest.raises(StaleError, match=r"^states\.revive met 1 of 2 rows$"):
+        await kit.engine.commit(revival("a", "absent"))
+    assert heard(kit) == []
+
+
+async def test_two_servers_that_write_at_once_give_every_change_a_place_of_its_own(open_store: OpenStore) -> None:
+    one, two = await open_store(), await open_store()
+    numbers = range(20)
+    await asyncio.gather(
+        *(one.store.transact(creation(f"one-{number}")) for number in numbers),
+        *(two.store.transact(creation(f"two-{number}")) for number in numbers),
+    )
+    places = {event.sequence for kit in (one, two) for event in kit.events}
+    assert places == set(range(1, max(places) + 1)), "places of two commits are never the same, and none is left out"
+    assert all(
+        len({event.investigation_id[:3] for event in (*one.events, *two.events) if event.sequence == place}) == 1
+        for place in places
+    )
+
+
+async def test_a_trail_that_is_switched_otherwise_is_refused(kit: Kit, open_store: OpenStore) -> None:
+    with pytest.raises(SchemaError, match="audit_logging is off, but the trail is switched on"):
+        await open_store(audit=False)
