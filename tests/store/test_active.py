@@ -110,6 +110,7 @@ async def test_edits_by_hand_take_places_of_their_own(kit: Kit) -> None:
         "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
         " VALUES ('d', 'dev', 'SETTINGS', 'IN_PROGRESS')",
     )
+    await kit.noticed()
     found = await kit.store.active_since(wanted(), place)
     assert (ids(found.rows), found.removed) == (["a", "d"], ["b"])
     await kit.store.transact(change("c", status="ERROR"))

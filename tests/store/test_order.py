@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.store.conftest import Kit
-from tests.store.steps import Gate, change, creation, deletion, rows
+from tests.store.steps import Gate, change, creation, deletion
 from tests.store.test_active import EVERYBODY
 
 
@@ -14,8 +14,9 @@ async def test_every_commit_takes_a_higher_place_and_its_event_names_it(kit: Kit
     await kit.store.transact(creation("a"))
     places = [event.sequence for event in kit.events]
     assert places == sorted(set(places))
-    assert rows(kit.path, "SELECT value FROM change_sequence") == [(places[-1],)]
-    assert rows(kit.path, "SELECT change_seq FROM investigation_states") == [(places[-1],)]
+    newest = await kit.store.active_since(EVERYBODY, places[-1] - 1)
+    assert ([row["investigation_id"] for row in newest.rows], newest.cursor) == (["a"], places[-1])
+    assert (await kit.store.active_since(EVERYBODY, places[-1])).rows == []
 
 
 async def test_all_of_a_commit_lies_up_to_the_place_that_its_events_name(kit: Kit) -> None:

@@ -112,7 +112,7 @@ async def test_a_state_that_changes_under_every_attempt_is_given_up_for_now(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await kit.store.transact(creation())
-    toggle = "UPDATE investigation_states SET status = iif(status = 'ERROR', 'CANCELLED', 'ERROR')"
+    toggle = "UPDATE investigation_states SET status = CASE status WHEN 'ERROR' THEN 'CANCELLED' ELSE 'ERROR' END"
     use_case = Counted(change(progress=appended("line")))
     with monkeypatch.context() as patch:
         overtake(kit, patch, toggle, times=1000)
@@ -151,6 +151,7 @@ async def _reading(transaction: Transaction) -> StateRecord:
     return record
 
 
+@pytest.mark.needs("files")
 async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_noticed_meanwhile(kit: Kit) -> None:
     await kit.store.transact(creation())
     use_case = _noticed_once(kit, _reading)
@@ -158,6 +159,7 @@ async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_no
     assert (use_case.runs, record.version, record.status) == (2, 2, "ERROR")
 
 
+@pytest.mark.needs("files")
 async def test_nor_when_others_of_the_batch_write(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))

@@ -70,11 +70,11 @@ async def test_a_state_that_is_created_again_has_a_version_above_its_whole_trail
     assert written(kit.path) == {"inv-1": 4}
 
 
-async def test_a_row_that_was_set_back_by_hand_goes_on_above_its_trail(open_store: OpenStore, database: str) -> None:
+async def test_a_row_that_was_set_back_by_hand_goes_on_above_its_trail(open_store: OpenStore) -> None:
     kit = await open_store()
     for use_case in (creation(), change(status="ERROR"), change(status="IN_PROGRESS")):
         await kit.store.transact(use_case)
-    by_hand(database, "UPDATE investigation_states SET version = 1")
+    by_hand(kit.path, "UPDATE investigation_states SET version = 1")
     fresh = await open_store()
     found = await fresh.store.state("inv-1")
     assert found is not None
@@ -162,15 +162,18 @@ async def test_a_state_that_goes_and_comes_at_once_is_the_new_one_on_disk(kit: K
     assert record.document()["created_at"] == "2026-02-02T00:00:00.000Z"
 
 
+LONG_AGO = "2020-01-01T00:00:00.000Z"
+
+
 @pytest.mark.parametrize(("owner", "kept"), [("NULL", "dev"), ("'bob'", "bob")])
 async def test_creation_claims_an_investigation_that_nobody_owns(kit: Kit, owner: str, kept: str) -> None:
-    by_hand(kit.path, f"INSERT INTO investigations (id, user_id, created_at) VALUES ('inv-1', {owner}, '2020-01-01')")
+    by_hand(kit.path, f"INSERT INTO investigations (id, user_id, created_at) VALUES ('inv-1', {owner}, '{LONG_AGO}')")
     await kit.store.transact(creation())
     assert await kit.store.investigation("inv-1") == Investigation("inv-1", kept, 1)
-    assert rows(kit.path, "SELECT user_id, created_at FROM investigations") == [(kept, "2020-01-01")]
+    assert rows(kit.path, "SELECT user_id, created_at FROM investigations") == [(kept, LONG_AGO)]
 
 
-@pytest.mark.parametrize("text", ["'; DROP TABLE investigations; --", ":name", '"', "%", "\x00", "😀"])
+@pytest.mark.parametrize("text", ["'; DROP TABLE investigations; --", ":name", '"', "%", "😀"])
 async def test_text_is_data_and_never_part_of_a_statement(kit: Kit, text: str) -> None:
     progress: dict[str, Any] = {"logs": [text], text: text}
     await kit.store.transact(creation(progress=progress))

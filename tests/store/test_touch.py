@@ -100,6 +100,7 @@ async def test_closing_writes_the_looks(open_store: OpenStore) -> None:
     assert looked_at(kit) == {"inv-1": LATE}
 
 
+@pytest.mark.needs("files")
 async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
     two: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +125,7 @@ async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
     assert looked_at(two)["inv-1"] == LATE
 
 
+@pytest.mark.needs("files")
 async def test_looks_that_meet_a_commit_are_written(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = Gate(two.engine.inner._writer.transact)
     with monkeypatch.context() as patch:

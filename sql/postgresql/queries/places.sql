@@ -18,26 +18,29 @@ WHERE id = ANY (CAST(:ids AS text[]))
 RETURNING change_seq;
 
 -- name: places.settle
--- Gives the next place to what was done by hand, which takes none itself. What no change tells, an investigation that is
+-- Gives a place to each investigation that was edited by hand, which takes none itself. What no change tells, one that is
 -- gone or has another owner, raises the floor: lists from before it are outdated.
 WITH edited AS (
     DELETE FROM hand_edits
-    RETURNING investigation_id, kind
-), next AS (
-    SELECT 1 + greatest(
-        (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
-    ) AS place
-    FROM change_lock
+    RETURNING id, investigation_id, kind
+), settled AS (
+    SELECT investigation_id, newest + row_number() OVER (ORDER BY min(id)) AS place
+    FROM edited, (
+        SELECT greatest(
+            (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
+        ) AS newest
+        FROM change_lock
+    ) AS known
+    GROUP BY investigation_id, newest
 ), raised AS (
     UPDATE change_lock
-    SET floor = next.place
-    FROM next
+    SET floor = (SELECT max(place) FROM settled)
     WHERE EXISTS (SELECT 1 FROM edited WHERE kind IN ('gone', 'handed_over'))
 )
 UPDATE investigations
-SET change_seq = next.place
-FROM next
-WHERE id IN (SELECT investigation_id FROM edited);
+SET change_seq = settled.place
+FROM settled
+WHERE id = settled.investigation_id;
 
 -- name: places.any_edited
 -- One row if anything was done by hand that has no place yet.
