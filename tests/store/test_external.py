@@ -115,6 +115,7 @@ async def test_hundreds_of_watched_states_are_told_of(kit: Kit) -> None:
     assert sorted(kit.told) == sorted((key, 2) for key in keys)
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize("statement", ["states.versions", "states.get"])
 async def test_an_edit_that_could_not_be_read_is_told_when_it_can_be(
     seen: Kit, monkeypatch: pytest.MonkeyPatch, statement: str
@@ -154,6 +155,7 @@ async def test_an_edit_that_somebody_read_before_it_was_noticed_is_told_all_the_
     assert ("inv-1", 2) in seen.told
 
 
+@pytest.mark.needs("files")  # row locks keep an operator out meanwhile
 async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
     seen: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

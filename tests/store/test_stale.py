@@ -151,7 +151,6 @@ async def _reading(transaction: Transaction) -> StateRecord:
     return record
 
 
-@pytest.mark.needs("files")
 async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_noticed_meanwhile(kit: Kit) -> None:
     await kit.store.transact(creation())
     use_case = _noticed_once(kit, _reading)
@@ -159,7 +158,6 @@ async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_no
     assert (use_case.runs, record.version, record.status) == (2, 2, "ERROR")
 
 
-@pytest.mark.needs("files")
 async def test_nor_when_others_of_the_batch_write(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))

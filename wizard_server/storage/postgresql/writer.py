@@ -20,7 +20,8 @@ from wizard_server.storage.queries import Query, load_queries
 
 Result = TypeVar("Result")
 _CANNOT_WRITE = "the database cannot be written"
-_PLACED = frozenset({"states.insert", "states.update", "states.delete", "states.revive"})
+# What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
+_PLACED = frozenset({"states.insert", "states.update", "states.delete", "states.revive", "states.heard"})
 # How long a batch waits for the rows that it names before it leaves those out that somebody else holds. Another node's
 # batch holds them for one commit, so it is at least so many times what the last one took.
 _PATIENCE_MS = 50
