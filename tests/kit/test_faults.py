@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests import factories
-from wizard_server.client import Investigation, Unreachable, WizardClient
+from wizard_server.client import Investigation, NotFound, Unreachable, WizardClient
 from wizard_server.testing import Fault, Wizard
 
 HANGS_AFTER_SECONDS = 20.0
@@ -64,6 +64,17 @@ async def test_a_write_is_done_once_whatever_happens_to_it(wizard: Wizard, kind:
         assert state.version == 3
         assert fault.hits == (1 if kind == "duplicate" else 2)
         assert await _versions(investigation) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_deletion_whose_answer_is_lost_is_done(wizard: Wizard, times: int) -> None:
+    async with wizard.client("alice") as alice:
+        investigation = await _started(alice)
+        dropped = wizard.faults.drop(method="DELETE", times=times)
+        await investigation.delete()
+        assert dropped.hits == times
+        with pytest.raises(NotFound):
+            await investigation.delete()
 
 
 async def test_a_delay_holds_the_answer_and_not_what_it_answers(wizard: Wizard) -> None:

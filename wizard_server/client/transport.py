@@ -31,16 +31,22 @@ class Answer(NamedTuple):
     interval: float
 
 
+# What a deletion that finds nothing is taken for when it was sent before: that was carried out, and its answer lost.
+_DELETED = Answer(204, None, None, 0.0)
+
+
 @dataclass
 class _Sent:
-    """When a request was sent: aiohttp itself sends a GET again whose connection ends without an answer."""
+    """When a request was sent, and how often: aiohttp itself sends a GET, PUT or DELETE again when it got no answer."""
 
     at: float
+    times: int = 0
 
 
 def _noting_when_sent() -> aiohttp.TraceConfig:
     async def note(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
-        context.trace_request_ctx.at = time.monotonic()
+        sent: _Sent = context.trace_request_ctx
+        sent.at, sent.times = time.monotonic(), sent.times + 1
 
     tracing = aiohttp.TraceConfig()
     tracing.on_request_headers_sent.append(note)
@@ -111,6 +117,10 @@ class Transport:
                 trace_request_ctx=sent,
             ) as response:
                 return await _answer(response)
+        except NotFound:
+            if method == "DELETE" and sent.times > 1:
+                return _DELETED
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             waited = time.monotonic() - sent.at
             raise Unreachable(f"{method} {path}: {error or type(error).__name__}", waited) from error
@@ -136,7 +146,7 @@ class Transport:
                 answer = await self.once(method, path, headers=sent, **given)
             except WizardClientError as error:
                 if method == "DELETE" and isinstance(error, NotFound) and backoff.failures:
-                    return Answer(204, None, None, 0.0)  # an earlier attempt was carried out, and its answer lost
+                    return _DELETED
                 pause = backoff.pause(error)
                 if pause is None or loop.time() + pause > deadline:
                     raise
