@@ -4,8 +4,9 @@ import asyncio
 import time
 from typing import Any
 
+from wizard_server.client.answers import Answer
 from wizard_server.client.problems import Problem, Unreachable, WizardClientError
-from wizard_server.client.transport import Answer, Transport
+from wizard_server.client.transport import Transport
 
 LONGEST_WAIT_SECONDS = 55
 GRACE_SECONDS = 15.0

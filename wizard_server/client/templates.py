@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from wizard_server.client.answers import Answer
 from wizard_server.client.pages import Pages
-from wizard_server.client.transport import Answer, Transport
+from wizard_server.client.transport import Transport
 from wizard_server.client.wire import state_of, wire
 from wizard_server.domain.models import (
     PaginatedResponse,

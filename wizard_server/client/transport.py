@@ -1,36 +1,23 @@
 """HTTP with the caller's identity: one request, or one that is repeated until the server has decided."""
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic_core import to_json
 
+from wizard_server.client.answers import Answer, answer_of
 from wizard_server.client.backoff import Backoff
 from wizard_server.client.identity import Identity
-from wizard_server.client.problems import NotFound, Problem, Unreachable, WizardClientError, problem
+from wizard_server.client.problems import NotFound, Unreachable, WizardClientError
 
 REQUEST_SECONDS = 30.0
-_NOTHING = frozenset({204, 304})
-
-
-class Answer(NamedTuple):
-    """What the server said: the body (None without one), and after how many seconds to come again (None: not said)."""
-
-    status: int
-    body: Any
-    retry_after: float | None
-    interval: float
-
-
 # What a deletion that finds nothing is taken for when it was sent before: that was carried out, and its answer lost.
 _DELETED = Answer(204, None, None, 0.0)
 
@@ -116,7 +103,7 @@ class Transport:
                 allow_redirects=False,  # which would make a GET of a POST
                 trace_request_ctx=sent,
             ) as response:
-                return await _answer(response)
+                return await answer_of(response)
         except NotFound:
             if method == "DELETE" and sent.times > 1:
                 return _DELETED
@@ -156,27 +143,6 @@ class Transport:
             return answer
 
 
-async def _answer(response: aiohttp.ClientResponse) -> Answer:
-    content = None if response.status in _NOTHING else await _content(response)
-    retry_after = _retry_after(response.headers.get("Retry-After"))
-    if 300 <= response.status < 400 and response.status not in _NOTHING:
-        where = response.headers.get("Location", "nowhere")
-        raise Problem(response.status, {"detail": f"the address redirects to {where}; give the client that one"})
-    if response.status >= 400:
-        raise problem(response.status, content, retry_after)
-    interval = response.headers.get("X-Recommended-Interval", "")
-    return Answer(response.status, content, retry_after, int(interval) / 1000 if interval.isdecimal() else 1.0)
-
-
-async def _content(response: aiohttp.ClientResponse) -> Any:
-    try:
-        return await response.json(content_type=None)
-    except ValueError as error:
-        if response.status >= 300:
-            return None  # a proxy's page
-        raise Unreachable(f"the answer is no JSON: {error}") from error
-
-
 def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
@@ -185,15 +151,3 @@ def _listed(value: Any) -> list[Any]:
 
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _retry_after(header: str | None) -> float | None:
-    if not header:
-        return None
-    if header.isdecimal():
-        return float(header)
-    try:
-        seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

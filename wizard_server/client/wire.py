@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from wizard_server.client.transport import Answer
+from wizard_server.client.answers import Answer
 from wizard_server.domain.models import WizardStateResponse
 
 
