@@ -197,6 +197,14 @@ async def test_a_template_says_that_it_has_no_version(client: Client) -> None:
         assert "it has no version that could be named" in answer.body["detail"]
 
 
+async def test_a_read_says_which_precondition_it_takes(client: Client) -> None:
+    await create(client)
+    for path in (url(), "/api/v1/polling/wizard-state/inv-1"):
+        answer = await send(client, "GET", path, headers={"If-Match": '"version-1"'})
+        assert (answer.status, fields_named(answer)) == (422, {"If-Match"})
+        assert "If-None-Match names what the client has" in answer.body["detail"]
+
+
 async def test_a_cache_buster_is_no_parameter_of_a_get_and_one_of_a_write(client: Client) -> None:
     await create(client)
     for path in (url(), STATES, "/api/v1/config", "/api/v1/polling/wizard-state/inv-1", "/healthz", "/docs"):

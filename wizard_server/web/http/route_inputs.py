@@ -14,6 +14,7 @@ from wizard_server.web.http.route import AnyRoute
 _MOST_NAMED = 50
 # ``If-Modified-Since`` is absent: it is no precondition of a write (RFC 9110, 13.1.3), and no answer has a date, so a
 # GET with it rightly gets the whole answer. ``If-Range`` applies to ranges, which no route supports.
+_READS = "it is for writes; If-None-Match names what the client has"
 PRECONDITIONS: Mapping[istr, str] = MappingProxyType(
     {
         hdrs.IF_MATCH: "it has no version that could be named",
@@ -34,6 +35,10 @@ class RouteInputs:
         self._body = bool(route.bodies)
         self._refused = tuple(name for name in PRECONDITIONS if name not in route.headers)
 
+    def _reason(self, name: istr) -> str:
+        reads = name is hdrs.IF_MATCH and self._name.startswith(hdrs.METH_GET)
+        return _READS if reads and hdrs.IF_NONE_MATCH not in self._refused else PRECONDITIONS[name]
+
     def refuses(self, request: web.Request) -> bool:
         """Whether the request may have something that the route does not take; it runs for every request."""
         headers = request.headers
@@ -50,7 +55,7 @@ class RouteInputs:
         A chunked body may be empty, and the query of a GET may have cache busters only.
         """
         errors = [
-            FieldError(name, f"{self._name} does not take it: {PRECONDITIONS[name]}", "not_taken")
+            FieldError(name, f"{self._name} does not take it: {self._reason(name)}", "not_taken")
             for name in self._refused
             if name in request.headers
         ]
