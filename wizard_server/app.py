@@ -162,6 +162,8 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         echo=config.database.echo,
         cache_max_bytes=config.state.cache_max_mb * 1024 * 1024,
         audit=config.features.audit_logging,
+        wake=config.database.wake,
+        pooler=config.database.pooler,
     )
     hub = app[HUB]
     store = await StateStore.open(options, hub=hub, clock=app[CLOCK])

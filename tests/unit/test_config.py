@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from wizard_server.commands.config import check
+from wizard_server.config import models
 from wizard_server.config.loading import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
 from wizard_server.config.urls import masked
 from wizard_server.errors import ConfigError
@@ -127,6 +128,13 @@ def test_models_built_in_code_do_not_read_the_environment(monkeypatch: pytest.Mo
     monkeypatch.setenv("WIZARD_SERVER_PORT", "9000")
     Path(".env").write_text("WIZARD_SERVER_PORT=9001\n")
     assert ServerConfig.model_validate(valid()).server.port == 8080
+
+
+def test_a_postgresql_without_its_driver_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match=r"pip install 'wizard-server\[postgresql\]'"):
+        DatabaseConfig(url="postgresql://db/investigations")
+    assert DatabaseConfig(url="sqlite:///investigations.db").engine == "sqlite"
 
 
 def test_the_repositorys_file_equals_the_defaults() -> None:

@@ -5,6 +5,7 @@ the specification has that name in its `json_schema_extra`.
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -41,6 +42,8 @@ class DatabaseConfig(Frozen):
     pool_timeout: int = Field(default=30, ge=10, le=60, json_schema_extra=_env("SQLALCHEMY_POOL_TIMEOUT"))
     echo: bool = Field(default=False, json_schema_extra=_env("SQLALCHEMY_ECHO"))
     require_durability: bool = True
+    wake: Literal["auto", "listen", "poll"] = "auto"
+    pooler: bool = False
 
     @field_validator("url")
     @classmethod
@@ -51,6 +54,8 @@ class DatabaseConfig(Frozen):
             raise ValueError("Unsupported database URL scheme")
         if url.startswith("mysql://"):
             raise ValueError("this release serves sqlite:// and postgresql:// only")
+        if url.startswith("postgresql://") and find_spec("psycopg") is None:
+            raise ValueError("needs PostgreSQL's driver: pip install 'wizard-server[postgresql]'")
         return _checked_path(url) if url.startswith("sqlite://") else url
 
     @property

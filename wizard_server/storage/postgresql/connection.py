@@ -108,8 +108,10 @@ class Connection:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
 
 
-async def connect(url: str, *, echo: bool = False, **options: str) -> Connection:
+async def connect(url: str, *, echo: bool = False, pooler: bool = False, **options: str) -> Connection:
     """Open a connection to the server that `url` names; `options` are libpq's, where the URL does not say otherwise.
+
+    Behind a `pooler` nothing is prepared: the next transaction may be another session's.
 
     Raises `StorageUnavailableError` when it cannot be opened.
     """
@@ -124,6 +126,8 @@ async def connect(url: str, *, echo: bool = False, **options: str) -> Connection
     except psycopg.Error as error:
         raise StorageUnavailableError(f"cannot open {masked(url)}: {' '.join(str(error).split())}") from error
     adapt(raw)
+    if pooler:
+        raw.prepare_threshold = None
     connection = Connection(raw, echo=echo)
     try:
         await connection.fetch_all(load_queries("postgresql")["connection.settings"])

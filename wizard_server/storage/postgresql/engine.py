@@ -7,15 +7,15 @@ from functools import partial
 
 from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
-from wizard_server.storage.engine import Locked, Write
+from wizard_server.storage.engine import Locked, Signal, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
 from wizard_server.storage.postgresql.connection import Connection, connect
+from wizard_server.storage.postgresql.hints import Hints
 from wizard_server.storage.postgresql.refusals import refusals
 from wizard_server.storage.postgresql.tail import TailConnection
 from wizard_server.storage.postgresql.writer import Writer
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.signals import Ticking
 
 _CANNOT_ANSWER = "the database cannot answer"
 
@@ -30,8 +30,8 @@ class PostgresqlEngine:
 
     def __init__(self, options: StoreOptions) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
-        opening = partial(connect, options.path, echo=options.echo)
-        self.signal = Ticking(busy_seconds=0.025, idle_seconds=1.0)
+        opening = partial(connect, options.path, echo=options.echo, pooler=options.pooler)
+        self._hints = Hints(opening, options.wake)
         self._writer = Writer(opening)
         self._tail = TailConnection(opening)
         self._readers: Pool[Connection] = Pool(
@@ -46,6 +46,7 @@ class PostgresqlEngine:
             async with engine.reader() as reader:
                 rows = await reader.fetch_all(engine._queries["retention.switch_state"])
             _require_switch(bool(rows and rows[0]["enabled"] == 1), options)
+            await engine._hints.start()
         except BaseException:
             await engine.close()
             raise
@@ -81,6 +82,11 @@ class PostgresqlEngine:
         """See `Tail`."""
         return self._tail.epoch
 
+    @property
+    def signal(self) -> Signal:
+        """See `Tail`."""
+        return self._hints.signal
+
     def tail(self) -> AbstractAsyncContextManager[Connection]:
         """See `Tail`."""
         return self._tail.lend()
@@ -100,6 +106,7 @@ class PostgresqlEngine:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._hints.close()
         await asyncio.gather(self._readers.close(), self._writer.close(), self._tail.close())
 
 

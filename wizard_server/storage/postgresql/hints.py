@@ -11,12 +11,17 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.postgresql.connection import Connection
 from wizard_server.storage.queries import load_queries
+from wizard_server.storage.signals import Ticking
+
+if TYPE_CHECKING:
+    from wizard_server.storage.engine import Signal
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +30,36 @@ _PULSE_SECONDS = 10.0
 _SILENCE_SECONDS = 15.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
-# With hints a look without one is for those that were lost.
+# With hints a look without one is for those that were lost; without hints it is all there is.
 _TIMER_SECONDS = 0.25
+_BUSY_SECONDS = 0.025
+_IDLE_SECONDS = 1.0
+# How long a hint of our own may take at the start.
+_TRY_SECONDS = 2.0
+
+
+class Hints:
+    """The signal of an engine: what `wake` asks for (auto, listen, poll), and with ``auto`` what works."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], wake: str) -> None:
+        self._wake = wake
+        self._listening = Listening(connect)
+        self.signal: Signal = Ticking(busy_seconds=_BUSY_SECONDS, idle_seconds=_IDLE_SECONDS)
+
+    async def start(self) -> None:
+        """Listen, unless it is to be polled, or a hint of our own does not arrive in time."""
+        if self._wake == "poll":
+            return
+        self._listening.start()
+        if self._wake == "listen" or await self._listening.works(_TRY_SECONDS):
+            self.signal = self._listening
+            return
+        await self._listening.close()
+        logger.warning("hints do not arrive, as behind a pooler in transaction mode: the database is polled instead")
+
+    async def close(self) -> None:
+        """Listen no longer."""
+        await self._listening.close()
 
 
 class Listening:
