@@ -68,3 +68,31 @@ def test_edits_made_offline_are_counted_kept_over_a_reload_and_sent(own: tuple[W
     wizard.offline(offline=False, then="location.reload()")
     wizard.sees("live", "Saved")
     until(lambda: read(server, "off")["settings"]["description"] == "Typed before a reload", "the edit is sent")
+
+
+def test_the_list_says_when_it_is_cut_off_and_goes_on_by_itself(own: tuple[WizardPage, ServerProcess]) -> None:
+    wizard, server = own
+    agent(server, "POST", "", {"investigation_id": "listed", "user_id": "dev", "settings": SETTINGS})
+    wizard.open("/")
+    wizard.sees("Gift cards", "live")
+    wizard.offline(offline=True)
+    wizard.sees("This browser is offline. Trying again in", "Gift cards")
+    wizard.offline(offline=False)
+    wizard.sees("live")
+    wizard.sees_no("offline")
+
+
+def test_an_investigation_that_cannot_be_reached_is_not_said_to_be_missing(
+    own: tuple[WizardPage, ServerProcess], config: Path
+) -> None:
+    wizard, server = own
+    agent(server, "POST", "", {"investigation_id": "far", "user_id": "dev", "settings": SETTINGS})
+    wizard.open("/")
+    wizard.sees("Gift cards", "live")
+    server.kill()
+    wizard.click("Gift cards")
+    wizard.sees("The server cannot be reached", "offline")
+    assert "may have been deleted" not in wizard.text
+    with ServerProcess(config, "--port", str(urlsplit(server.url).port)) as again:
+        again.ready()
+        wizard.sees("Subject", "live")

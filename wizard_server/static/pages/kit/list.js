@@ -22,7 +22,7 @@ export function createList(client, changed) {
       const asked = Date.now();
       asking = new AbortController();
       const signal = AbortSignal.any([stopping.signal, asking.signal]);
-      const answer = await client.activeInvestigations({ ...(cursor === null ? { limit: PAGE } : { cursor, wait: WAIT_S }), signal }).catch(cut);
+      const answer = await client.activeInvestigations({ ...(cursor === null ? { limit: PAGE } : { cursor, ...(failures ? {} : { wait: WAIT_S }) }), signal }).catch(cut);
       if (answer.success) {
         const news = take(answer.data);
         changed();
@@ -34,7 +34,7 @@ export function createList(client, changed) {
 
   function cut(reason) {
     if (stopping.signal.aborted) throw reason;
-    return { success: false, status: 0, error: "This browser is offline" };
+    return { success: false, status: 0 };
   }
 
   function take(data) {
@@ -51,7 +51,8 @@ export function createList(client, changed) {
 
   async function refused(answer) {
     failures += 1;
-    Object.assign(list, { error: answer.error, connection: answer.status === 503 ? "draining" : "offline" });
+    const error = answer.status ? answer.error : navigator.onLine ? "The server cannot be reached" : "This browser is offline";
+    Object.assign(list, { error, connection: answer.status === 503 ? "draining" : "offline" });
     list.retryAt = Date.now() + (answer.retryAfterMs ?? Math.min(MOST_MS, 1000 * 2 ** (failures - 1)));
     changed();
     await pause(list.retryAt - Date.now());

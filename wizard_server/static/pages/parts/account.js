@@ -39,7 +39,7 @@ const GROUPS = [["everywhere", "Everywhere"], ["page", "On this page"]];
 
 export function keysHelp(app) {
   const known = Object.entries(app.keys());
-  return dialog({ title: "Keys", close: () => app.open(null) }, GROUPS.map(([group, title]) => {
+  return dialog({ title: "Keys", reads: true, close: () => app.open(null) }, GROUPS.map(([group, title]) => {
     const found = known.filter(([, { where = "everywhere" }]) => where === group);
     return found.length ? [h("h3", null, title), h("dl", { class: "pairs keylist" }, found.map(([key, { does }]) =>
       [h("dt", null, key.split(" ").map((one) => h("kbd", null, one))), h("dd", null, does)]))] : null;

@@ -1,14 +1,14 @@
 import { h } from "../kit/dom.js";
 
-/** A dialog over the page. It closes by Escape and by its buttons; focus goes back to where it was. */
-export function dialog({ key, title, close, wide = false }, ...content) {
+/** A dialog over the page; its title has the focus where one only `reads`. It closes by Escape and by its buttons; focus goes back to where it was. */
+export function dialog({ key, title, close, wide = false, reads = false }, ...content) {
   return h("dialog", {
     key: `dialog ${key ?? title}`, class: wide ? "wide" : "", "aria-label": title,
     mounted: (element) => element.showModal(),
     oncancel: (event) => { event.preventDefault(); close?.(); },
     onclick: (event) => { if (event.target === event.currentTarget) close?.(); },
   }, h("div", { class: "sheet" },
-    h("header", null, h("h2", null, title), close && h("button", { class: "plain", type: "button", onclick: close, "aria-label": "Close" }, "✕")),
+    h("header", null, h("h2", reads ? { tabindex: "-1", autofocus: true } : null, title), close && h("button", { class: "plain", type: "button", onclick: close, "aria-label": "Close" }, "✕")),
     content));
 }
 

@@ -4,7 +4,7 @@ import { newId } from "../kit/ids.js";
 import { createList } from "../kit/list.js";
 import { bar } from "../parts/bar.js";
 import { asking } from "../parts/dialog.js";
-import { chip, severity, standing } from "../parts/mark.js";
+import { chip, mark, severity, standing } from "../parts/mark.js";
 import { createFilters, filterBar } from "./filters.js";
 
 const UNDO_MS = 10_000;
@@ -70,8 +70,8 @@ export function createDashboard(app) {
       return [
         h("h1", { class: isEmpty ? "" : "visually-hidden" }, "Investigations"),
         list.error && h("p", { class: "banner waiting", role: "alert" },
-          list.syncedAt ? `As of ${duration(secondsSince(list.syncedAt))} ago: ${list.error}.` : `${list.error}.`,
-          ` Trying again in ${Math.max(0, Math.ceil((list.retryAt - Date.now()) / 1000))} s.`),
+          h("span", null, list.syncedAt ? `As of ${duration(secondsSince(list.syncedAt))} ago. ` : "", `${list.error}.`,
+            ` Trying again in ${Math.max(0, Math.ceil((list.retryAt - Date.now()) / 1000))} s.`)),
         isEmpty ? empty(create) : [
           filterBar(app, filters, h("button", { class: "primary", type: "button", onclick: () => create() }, "New investigation")),
           list.ready ? table(rows) : Date.now() - loadSince > 300 ? skeleton() : null,
@@ -111,8 +111,15 @@ function line(app, row, { duplicate, remove }) {
       h("button", { type: "button", class: "plain small", "aria-label": `Delete ${name}`, onclick: () => remove(row) }, "Delete")));
 }
 
-const empty = (create) => h("section", { class: "empty" },
-  h("p", null, "Nothing investigated yet. The first step: name what you suspect, whom it concerns and which tools should look. Agents do the rest while you watch."),
+const JOB = [
+  ["draft", "Settings", "Name what you suspect, whom it concerns, when, and which tools should look."],
+  ["running", "Progress", "Agents work through their phases; each line that they write is here within milliseconds."],
+  ["done", "Results", "A score, findings with their evidence, and the way to them, version by version."],
+];
+
+const empty = (create) => h("section", { class: "empty wide" },
+  h("p", null, "Nothing investigated yet. The first step is a name."),
+  h("ol", { class: "job" }, JOB.map(([kind, title, text]) => h("li", { key: kind }, h("h2", null, mark(kind), title), h("p", { class: "quiet" }, text)))),
   h("button", { class: "primary", type: "button", onclick: () => create() }, "New investigation"));
 
 const skeleton = () => h("ul", { class: "investigations loading", "aria-hidden": "true" }, [1, 2, 3, 4].map((n) => h("li", { key: n, class: "row" }, h("i"))));

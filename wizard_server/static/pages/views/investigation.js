@@ -55,7 +55,7 @@ export function createInvestigation(app, { id }) {
       const { connection, waiting, lastSyncedAt, polling, serverState, isLoading } = store.getState();
       if (!serverState && !isLoading && !polling.isPolling) return null;
       const syncedAt = [lastSyncedAt, polling.lastUpdate].filter(Boolean).sort().at(-1) ?? null;
-      return { connection, waiting, syncedAt, hidden: !syncedAt };
+      return { connection, waiting, syncedAt, hidden: !syncedAt && isLoading };
     },
     dialog() {
       const { conflict } = store.getState();

@@ -42,7 +42,7 @@ export function createTemplateMenu(app, here, draft) {
     dialog() {
       if (shown === "save") return asking({ title: "Save as template", label: "Name of the template", value: draft.form.name, action: "Save as template", run: saveAs, close });
       if (shown !== "load") return null;
-      return dialog({ title: "Load a template", close },
+      return dialog({ title: "Load a template", reads: true, close },
         h("p", { class: "quiet small" }, items.length ? "It fills the form and starts nothing." : "No template yet."),
         h("ul", { class: "choices" }, items.map((template) => h("li", { key: template.template_id }, h("button", { type: "button", onclick: () => take(template) },
           h("b", { dir: "auto" }, template.name), h("span", { class: "quiet small" }, count(template.settings.entities.length, "entity", "entities"), " · used ", count(template.usage_count, "time"), " · ", ago(template.updated_at)))))));

@@ -39,7 +39,7 @@ function tool({ catalogue, found, form, opened }, name, selection, change) {
         schema?.description && h("small", { class: "quiet" }, schema.description))),
     on && Object.keys(schema?.properties ?? {}).length ? h("details", { class: "set", open: opened.has(name) || Object.keys(found).some((field) => field.startsWith(`tools.${name}.`)),
       ontoggle: ({ target }) => (target.open ? opened.add(name) : opened.delete(name)) },
-    h("summary", { "aria-label": `Parameters of ${name}`, dir: "auto" }, inWords(selection.parameters ?? {})),
+    h("summary", null, h("span", { class: "visually-hidden" }, `Parameters of ${name}: `), inWords(selection.parameters ?? {})),
     parameters({ tool: name, schema, values: selection.parameters ?? {}, found, change: (values) => change({ parameters: values }) })) : null,
     !schema && form && on && selection.parameters && Object.keys(selection.parameters).length ? h("pre", { class: "small" }, JSON.stringify(selection.parameters, null, 1)) : null);
 }
