@@ -79,7 +79,7 @@ async def test_what_postgresql_cannot_hold_is_named_line_by_line_and_nothing_goe
     assert await import_file(postgres.url, CONFIG, str(tmp_path / "first.jsonl")) == 1
     told = capsys.readouterr().err
     assert told.count("line ") == 1
-    assert "last_accessed: 'yesterday' is no timestamp that PostgreSQL could give back as it is" in told
+    assert 'last_accessed: "yesterday" is no timestamp that PostgreSQL could give back as it is' in told
     assert await import_file(postgres.url, CONFIG, str(tmp_path / "first.jsonl"), keep_going=True) == 1
     assert "1 error" in capsys.readouterr().err
 

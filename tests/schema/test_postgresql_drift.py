@@ -102,9 +102,9 @@ async def test_the_command_that_a_difference_names_mends_it(
     cluster.execute(statement, database=postgres.name, role="owner")
     (difference,) = await found(postgres)
     assert difference.message.startswith(named)
-    show, _, shell = difference.mend_with(config=CONFIG, file=postgres.owner_url).partition(" | ")
+    show, _, shell = difference.mend_with(config=CONFIG, file=postgres.url).partition(" | ")
     assert show == f"wizard-server schema show {difference.object} --config config.toml"
-    assert shell == f"psql -X -v ON_ERROR_STOP=1 '{postgres.owner_url}'"
+    assert shell == f"psql -X -v ON_ERROR_STOP=1 '{postgres.owner_url.replace('owner@', 'OWNER@')}'"
     text = "\n\n".join(commands.definition(difference.object, "postgresql"))
     psql(postgres, "-f", "-", stdin=text)
     assert await found(postgres) == []

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from wizard_server.commands.config import check
 from wizard_server.config import models
 from wizard_server.config.loading import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
-from wizard_server.config.urls import masked
+from wizard_server.config.urls import as_owner, masked
 from wizard_server.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -352,6 +352,7 @@ def test_a_postgresql_url_is_handed_on_as_it_is() -> None:
 )
 def test_a_password_in_a_url_is_never_shown(url: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert masked(url) == shown
+    assert "hunter2" not in as_owner(url)
     write(valid("database", url=url))
     assert check(None, as_json=True) == 0
     out, err = capsys.readouterr()

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 MASK = "********"
 _VISIBLE = re.compile(r"[!-~]+")
+_USER = re.compile(r"^(\w+://)(?:[^@/]*@)?")
 _PASSWORD = re.compile(r"^(\w+://[^:@/?]*:)[^/]*(?=@)|(?<=[?&]password=)[^&]*|(?<=[?&]sslpassword=)[^&]*")
 
 
@@ -25,6 +26,11 @@ def checked_url(url: str) -> str:
     if "#" in url:
         raise ValueError("must have no fragment (#...)")
     return url
+
+
+def as_owner(url: str) -> str:
+    """Return `url` for the owner of the tables, whose name the operator fills in."""
+    return _USER.sub(r"\1OWNER@", masked(url))
 
 
 def masked(url: str) -> str:

@@ -1,5 +1,6 @@
 """A PostgreSQL connection of the operators' commands."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,7 +139,8 @@ def _require_instants(row: Parameters) -> None:
     """Raise `ConstraintError` for a timestamp in another form than ours, which would come back as something else."""
     for name in _INSTANTS.intersection(row):
         if row[name] is not None and not (isinstance(row[name], str) and _WIRE.fullmatch(row[name])):
-            raise ConstraintError(name, f"{row[name]!r} is no timestamp that PostgreSQL could give back as it is")
+            value = json.dumps(row[name], ensure_ascii=False)
+            raise ConstraintError(name, f"{value} is no timestamp that PostgreSQL could give back as it is")
 
 
 def _refused(error: psycopg.Error) -> ConstraintError:

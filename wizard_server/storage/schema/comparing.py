@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from wizard_server.config.urls import masked
+from wizard_server.config.urls import as_owner
 from wizard_server.storage.operating import Database
 from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.schema.scripts import REBUILD
@@ -43,9 +43,13 @@ class Difference:
     mend: str
 
     def mend_with(self, *, config: str, file: str) -> str:
-        """Return `mend` for this configuration file and this database, a file or a URL, quoted for the shell."""
-        values = {"CONFIG": shlex.quote(config), "FILE": shlex.quote(masked(file))}
-        mend = self.mend.replace(f"| {_SQLITE}", f"--config CONFIG | {_PSQL}") if "://" in file else self.mend
+        """Return `mend` for this configuration file and this database, quoted for the shell.
+
+        A `file` that is a URL is named as that of the owner: the role of the server may not change the schema.
+        """
+        is_url = "://" in file
+        values = {"CONFIG": shlex.quote(config), "FILE": shlex.quote(as_owner(file) if is_url else file)}
+        mend = self.mend.replace(f"| {_SQLITE}", f"--config CONFIG | {_PSQL}") if is_url else self.mend
         return re.sub(r"\b(CONFIG|FILE)\b", lambda match: values[match.group()], mend)
 
 
