@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from tests import factories
 from wizard_server.client import Investigation, WizardClient
 from wizard_server.client.patching import patched
 from wizard_server.testing import Fault, Wizard
+from wizard_server.testing.loops import LoopThread
 
 HANGS_AFTER_SECONDS = 60.0
 AGENTS = tuple(f"agent-{number}" for number in range(8))
@@ -105,17 +106,26 @@ async def started(wizard: Wizard) -> AsyncIterator[Investigation]:
         yield investigation
 
 
-@pytest.mark.parametrize("seed", range(2))
-async def test_every_line_is_in_the_trail_once_and_in_order_and_the_last_number_stands(
-    wizard: Wizard, seed: int
-) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def served(request: pytest.FixtureRequest, wizard_loop: LoopThread) -> Iterator[Wizard]:
+    """A server on each engine."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("wizard")
+        return
+    with Wizard(wizard_loop, request.getfixturevalue("postgres").url, {}) as wizard:
+        yield wizard
+
+
+async def test_every_line_is_in_the_trail_once_and_in_order_and_the_last_number_stands(served: Wizard) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
     authors = [Author(name, seed) for name in AGENTS]
-    troubles = Troubles(wizard, seed)
-    requests = wizard.faults.delay(0, path="/progress")
-    async with started(wizard) as investigation, asyncio.timeout(HANGS_AFTER_SECONDS):
+    troubles = Troubles(served, seed)
+    requests = served.faults.delay(0, path="/progress")
+    async with started(served) as investigation, asyncio.timeout(HANGS_AFTER_SECONDS):
         async with asyncio.TaskGroup() as group:
             for author in authors:
-                group.create_task(work(wizard.agent(author.name), author, troubles.said))
+                group.create_task(work(served.agent(author.name), author, troubles.said))
             group.create_task(troubles.come())
         state = await investigation.read()
         trail = await lines_of_the_trail(investigation, state.version)
