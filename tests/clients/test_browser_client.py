@@ -63,6 +63,10 @@ def test_answers_of_a_real_server_parse_with_the_schemas(folder: Path, wizard: W
     passes(project(folder, "zod"), "schemas", WIZARD_URL=wizard.url)
 
 
+def test_every_action_of_the_store_and_events_work_with_a_real_server(folder: Path, wizard: Wizard) -> None:
+    passes(project(folder), "real", WIZARD_URL=wizard.url)
+
+
 def test_types_and_schemas_are_what_the_server_has_today() -> None:
     stale = [name for name, text in generated().items() if (CLIENT / name).read_text(encoding="utf-8") != text]
     assert stale == [], "python -m wizard_server.commands.types"
@@ -84,11 +88,11 @@ def test_npm_installs_it_into_a_fresh_project_that_compiles_strictly_and_runs(tm
 def test_the_examples_of_the_readme_compile_and_run(folder: Path, wizard: Wizard) -> None:
     project(folder, *REACT, *TYPES)
     installed(TSC)
-    found = re.findall(r"^```tsx?\n// (\S+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
-    assert [name for name, _ in found] == ["wizard.ts", "Progress.tsx", "Cancel.tsx"]
+    found = re.findall(r"^```(?:js|tsx)\n// (\S+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert [name for name, _ in found] == ["wizard.js", "Progress.tsx", "Cancel.tsx"]
     for name, text in found:
         (folder / name).write_text(text.replace("http://127.0.0.1:8080", wizard.url), encoding="utf-8")
-    node(folder, TSC, *STRICT, *(name for name, _ in found))
+    node(folder, TSC, *STRICT, "--allowJs", "--outDir", "compiled", *(name for name, _ in found))
     passes(folder, "readme")
 
 

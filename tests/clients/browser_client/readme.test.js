@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createElement as h } from "react";
 import TestRenderer, { act } from "react-test-renderer";
-import { Cancel } from "./Cancel.js";
-import { Progress } from "./Progress.js";
-import { start, wizard } from "./wizard.js";
+import { Cancel } from "./compiled/Cancel.js";
+import { Progress } from "./compiled/Progress.js";
+import { start, wizard } from "./compiled/wizard.js";
 
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
 const own = { log: console.log, error: console.error };
