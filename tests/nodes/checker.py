@@ -1,0 +1,77 @@
+"""Whether several nodes look like one: versions are integers, so what a client may see follows from clock readings.
+
+An answer of version v, asked for at `begun` and there at `ended`, is right when no version above v was seen before
+`begun`, by anybody, and when v was begun to be written before `ended`. No search is needed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One answer about one investigation; times by one monotonic clock, in seconds."""
+
+    node: int
+    begun: float
+    ended: float
+    version: int
+    is_write: bool
+
+
+@dataclass
+class Story:
+    """What all clients saw of one investigation."""
+
+    seen: list[Seen] = field(default_factory=list)
+    # The versions that the follower of changes was told, and those of the trail, in their order.
+    followed: list[int] = field(default_factory=list)
+    trail: list[int] = field(default_factory=list)
+    # What was refused, which never happens to a sound client of sound nodes.
+    refused: list[str] = field(default_factory=list)
+    # The version that each node's dashboard showed last.
+    shown: dict[int, int] = field(default_factory=dict)
+
+
+def violations(stories: dict[str, Story]) -> list[str]:
+    """Return what is wrong with what was seen, nothing when the nodes looked like one."""
+    return [f"{key}: {wrong}" for key, story in stories.items() for wrong in _of(story)]
+
+
+def _of(story: Story) -> Iterable[str]:
+    yield from story.refused
+    yield from _too_old(story.seen)
+    yield from _too_new(story.seen)
+    written = [seen.version for seen in story.seen if seen.is_write]
+    if len(set(written)) != len(written):
+        yield "a version was acknowledged twice"
+    newest = max(story.trail)
+    if story.trail != list(range(1, newest + 1)) or not set(written) <= set(story.trail):
+        yield f"the trail {story.trail} has a gap, or lacks one of {sorted(written)}"
+    if story.followed != story.trail[-len(story.followed) :]:
+        yield f"changes were told as {story.followed}"
+    for node, version in story.shown.items():
+        if version != newest:
+            yield f"the dashboard of node {node} ends at version {version} of {newest}"
+
+
+def _too_old(seen: Sequence[Seen]) -> Iterable[str]:
+    """Yield the answers that are older than one that was there before they were asked for."""
+    ended = sorted(seen, key=lambda each: each.ended)
+    position, newest = 0, 0
+    for each in sorted(seen, key=lambda each: each.begun):
+        while ended[position].ended < each.begun:
+            newest = max(newest, ended[position].version)
+            position += 1
+        if each.version < newest:
+            yield f"node {each.node} answered {each.version} after {newest} had been seen"
+
+
+def _too_new(seen: Sequence[Seen]) -> Iterable[str]:
+    """Yield the answers of a version that nobody had begun to write; the first was there before."""
+    first = min((each.version for each in seen if not each.is_write), default=0)
+    begun = defaultdict(lambda: float("inf"), {each.version: each.begun for each in seen if each.is_write})
+    for each in seen:
+        if each.version > first and begun[each.version] >= each.ended:
+            yield f"node {each.node} answered {each.version}, which was not written yet"
