@@ -1,7 +1,9 @@
 """The README's three nodes behind nginx, with the configuration that it names, on ports of the test's own."""
 
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import urllib.request
@@ -35,6 +37,8 @@ def nodes(postgres: Database, tmp_path: Path) -> Iterator[list[ServerProcess]]:
 @pytest.fixture
 def proxy(nodes: list[ServerProcess], tmp_path: Path) -> Iterator[str]:
     """The URL of an nginx before `nodes`."""
+    if shutil.which("nginx") is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("needs the command nginx")
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
