@@ -180,7 +180,7 @@ async def test_readers_beyond_the_pool_are_closed_after_use(
     await gate.entered.wait()
     gate.open()
     await asyncio.gather(*reads)
-    assert len(kit.engine.inner._readers._idle) == 1
+    assert len(kit.engine.inner._readers._pool._idle) == 1
 
 
 @pytest.mark.parametrize("read", READS)

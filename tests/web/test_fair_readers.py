@@ -31,8 +31,8 @@ async def test_another_users_cold_read_passes_twenty_dashboards(
     monkeypatch.setattr(Dashboards, "page", held)
     dashboards = [sending(client, "GET", ACTIVE) for _ in range(20)]
     try:
-        await until(lambda: engine_of(client)._readers._shares._waiting.keys() == {"dev"})
-        await until(lambda: len(engine_of(client)._readers._shares._waiting["dev"]) == 19)
+        await until(lambda: engine_of(client)._readers._pool._shares._waiting.keys() == {"dev"})
+        await until(lambda: len(engine_of(client)._readers._pool._shares._waiting["dev"]) == 19)
         store.forget()
         assert (await soon(sending(client, "GET", url("inv-bob"), headers=BOB))).status == 200
         assert (await soon(sending(client, "GET", STATES, headers=BOB))).body["total"] == 1

@@ -26,11 +26,20 @@ Lent = TypeVar("Lent", bound=Closable)
 class Pool(Generic[Lent]):
     """Up to `size` connections kept open and `overflow` more under load; `connect` opens one.
 
-    Waiting longer than `timeout` seconds is a 503.
+    Waiting longer than `timeout` seconds is a 503. What `admit` raises is raised instead of lending one.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Lent]], *, size: int, overflow: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Lent]],
+        *,
+        size: int,
+        overflow: int,
+        timeout: float,
+        admit: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._connect = connect
+        self._admit = admit
         self._size = size
         self._timeout = timeout
         self._shares = Shares(size + overflow)
@@ -49,6 +58,8 @@ class Pool(Generic[Lent]):
         except TimeoutError:
             raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
         try:
+            if self._admit is not None:
+                await self._admit()
             lent = self._idle.pop() if self._idle else await self._open()
             try:
                 yield lent

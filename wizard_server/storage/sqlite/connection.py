@@ -59,6 +59,11 @@ class Connection(Operating):
         self._echo = echo
         self._guard = nothing
 
+    @property
+    def is_usable(self) -> bool:
+        """A reader stays good, whatever a statement came to."""
+        return True
+
     def guard(self, check: Callable[[], None]) -> None:
         """Have `check` called in every transaction before anything is written; what it raises undoes it."""
         self._guard = check

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.shares import Shares
+from wizard_server.storage.pool import Pool
 from wizard_server.storage.sqlite.connection import Connection, connect, nothing
 
 
@@ -29,12 +29,10 @@ class ReaderPool:
     ) -> None:
         self._path = path
         self._check = check
-        self._size = size
-        self._timeout = timeout
         self._echo = echo
-        self._shares = Shares(size + overflow)
-        self._idle: list[Connection] = []
-        self._closed = False
+        self._pool: Pool[Connection] = Pool(
+            self._connect, size=size, overflow=overflow, timeout=timeout, admit=self._admit
+        )
         self._lent = 0
         self._none_lent = asyncio.Event()
         self._none_lent.set()
@@ -53,21 +51,14 @@ class ReaderPool:
         finally:
             self._may_lend.set()
 
+    async def _admit(self) -> None:
+        await self._may_lend.wait()
+        self._check()
+
     @asynccontextmanager
     async def acquire(self, user_id: str | None = None) -> AsyncIterator[Connection]:
-        """Lend a reader for what may take a user a while (None: single rows), each user in turn; see `Shares`.
-
-        Raises `StorageUnavailableError` when none becomes free in time.
-        """
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._shares.take(user_id)
-        except TimeoutError:
-            raise StorageUnavailableError(f"no database reader became free within {self._timeout:g} s") from None
-        try:
-            await self._may_lend.wait()
-            self._check()
-            reader = self._idle.pop() if self._idle else await self._open()
+        """Lend a reader as `Pool` does; raises `StorageUnavailableError`, also for what the database refuses within."""
+        async with self._pool.acquire(user_id) as reader:
             self._count(1)
             try:
                 yield reader
@@ -75,12 +66,6 @@ class ReaderPool:
                 raise StorageUnavailableError(f"the database cannot answer: {error}") from error
             finally:
                 self._count(-1)
-                if len(self._idle) < self._size and not self._closed:
-                    self._idle.append(reader)
-                else:
-                    await reader.close()
-        finally:
-            self._shares.give_back(user_id)
 
     def _count(self, more: int) -> None:
         self._lent += more
@@ -88,17 +73,6 @@ class ReaderPool:
             self._none_lent.clear()
         else:
             self._none_lent.set()
-
-    async def _open(self) -> Connection:
-        """Open a reader; should the one who asked go away meanwhile, it serves the next."""
-        opening = asyncio.create_task(self._connect())
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(self._keep)
-            raise
-        finally:
-            del opening  # as in `StateStore.loaded`
 
     async def _connect(self) -> Connection:
         reader = await connect(self._path, echo=self._echo, read_only=True)
@@ -109,12 +83,6 @@ class ReaderPool:
             raise
         return reader
 
-    def _keep(self, opening: "asyncio.Task[Connection]") -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            self._idle.append(opening.result())
-
     async def close(self) -> None:
         """Close the readers that are not lent now, and the others when they come back."""
-        self._closed = True
-        while self._idle:
-            await self._idle.pop().close()
+        await self._pool.close()
