@@ -6,12 +6,16 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests import shell
 from tests.store.conftest import Kit
 from tests.store.steps import audited, change, creation, written
+from wizard_server.errors import UnknownOutcomeError
 from wizard_server.storage.postgresql import writer
 from wizard_server.storage.postgresql.connection import Connection
 
 pytestmark = pytest.mark.needs("row locks")
+
+WAITS = "wait_event = 'SyncRep' AND datname = current_database()"
 
 
 def cut(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
@@ -69,3 +73,20 @@ async def test_a_commit_goes_on_to_its_end_when_who_asked_has_gone(kit: Kit) -> 
     await asyncio.wait([asked])
     await ends.wait()
     assert asked.cancelled()
+
+
+async def test_a_commit_that_did_not_wait_for_its_standby_is_not_known_to_be_one(kit: Kit) -> None:
+    await kit.store.transact(creation())
+    setting = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
+    shell.run(kit.path, setting.format("nobody"))
+    shell.run(kit.path, "SELECT pg_reload_conf()")
+    try:
+        commit = asyncio.create_task(kit.store.transact(change(status="ERROR")))
+        while not shell.ask(kit.path, f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {WAITS}"):
+            assert not commit.done()
+            await asyncio.sleep(0)
+        with pytest.raises(UnknownOutcomeError, match="canceling wait for synchronous replication"):
+            await commit
+    finally:
+        shell.run(kit.path, setting.format(""))
+        shell.run(kit.path, "SELECT pg_reload_conf()")

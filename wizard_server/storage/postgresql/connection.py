@@ -21,13 +21,17 @@ logger = logging.getLogger(__name__)
 # What libpq takes where the URL does not say otherwise. A peer that is gone without a word is noticed within 6 s.
 _DEFAULTS = {
     "application_name": "wizard-server",
-    "connect_timeout": "5",
+    "connect_timeout": "2",
     "keepalives_idle": "3",
     "keepalives_interval": "1",
     "keepalives_count": "3",
     "tcp_user_timeout": "6000",
     "target_session_attrs": "read-write",
 }
+
+
+# Warnings of a COMMIT that was not waited for to its end: what is visible here may be on no standby.
+_DOUBTS = frozenset({"01000", "57P01"})
 
 
 class Step(NamedTuple):
@@ -38,11 +42,20 @@ class Step(NamedTuple):
 
 
 class Connection:
-    """One database connection; each statement is a transaction of its own unless one was begun."""
+    """One database connection; each statement is a transaction of its own unless one was begun.
+
+    `doubt` is what the server said when a commit did not wait for its standby; None: it said nothing of the kind.
+    """
 
     def __init__(self, raw: Raw, *, echo: bool) -> None:
         self.raw = raw
         self._echo = echo
+        self.doubt: str | None = None
+        raw.add_notice_handler(self._noted)
+
+    def _noted(self, notice: psycopg.errors.Diagnostic) -> None:
+        if notice.sqlstate in _DOUBTS:
+            self.doubt = notice.message_primary or notice.sqlstate
 
     @property
     def is_usable(self) -> bool:

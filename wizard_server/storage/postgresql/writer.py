@@ -154,6 +154,9 @@ class Writer:
         if placed:
             steps += [self._step("places.lock"), self._step("places.take", ids=sorted(placed))]
         answers = await connection.run([*steps, self._step("connection.commit")])
+        doubt, connection.doubt = connection.doubt, None
+        if doubt is not None:
+            raise UnknownOutcomeError(f"the commit may be on this database server alone: {doubt}")
         return _place(answers[-2]) if placed else 0
 
     async def _resolved(self, unfinished: Unfinished, deadline: float) -> int | None:
