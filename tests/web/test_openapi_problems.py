@@ -219,7 +219,7 @@ async def storage_unavailable(start: Start, mode: str, case: Case) -> None:
     store = world.client.app[DATABASE]
     await store._commits.close()
     readers = engine_of(world.client)._readers
-    readers._timeout = 0.0
+    readers._pool._timeout = 0.0
     async with readers.acquire():
         for each in documented("storage-unavailable", mode):
             await world.ask(each, **about(each))
