@@ -101,6 +101,10 @@ class WizardPage:
         """Be a reader who prefers something, as CSS names it; an empty value: who prefers nothing."""
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": feature, "value": value}]})
 
+    def printed(self, *, printed: bool) -> None:
+        """See the page as it is printed, or on the screen again."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if printed else ""})
+
     def offline(self, *, offline: bool, then: str = "") -> None:
         """Cut the line, or mend it and run a script at once."""
         self.driver.execute_cdp_cmd("Network.enable", {})

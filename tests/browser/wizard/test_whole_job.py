@@ -156,3 +156,17 @@ def test_a_run_is_cancelled_by_keys_and_asks_once(wizard: WizardPage, wizard_ser
     wizard.press(Keys.ENTER)
     wizard.sees("Cancelled. What the agents reported")
     assert wizard.complaints() == []
+
+
+def test_what_is_printed_has_every_finding_and_when_it_was(wizard: WizardPage, wizard_server: ServerProcess) -> None:
+    agent(wizard_server, "POST", "", {"investigation_id": "paper", "user_id": "dev", "settings": SETTINGS})
+    agent(wizard_server, "PATCH", "paper", {"wizard_step": "PROGRESS"})
+    agent(wizard_server, "PATCH", "paper", {"wizard_step": "RESULTS", "status": "COMPLETED", "results": RESULTS})
+    wizard.open("/investigations/paper/results")
+    wizard.sees("Odd hours", "Export JSON")
+    wizard.sees_no("At night")
+    wizard.printed(printed=True)
+    wizard.sees("At night")
+    wizard.sees_no("Export JSON")
+    wizard.printed(printed=False)
+    wizard.sees_no("At night")

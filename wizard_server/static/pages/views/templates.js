@@ -46,7 +46,7 @@ export function createTemplates(app) {
     view: () => [
       h("header", { class: "heading" }, h("h1", null, "Templates"), items && limit && h("p", { class: "quiet" }, `${number(items.length)} of ${number(limit)}`)),
       error && h("p", { class: "banner waiting", role: "alert" }, off ? "This server has templates switched off." : `${error}.`),
-      items && !items.length && h("section", { class: "empty" }, h("p", null, "No template yet. Configure an investigation, then choose Templates and “Save as template” in its settings."),
+      items && !items.length && h("section", { class: "empty" }, h("p", null, "No template yet. Configure an investigation, then choose “Save as template” at the foot of its settings."),
         h("a", { class: "button primary", href: app.href("/") }, "All investigations")),
       items?.length ? h("ul", { class: "cards" }, items.map((template) => card(template))) : null,
     ],
