@@ -175,13 +175,13 @@ async def test_a_pool_without_a_free_reader_is_a_503(
     client = await start_server(database={"pool_size": 1, "max_overflow": 0})
     await create(client)
     readers = engine_of(client)._readers
-    monkeypatch.setattr(readers, "_timeout", 0.0)
+    monkeypatch.setattr(readers._pool, "_timeout", 0.0)
     async with readers.acquire():
         for path in (STATES, url("inv-cold"), url(suffix="/history"), poll_url("inv-cold")):
             answer = await send(client, "GET", path)
             assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
             assert re.fullmatch(RETRY_AFTER, answer.headers["Retry-After"])
-    monkeypatch.setattr(readers, "_timeout", 10.0)
+    monkeypatch.setattr(readers._pool, "_timeout", 10.0)
     assert (await send(client, "GET", STATES)).status == 200
 
 
