@@ -66,6 +66,36 @@ async def test_a_write_is_done_once_whatever_happens_to_it(wizard: Wizard, kind:
         assert await _versions(investigation) == [1, 2, 3]
 
 
+async def test_every_write_is_done_once_though_each_first_answer_is_lost(wizard: Wizard) -> None:
+    dropped: list[Fault] = []
+
+    def drop() -> None:
+        wizard.faults.clear()
+        dropped.extend(wizard.faults.drop(method=method, times=1) for method in ("POST", "PATCH"))
+
+    async with wizard.client("alice") as alice:
+        drop()
+        investigation = await alice.create(settings=factories.settings(), investigation_id="inv-1")
+        await investigation.update({"wizard_step": "PROGRESS"}, version=1)
+        drop()
+        investigation.report(agent="device", progress=1)
+        await investigation.flush()
+        line = [{"op": "add", "path": "/progress/logs/-", "value": "once"}]
+        assert (await investigation.patch(line, version=3)).version == 4
+        drop()
+        state = await investigation.finish(factories.results())
+        drop()
+        template = await alice.templates.create({"name": "Ring", "from_investigation_id": "inv-1"})
+        drop()
+        await alice.templates.apply(template.template_id, {})
+        assert state.progress is not None
+        assert (state.version, state.progress.logs) == (5, ["once"])
+        assert await _versions(investigation) == [1, 2, 3, 4, 5, 0]  # the last saved the template
+        assert (await alice.list()).total == 2
+        assert (await alice.templates.read(template.template_id)).usage_count == 1
+    assert sum(fault.hits for fault in dropped) == 7
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 async def test_a_deletion_whose_answer_is_lost_is_done(wizard: Wizard, times: int) -> None:
     async with wizard.client("alice") as alice:
