@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import StartServer
 from tests.operators import everything
-from tests.operators.rows import AGE, NOW, OLD, Rows
+from tests.operators.rows import AGE, NOW, OLD, YOUNG, Rows
 from tests.postgresql import Database
 from tests.schema.databases import make
 from wizard_server.commands import schema
@@ -93,11 +93,22 @@ async def test_a_second_import_is_refused_naming_what_exists(
     assert "line 2: id: exists already" in capsys.readouterr().err
 
 
-async def test_retention_leaves_tombstones_with_places_and_no_hand_edit(
+async def test_retention_removes_the_same_as_on_sqlite_and_leaves_tombstones_with_places(
     used: str, rows: Rows, postgres: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows.plant("old", [(1, OLD), (2, OLD)], updated_at=OLD, status="COMPLETED")
+    for status in ("COMPLETED", "CANCELLED"):
+        rows.plant(f"old-{status}", [(1, OLD), (2, OLD)], updated_at=OLD, status=status)
+        rows.plant(f"young-{status}", [(1, YOUNG)], updated_at=YOUNG, status=status)
+        rows.plant(f"noted-{status}", [(1, OLD), (None, YOUNG)], updated_at=OLD, status=status)
     rows.plant("alive", [(1, OLD), (2, OLD), (None, OLD)], updated_at=OLD, status="ERROR")
+    rows.plant("mixed", [(1, OLD), (2, OLD), (None, YOUNG), (3, YOUNG), (None, OLD)], updated_at=YOUNG)
+    rows.plant("set-back", [(1, OLD), (2, OLD), (3, OLD)], updated_at=OLD, version=1)
+    rows.plant("notes", [(None, OLD), (None, OLD)], updated_at=OLD)
+    rows.plant("deleted-old", [(4, OLD), (None, OLD)])
+    rows.plant("deleted-notes", [(None, OLD), (None, OLD)])
+    rows.plant("deleted-lately", [(1, OLD), (2, YOUNG)])
+    rows.plant("bare", [])
+    rows.plant("long", [(version, OLD) for version in range(1, 1201)], updated_at=YOUNG)
     await exported(used, tmp_path / "first.jsonl")
     assert await import_file(postgres.url, CONFIG, str(tmp_path / "first.jsonl")) == 0
     for path in (used, postgres.url):
@@ -108,9 +119,11 @@ async def test_retention_leaves_tombstones_with_places_and_no_hand_edit(
         assert capsys.readouterr().out == would.replace("would remove", "removed")
     assert await exported(used, tmp_path / "a.jsonl") == await exported(postgres.url, tmp_path / "b.jsonl")
     with psycopg.connect(postgres.url) as connection:
-        found = connection.execute("SELECT change_seq FROM investigations WHERE id = 'old'").fetchone()
+        placed = connection.execute(
+            "SELECT count(*) FROM investigations WHERE change_seq > 1 AND purged_at IS NOT NULL"
+        )
+        assert placed.fetchone() == (6,)
         edits = connection.execute("SELECT count(*) FROM hand_edits").fetchone()
-    assert found == (2,)
     assert edits == (0,)
 
 
