@@ -90,3 +90,10 @@ async def test_a_commit_that_did_not_wait_for_its_standby_is_not_known_to_be_one
     finally:
         shell.run(kit.path, setting.format(""))
         shell.run(kit.path, "SELECT pg_reload_conf()")
+
+
+async def test_the_first_change_after_all_connections_were_lost_is_made(kit: Kit) -> None:
+    await kit.store.transact(creation())
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    shell.run(kit.path, f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")
+    assert (await kit.store.transact(change(status="ERROR"))).version == 2

@@ -1,5 +1,6 @@
 """PostgreSQL through psycopg: one connection. The only importer of the driver beside its neighbours in this folder."""
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -110,7 +111,8 @@ class Connection:
         It is the driver's own: it forgets what was to be prepared in a pipeline that was broken off.
         """
         if not self.is_lost:
-            await self.raw.rollback()
+            with contextlib.suppress(psycopg.OperationalError):  # lost with its connection
+                await self.raw.rollback()
 
     async def close(self) -> None:
         """Close the connection."""

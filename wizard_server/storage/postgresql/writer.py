@@ -50,15 +50,24 @@ class Writer:
         await self._turn.acquire()
         try:
             with refusals(_CANNOT_WRITE):
-                self._begun = await self._locked(sorted(keys), base)
+                self._begun = await self._locked_anew(sorted(keys), base)
         except BaseException:
             await self._end()
             raise
         return self._begun
 
+    async def _locked_anew(self, ids: Sequence[str], base: int | None) -> Locked:
+        """Lock, and once more on a new connection where the old one turns out to be lost: nothing rests on it yet."""
+        try:
+            return await self._locked(ids, base)
+        except StorageUnavailableError:
+            if self._connection is None or not self._connection.is_lost:
+                raise
+        return await self._locked(ids, base)
+
     async def _locked(self, ids: Sequence[str], base: int | None) -> Locked:
         connection = await self._ready()
-        patience = max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE))
+        patience = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
         held: frozenset[str] = frozenset()
         try:
             with refusals(_CANNOT_WRITE):
@@ -137,7 +146,7 @@ class Writer:
                 if connection is None or not connection.is_lost:
                     raise
                 if unfinished is None:
-                    raise StorageUnavailableError(f"{_CANNOT_WRITE}: {error}") from error
+                    raise UnknownOutcomeError(f"the connection was lost during a commit: {error}") from error
             place = await self._resolved(unfinished, deadline)
             if place is not None:
                 return place
@@ -164,7 +173,8 @@ class Writer:
         while monotonic() < deadline:
             try:
                 return await place_if_committed(await self._ready(), unfinished)
-            except StorageUnavailableError:
+            except (StorageUnavailableError, StaleError):  # what cannot be asked now can be asked again
+                await self._rolled_back()
                 await asyncio.sleep(_AGAIN_SECONDS)
         raise UnknownOutcomeError(
             f"the connection was lost during a commit, of which nothing is known after {RESOLVE_SECONDS:g} s"
@@ -179,7 +189,7 @@ class Writer:
                 with refusals(_CANNOT_WRITE):
                     await connection.run(steps)
             finally:
-                await connection.rollback()
+                await self._rolled_back()
 
     def _step(self, name: str, **parameters: Any) -> Step:
         return Step(self._queries[name], parameters)
@@ -193,10 +203,13 @@ class Writer:
         """Give up what is open and let the next write."""
         self._begun = None
         try:
-            if self._connection is not None:
-                await self._connection.rollback()
+            await self._rolled_back()
         finally:
             self._turn.release()
+
+    async def _rolled_back(self) -> None:
+        if self._connection is not None:
+            await self._connection.rollback()
 
     async def close(self) -> None:
         """Close the connection after what is under way."""
