@@ -1,16 +1,15 @@
 """Every page, in its states and in both colours, without a violation that axe-core finds."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.process import ServerProcess
+from tests.browser.wizard.axe import AXE, violations
 from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.world import RESULTS, SETTINGS, agent
-from tests.clients.node import MODULES, installed
+from tests.clients.node import installed
 
-AXE = MODULES / "axe-core" / "axe.min.js"
 PAGES = {
     "/": "Gift cards",
     "/investigations/axe-draft/settings": "Subject",
@@ -50,16 +49,6 @@ def coloured(request: pytest.FixtureRequest, wizard: WizardPage, filled: None) -
     wizard.prefers("prefers-color-scheme", request.param)
     yield wizard
     wizard.prefers("prefers-color-scheme", "")
-
-
-def violations(wizard: WizardPage) -> list[str]:
-    """Return what axe-core finds on the present page, and where."""
-    wizard.driver.execute_script(AXE.read_text(encoding="utf-8"))
-    found = wizard.driver.execute_async_script(
-        "const done = arguments[0]; axe.run(document, { resultTypes: ['violations'] })"
-        ".then(({ violations }) => done(violations), (error) => done([{ id: String(error), nodes: [] }]))"
-    )
-    return [f"{each['id']}: {json.dumps([node['html'][:160] for node in each['nodes'][:4]])}" for each in found]
 
 
 @pytest.mark.parametrize("path", PAGES)

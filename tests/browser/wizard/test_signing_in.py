@@ -6,8 +6,10 @@ from selenium.webdriver import Chrome, Keys
 
 from tests.acceptance.process import ServerProcess, run, write_config
 from tests.browser.conftest import SECRET
+from tests.browser.wizard.axe import AXE, violations
 from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.world import token
+from tests.clients.node import installed
 
 
 def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(driver: Chrome, tmp_path: Path) -> None:
@@ -17,6 +19,8 @@ def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(driv
         wizard = WizardPage(driver, server.ready().url)
         wizard.open("/")
         wizard.sees("Sign in with a token")
+        installed(AXE)
+        assert violations(wizard) == []
         wizard.fill("textarea[name=token]", token(12))
         wizard.press(Keys.TAB + Keys.ENTER)
         wizard.click("New investigation")

@@ -3,8 +3,10 @@
 from selenium.webdriver import Keys
 
 from tests.acceptance.process import ServerProcess
+from tests.browser.wizard.axe import AXE, violations
 from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.world import RESULTS, SETTINGS, agent, read
+from tests.clients.node import installed
 
 
 def test_an_analyst_does_the_whole_job_by_mouse_and_reloads_at_every_step(
@@ -12,6 +14,8 @@ def test_an_analyst_does_the_whole_job_by_mouse_and_reloads_at_every_step(
 ) -> None:
     wizard.open("/")
     wizard.sees("Nothing investigated yet")
+    installed(AXE)
+    assert violations(wizard) == []
     wizard.click("New investigation")
     wizard.sees("Subject", "opens when the investigation starts")
     identifier = wizard.path.split("/")[2]
@@ -90,6 +94,8 @@ def test_two_windows_merge_what_they_change_and_ask_where_both_changed_the_same(
     wizard.fill("input[name=name]", "Mine")
     agent(wizard_server, "PATCH", "two", {"settings": {**present, "name": "Theirs", "description": "Theirs too"}})
     wizard.sees("Changed by somebody else meanwhile", "Theirs")
+    installed(AXE)
+    assert violations(wizard) == []
     wizard.driver.execute_script("window.fetch = window.holding")
     wizard.click("Take all of theirs")
     wizard.sees("Saved")
