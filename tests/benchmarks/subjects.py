@@ -150,11 +150,25 @@ class Ours:
 
 
 @contextmanager
-def serving(folder: Path, shape: Shape, *, marks: Path | None = None, database: Path | None = None) -> Iterator[Ours]:
-    """Run our server in `folder`, which is made: on `database`, or on a new one; `marks`: see `marked`."""
+def serving(
+    folder: Path,
+    shape: Shape,
+    *,
+    marks: Path | None = None,
+    database: Path | None = None,
+    catalogue: Mapping[str, object] | None = None,
+) -> Iterator[Ours]:
+    """Run our server in `folder`, which is made: on `database`, or on a new one; `marks`: see `marked`.
+
+    `catalogue`: tool name to JSON Schema; without it every tool is taken.
+    """
     folder.mkdir()
     path = database or fill(folder / "investigations.db", shape)
-    config = write_config(folder, **_sections(path))
+    sections = _sections(path)
+    if catalogue is not None:
+        sections["tools"] = {"catalog": str(folder / "tools.json")}
+        (folder / "tools.json").write_text(json.dumps(catalogue), encoding="utf-8")
+    config = write_config(folder, **sections)
     env = {"PYTHONPATH": str(CHECKOUT), **({"BENCHMARK_MARKS": str(marks)} if marks else {})}
     with on_server_core():
         process = ServerProcess(config, command=_MARKED if marks else WIZARD_SERVER, env=env)

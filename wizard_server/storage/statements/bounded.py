@@ -12,8 +12,9 @@ from wizard_server.storage.unreadable import UnreadableRows
 
 Read = TypeVar("Read")
 
-# Documents that are read for one answer, as they are stored.
+# Documents that are read for one answer, as they are stored; each of their nodes weighs as much as so many bytes more.
 MAX_BYTES = 2 << 20
+_NODE_BYTES = 16
 _CHUNK = 16
 
 
@@ -25,8 +26,9 @@ class Decoding(NamedTuple, Generic[Read]):
     partial: Callable[[Row], Read]
 
     def size(self, row: Row) -> int:
-        """Return how long the documents are; what is no text is short enough to be found unreadable."""
-        return sum(len(text) for text in map(row.__getitem__, self.columns) if isinstance(text, str | bytes))
+        """Return how much the documents weigh; what is no text is short enough to be found unreadable."""
+        texts = (text for text in map(row.__getitem__, self.columns) if isinstance(text, str))
+        return sum(len(text) + _NODE_BYTES * text.count(",") for text in texts)
 
 
 async def bounded(
