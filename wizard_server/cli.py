@@ -5,6 +5,7 @@ A command is imported when it is run, because most need neither `web` nor rich, 
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -140,6 +141,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         from wizard_server.commands import workers
 
         return workers.supervise(config, arguments.config or DEFAULT_CONFIG)
+    gc.disable()  # until the server listens, because passes over what is loaded take an eighth of the start
     from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration comes first
 
     return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))

@@ -50,43 +50,38 @@ def status(server: ServerProcess, key: ec.EllipticCurvePrivateKey, **headers: st
             return error.code
 
 
-@pytest.mark.parametrize(
-    ("auth", "reason"),
-    [
-        (ES256, "[auth] public_key_file: this, jwks_file or jwks_url is required"),
-        (
-            {**ES256, "public_key_file": "absent.pem"},
-            "[auth] public_key_file: absent.pem: cannot be read: No such file",
-        ),
-        ({**ES256, "public_key_file": "config.toml"}, "[auth] public_key_file: config.toml: is no public key in PEM"),
-        ({**ES256, "jwks_file": "config.toml"}, "[auth] jwks_file: config.toml: "),
-        (
-            {**ES256, "algorithm": "RS256", "public_key_file": "key.pem"},
-            "[auth] public_key_file: key.pem: is not an RSA",
-        ),
-        ({"mode": "jwt", "jwt_secret": pem().decode()}, "[auth] jwt_secret: is a key"),
-    ],
-)
-def test_a_key_that_cannot_be_used_is_refused_before_anything_is_opened(
-    auth: dict[str, Any],
-    reason: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+UNUSABLE: dict[str, dict[str, Any]] = {
+    "[auth] public_key_file: this, jwks_file or jwks_url is required": ES256,
+    "[auth] public_key_file: absent.pem: cannot be read: No such file": {**ES256, "public_key_file": "absent.pem"},
+    "[auth] public_key_file: config.toml: is no public key in PEM": {**ES256, "public_key_file": "config.toml"},
+    "[auth] jwks_file: config.toml: ": {**ES256, "jwks_file": "config.toml"},
+    "[auth] public_key_file: key.pem: is not an RSA": {**ES256, "algorithm": "RS256", "public_key_file": "key.pem"},
+    "[auth] jwt_secret: is a key": {"mode": "jwt", "jwt_secret": pem().decode()},
+}
+
+
+@pytest.mark.parametrize("reason", UNUSABLE)
+def test_a_key_that_cannot_be_used_is_named(
+    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "key.pem").write_bytes(pem())
-    config = write_config(tmp_path, auth=auth)
-    with ServerProcess(config) as server:
-        assert server.wait() == EXIT_CONFIG
-        assert server.stdout == ""
-        assert server.stderr.startswith(REFUSAL + reason)
-        assert len(server.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.glob("*.db*")] == []
+    write_config(tmp_path, auth=UNUSABLE[reason])
     monkeypatch.chdir(tmp_path)
     assert main(["config", "check"]) == EXIT_CONFIG
     checked = capsys.readouterr()
     assert checked.out == ""
     assert checked.err.startswith(REFUSAL + reason)
+
+
+@pytest.mark.parametrize("reason", ["[auth] public_key_file: key.pem: is not an RSA", "[auth] jwt_secret: is a key"])
+def test_a_key_that_cannot_be_used_is_refused_before_anything_is_opened(reason: str, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(pem())
+    with ServerProcess(write_config(tmp_path, auth=UNUSABLE[reason])) as server:
+        assert server.wait() == EXIT_CONFIG
+        assert server.stdout == ""
+        assert server.stderr.startswith(REFUSAL + reason)
+        assert len(server.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.glob("*.db*")] == []
 
 
 def test_a_public_key_lets_in_whom_its_owner_signed(config: Path, serve: Serve) -> None:
