@@ -17,8 +17,15 @@ _MEDIA = {
     "wizard.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-# The first one says in which order the layers count.
-_SHEETS = ("app.css", "parts.css", "views.css")
+# The first one says in which order the layers count; within a layer a later sheet overrules.
+_SHEETS = (
+    "app.css",
+    "frame.css",
+    *(f"parts/{name}.css" for name in ("controls", "marks", "cards", "dialogs", "data")),
+    *(f"views/{name}.css" for name in ("dashboard", "investigation", "settings", "progress", "results", "history")),
+    "views/widths.css",
+    "views/print.css",
+)
 
 
 class Files:
