@@ -24,10 +24,9 @@ from wizard_server.web.http.acceptor import BACKLOG, listen, sockets_for, url_of
 logger = logging.getLogger(__name__)
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _AWAITED = _STOP | {signal.SIGCHLD}
-# A worker that ends sooner is started again later and later, up to the longest pause; seconds.
+# A worker that ends sooner is started again after longer and longer pauses; seconds.
 _SOON = 5.0
-_FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 5.0
+_PAUSES = (0.0, 0.2, 0.4, 0.8, 1.6, 5.0)
 
 
 def supervise(config: ServerConfig, config_path: str) -> int:
@@ -55,7 +54,7 @@ class _Supervisor:
         self._due: dict[int, float] = {}
 
     def run(self) -> int:
-        status = self._start_first()
+        status = self._start_all()
         if status is None:
             print(f"Listening on {url_of(self._config.server.host, self._sockets)}", flush=True)
             self._look_after()
@@ -65,7 +64,7 @@ class _Supervisor:
         self._wait_for_all()
         return status or 0
 
-    def _start_first(self) -> int | None:
+    def _start_all(self) -> int | None:
         """Start every worker; return an exit status when the first one does not get ready, and says why."""
         for number in self._quick_ends:
             ready = self._start(number)
@@ -99,9 +98,8 @@ class _Supervisor:
             if not ended:
                 continue
             del self._workers[pid]
-            quick = monotonic() - started < _SOON
-            self._quick_ends[number] = self._quick_ends[number] + 1 if quick else 0
-            pause = min(_FIRST_PAUSE * 2 ** (self._quick_ends[number] - 1), _LONGEST_PAUSE) if quick else 0.0
+            self._quick_ends[number] = self._quick_ends[number] + 1 if monotonic() - started < _SOON else 0
+            pause = _PAUSES[min(self._quick_ends[number], len(_PAUSES) - 1)]
             self._due[number] = monotonic() + pause
             fields = {"worker": number, "pid": pid, "status": os.waitstatus_to_exitcode(status), "again_in": pause}
             logger.error("worker ended", extra=fields)
