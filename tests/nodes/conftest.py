@@ -15,15 +15,19 @@ from tests.postgresql import Cluster, Database
 NODES = 3
 
 
-@pytest.fixture
-async def nodes(start_server: StartServer, postgres: Database) -> list[Client]:
-    """Three nodes in this process."""
-    options: dict[str, Any] = {
-        "database": {"url": postgres.url, "require_durability": False},
+def options(database: Database) -> dict[str, Any]:
+    """Return the configuration of a node on `database`."""
+    return {
+        "database": {"url": database.url, "require_durability": False},
         "polling": {"heartbeat_seconds": 1},
         "state": {"max_log_lines": 20},
     }
-    return [await start_server(**options) for _ in range(NODES)]
+
+
+@pytest.fixture
+async def nodes(start_server: StartServer, postgres: Database) -> list[Client]:
+    """Three nodes in this process."""
+    return [await start_server(**options(postgres)) for _ in range(NODES)]
 
 
 @pytest.fixture(scope="module")

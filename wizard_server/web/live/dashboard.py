@@ -116,7 +116,8 @@ async def _parked(
 ) -> tuple[WaitEnd | None, ActivePage]:
     """Wait until there is something to tell or time is up; return how the wait ended, and what to tell.
 
-    It is cut where an investigation would count as stalled, and goes on when its agents were heard of meanwhile.
+    It is cut where an investigation would count as stalled, and goes on when its agents were heard of meanwhile, or
+    when what others have done is nothing to this dashboard.
     """
     loop, hub, store = asyncio.get_running_loop(), request.app[HUB], request.app[STORE]
     began = loop.time()
@@ -129,9 +130,11 @@ async def _parked(
         if end is WaitEnd.TIMEOUT and store.is_shared:
             await store.caught_up(began)
         page = await _woken(request, asked, waiter, cursor, arrived)
-        if end is not WaitEnd.TIMEOUT or page.rows or left <= quiet_in:
+        is_empty = not (page.rows or page.removed or page.unreadable or _is_outdated(cursor, page))
+        if end is WaitEnd.DRAINING or not is_empty or (end is WaitEnd.TIMEOUT and left <= quiet_in):
             return end, page
-        now = request.app[CLOCK]()
+        cursor, now = page.cursor, request.app[CLOCK]()
+        waiter.known_up_to(cursor)
 
 
 async def _until_quiet(request: web.Request, wanted: ActiveFilter, now: datetime) -> float:
@@ -149,7 +152,8 @@ async def _woken(
     Without events it is told which investigations have gone quiet meanwhile: they are no change, so the cursor stays.
     """
     store = request.app[STORE]
-    if waiter.outdated or len({event.investigation_id for event in waiter.events}) > asked.wanted.limit:
+    outdated, waiter.outdated = waiter.outdated, False
+    if outdated or len({event.investigation_id for event in waiter.events}) > asked.wanted.limit:
         return await store.active_since(asked.wanted, cursor)
     if waiter.events:
         return _told(store, waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
