@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.process import CHECKOUT, environment
 from tests.operators.rows import Rows
+from wizard_server.cli import main
 
 CONFIG = """
 [database]
@@ -54,5 +55,21 @@ def command(database: str, tmp_path: Path) -> RunCommand:
             timeout=60,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def called(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> RunCommand:
+    """Run ``wizard-server`` on `database` in this process, which is quicker; not for what might wait without end."""
+    (tmp_path / "config.toml").write_text(CONFIG.format(path=database), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        status = main(arguments)
+        printed = capfdbinary.readouterr()
+        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
 
     return run

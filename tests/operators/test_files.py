@@ -58,9 +58,9 @@ async def test_the_permissions_of_a_database_that_is_there_stay(tmp_path: Path) 
     assert mode(path) == 0o640
 
 
-def test_backup_and_export_are_read_by_their_owner_alone(command: RunCommand, tmp_path: Path) -> None:
+def test_backup_and_export_are_read_by_their_owner_alone(called: RunCommand, tmp_path: Path) -> None:
     for name, written in (("backup", "copy.db"), ("export", "all.jsonl")):
-        assert command(name, written).returncode == 0
+        assert called(name, written).returncode == 0
         assert mode(tmp_path / written) == 0o600
 
 
@@ -112,8 +112,8 @@ def test_a_fifo_is_not_waited_for_by_import(command: RunCommand, tmp_path: Path)
     )
 
 
-def test_backup_to_standard_output_is_refused(command: RunCommand, tmp_path: Path) -> None:
-    done = command("backup", "-")
+def test_backup_to_standard_output_is_refused(called: RunCommand, tmp_path: Path) -> None:
+    done = called("backup", "-")
     assert done.returncode == 2
     assert b"backup writes a file" in done.stderr
     assert not (tmp_path / "-").exists()
@@ -122,32 +122,32 @@ def test_backup_to_standard_output_is_refused(command: RunCommand, tmp_path: Pat
 @pytest.mark.parametrize("name", ["backup", "export"])
 @pytest.mark.parametrize("companion", ["", "-wal", "-shm", "-journal"])
 def test_the_databases_own_files_are_no_target(
-    command: RunCommand, database: str, tmp_path: Path, name: str, companion: str
+    called: RunCommand, database: str, tmp_path: Path, name: str, companion: str
 ) -> None:
     before = Path(database).read_bytes()
     (tmp_path / "alias").symlink_to(tmp_path, target_is_directory=True)
     target = f"alias/{Path(database).name}{companion}"
-    done = command(name, target)
+    done = called(name, target)
     assert done.returncode == 1
     assert f"{target} belongs to the database {database}" in done.stderr.decode()
     assert Path(database).read_bytes() == before
 
 
-def test_a_script_of_which_only_a_part_went_in_is_told(command: RunCommand, database: str) -> None:
+def test_a_script_of_which_only_a_part_went_in_is_told(called: RunCommand, database: str) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("DROP TABLE idempotency_keys")  # as after `sqlite3` without -bail: the ledger has the script
-    done = command("schema", "apply")
+    done = called("schema", "apply")
     assert done.returncode == 1
     assert b"every script is in" in done.stderr
     assert b"table idempotency_keys is missing\n    mend: wizard-server schema show idempotency_keys" in done.stderr
     assert b"nothing to apply" not in done.stdout
 
 
-def test_a_script_that_is_not_in_the_ledger_and_yet_partly_in_is_told(command: RunCommand, database: str) -> None:
+def test_a_script_that_is_not_in_the_ledger_and_yet_partly_in_is_told(called: RunCommand, database: str) -> None:
     newest = scripts.scripts("sqlite")[-1]
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("DELETE FROM schema_migrations WHERE version = ?", (newest.version,))
-    done = command("schema", "apply")
+    done = called("schema", "apply")
     assert done.returncode == 1
     said = done.stderr.decode()
     assert f"script {newest.name} failed and nothing of it remains" in said
@@ -169,18 +169,18 @@ def test_a_configured_path_with_a_terminal_escape_is_refused(command: RunCommand
 
 
 @pytest.mark.parametrize("arguments", [("backup",), ("export",), ("import",), ("schema", "show"), ("--config",)])
-def test_a_name_that_moves_the_cursor_is_written_out(command: RunCommand, arguments: tuple[str, ...]) -> None:
+def test_a_name_that_moves_the_cursor_is_written_out(called: RunCommand, arguments: tuple[str, ...]) -> None:
     name = f"none/{ESCAPE}"
-    done = command("schema", "check", "--config", name) if arguments == ("--config",) else command(*arguments, name)
+    done = called("schema", "check", "--config", name) if arguments == ("--config",) else called(*arguments, name)
     assert done.returncode in (1, 78)
     assert b"\\x1b]0;owned\\x07" in done.stderr
     assert b"\x1b" not in done.stderr + done.stdout
 
 
-def test_an_unknown_table_whose_name_moves_the_cursor_is_written_out(command: RunCommand, database: str) -> None:
+def test_an_unknown_table_whose_name_moves_the_cursor_is_written_out(called: RunCommand, database: str) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(f'CREATE TABLE "t{ESCAPE}" (a)')
-    done = command("schema", "check")
+    done = called("schema", "check")
     assert done.returncode == 1
     assert b"unknown table t\\x1b]0;owned\\x07" in done.stdout
     assert b"\x1b" not in done.stderr + done.stdout
