@@ -74,7 +74,7 @@ class WizardPage:
         """Type `text` into the control that a CSS selector names, over what is there."""
 
         def type_it(element: WebElement) -> None:
-            element.clear()
+            element.send_keys(Keys.CONTROL, "a")  # `clear` tells the page nothing, which would put back what was there
             element.send_keys(text)
 
         self._act((By.CSS_SELECTOR, selector), type_it)
