@@ -3,8 +3,8 @@
 import os
 import shlex
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -56,10 +56,8 @@ async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIter
     """
     _require(path, config)
     async with closing(await open_database(path, read_only=read_only)) as database:
-        try:
+        with _explained(path):
             yield database
-        except sqlite3.Error as error:
-            raise StorageUnavailableError(explain(error, path)) from error
 
 
 @asynccontextmanager
@@ -67,10 +65,16 @@ async def opened_file(path: str, config: str) -> AsyncIterator[Connection]:
     """Open an existing SQLite file read-only; raises the errors of `opened`."""
     _require(path, config)
     async with closing(await connect(path, read_only=True)) as connection:
-        try:
+        with _explained(path):
             yield connection
-        except sqlite3.Error as error:
-            raise StorageUnavailableError(explain(error, path)) from error
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(explain(error, path)) from error
 
 
 def _require(path: str, config: str) -> None:
