@@ -30,7 +30,7 @@ MOST_BYTES = 8 << 20
 NODES = 18_000  # of the 20,000 that a state may have
 NEW, OLD, SLIDING, LONG, NAMES = "tiny-nodes", "tiny-nodes-by-index", "sliding", "long", "long-names"
 TRAILS: dict[str, tuple[Any, Differ]] = {
-    NEW: (lambda: tiny_nodes(60, NODES), diff),
+    NEW: (lambda: tiny_nodes(25, NODES), diff),
     OLD: (lambda: tiny_nodes(3, NODES), by_index),
     SLIDING: (lambda: sliding_log(13), diff),
     NAMES: (lambda: long_names(20), diff),
@@ -83,7 +83,7 @@ async def test_a_history_that_costs_much_holds_nobody_up(trail_of: MakeTrail, ke
 async def test_answers_cut_by_bytes_lead_on_to_the_newest_state(trail_of: MakeTrail, key: str) -> None:
     async with unobserved(str(trail_of(key))) as client:
         _, text = await ask(client, "GET", f"{url(key)}?version=1")
-        state, since, more = orjson.loads(text), 1, True
+        state, since, more, asked = orjson.loads(text), 1, True, 0
         while more:
             question = f"{poll_url(key)}/changes?since_version={since}&limit=1000"
             status, text = await ask(client, "GET", question)
@@ -91,9 +91,10 @@ async def test_answers_cut_by_bytes_lead_on_to_the_newest_state(trail_of: MakeTr
             assert (status, found["from_version"], found["to_version"] > since) == (200, since, True)
             for change in found["changes"]:
                 state = jsonpatch.apply_patch(state, change["patch"], in_place=True)
-            since, more = found["to_version"], found["has_more"]
+            since, more, asked = found["to_version"], found["has_more"], asked + 1
         _, text = await ask(client, "GET", url(key))
     shown = orjson.loads(text)
+    assert asked > 1, "an answer was cut"
     assert since == shown["version"]
     assert {name: state[name] for name in ("version", "settings", "progress", "results")} == {
         name: shown[name] for name in ("version", "settings", "progress", "results")
