@@ -168,6 +168,7 @@ async def test_the_answer_to_what_changed_nothing_has_the_marks_of_then(restart:
     assert same(first, await send(client, "PATCH", url(), json={"status": "IN_PROGRESS"}, headers=KEY))
 
 
+@pytest.mark.needs("trail switched at start")
 async def test_without_a_trail_the_whole_answer_is_kept(start_server: StartServer) -> None:
     features = {"audit_logging": False}
     client = await start_server(features=features)

@@ -50,6 +50,8 @@ async def test_a_summary_says_what_a_dashboard_shows(listed: Client) -> None:
         "started_at",
         "completed_at",
         "risk_score",
+        "stale",
+        "stalled",
     }
     assert (item["investigation_id"], item["name"], item["version"]) == ("inv-a", "Delta", 2)
     assert (item["wizard_step"], item["status"], item["user_id"]) == ("PROGRESS", "IN_PROGRESS", "dev")
