@@ -19,7 +19,8 @@ from tests import factories
 from tests.acceptance.process import CHECKOUT, ServerProcess, until, write_config
 from tests.postgresql import Database
 
-NGINX = (CHECKOUT / "examples/nginx.conf").read_text(encoding="utf-8")
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+NGINX = README.partition("```nginx\n")[2].partition("```\n")[0]
 URL = "/api/v1/wizard-state"
 
 
@@ -70,9 +71,8 @@ def call(url: str, method: str = "GET", body: Any = None) -> tuple[dict[str, Any
 
 
 def test_the_readme_starts_the_nodes_that_the_configuration_names() -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     ports = re.findall(r"server 127\.0\.0\.1:(\d+);", NGINX)
-    assert f"for port in {' '.join(ports)}; do wizard-server serve --port $port & done" in readme
+    assert f"for port in {' '.join(ports)}; do wizard-server serve --port $port & done" in README
 
 
 def named(name: str) -> dict[str, Any]:
