@@ -38,6 +38,8 @@ def _translated(error: psycopg.Error, what: str) -> Exception:
     if isinstance(error, psycopg.DataError):
         met = _MET.search(text)
         return StaleError(met[1]) if met else error
+    if isinstance(error, psycopg.ProgrammingError) and not code:  # the driver's own: nothing was sent
+        return error
     return StorageUnavailableError(f"{what}: {text}")
 
 
