@@ -139,7 +139,7 @@ async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, monkeyp
     breaths = []
 
     class TimeSlice:
-        async def take(self) -> None:
+        async def yield_if_over(self) -> None:
             breaths.append(self)
 
     for name in "abcde":

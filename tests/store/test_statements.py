@@ -39,10 +39,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Query, frozenset[str]]]
 
         monkeypatch.setattr(owner, name, spied)
 
-    for owner in (Connection, Session):
+    for owner, many in ((Connection, "write"), (Session, "execute_many")):
         spy(owner, "fetch_all")
         spy(owner, "execute")
-        spy(owner, "execute_many", many=True)
+        spy(owner, many, many=True)
     return made
 
 

@@ -29,7 +29,7 @@ async def expecting(start_server: StartServer, observer: Observer) -> AsyncItera
 async def test_a_status_that_is_not_described(
     expecting: Client, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def conflict(*args: Any) -> None:
+    async def conflict(*args: Any, **named: Any) -> None:
         raise StateExistsError("on a route that never says so")
 
     monkeypatch.setattr(expecting.app[SERVICE], "known", lambda *_: None)
