@@ -84,13 +84,15 @@ class Listening:
     async def works(self, seconds: float) -> bool:
         """Return whether a hint of its own arrives: a pooler in transaction mode delivers none, and says nothing."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._heard_itself.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` may lose a cancellation
+                await self._heard_itself.wait()
         return self._heard_itself.is_set()
 
     async def wait(self, seconds: float) -> None:
         """Return when others may have committed, or after `seconds`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hinted.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` may lose a cancellation
+                await self._hinted.wait()
         self._hinted.clear()
 
     def send(self) -> None:
@@ -134,7 +136,8 @@ class Listening:
     async def _send(self, connection: Connection) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._unsent.wait(), _PULSE_SECONDS)
+                async with asyncio.timeout(_PULSE_SECONDS):  # `wait_for` may lose a cancellation
+                    await self._unsent.wait()
             self._unsent.clear()
             await connection.fetch_all(self._queries["connection.notify"], {"sender": self._name})
 
