@@ -40,6 +40,7 @@ async def queued(kit: Kit, *use_cases: Any) -> list[asyncio.Task[Any]]:
     return tasks
 
 
+@pytest.mark.needs("files")
 async def test_use_cases_that_queue_behind_a_commit_are_committed_together(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ async def test_whoever_goes_away_during_the_commit_has_changed_the_state(
     assert kit.told == [("gone", 1), ("other", 1)]
 
 
+@pytest.mark.needs("files")
 async def test_closing_commits_the_queue_and_refuses_what_comes_later(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
