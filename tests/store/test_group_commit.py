@@ -209,7 +209,6 @@ async def test_whoever_goes_away_during_the_commit_has_changed_the_state(
     assert kit.told == [("gone", 1), ("other", 1)]
 
 
-@pytest.mark.needs("files")
 async def test_closing_commits_the_queue_and_refuses_what_comes_later(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
