@@ -241,7 +241,19 @@ class Connection(web.RequestHandler):
         From Python 3.12 on the framework yields between two requests of a connection only if a handler awaits.
         """
         handled = super()._handle_request(request, start_time, request_handler)
-        return _in_turn(handled) if self._messages else handled
+        if self._messages:
+            handled = _in_turn(handled)
+        return self._answered(handled) if request.body_exists else handled
+
+    async def _answered(self, handled: Coroutine[Any, Any, Result]) -> Result:
+        """Await `handled`; where the input is discarded, give the client time to read the answer.
+
+        Closing a connection with input unread resets it, and the client's side then drops the answer.
+        """
+        result = await handled
+        if self._discards:
+            await asyncio.sleep(_FLOOD_SECONDS)
+        return result
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Return the handler that answers refused bytes with a problem and closes the connection."""
