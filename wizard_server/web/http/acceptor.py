@@ -1,4 +1,4 @@
-"""Accepts connections: at most `AT_ONCE` in each turn of the loop, with one log line a second when files run out.
+"""Accepts connections: a few in each turn of the loop, with one log line a second when files run out.
 
 `asyncio.Server` accepts as many in one turn as the kernel has queued, and logs a traceback for each when files run out.
 """
@@ -19,8 +19,9 @@ BACKLOG = 16384
 _LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
 _MOST_SOCKETS = 8
 
-# Connections accepted from one listening socket in one turn of the loop, so that other work runs in between.
-AT_ONCE = 32
+# Connections accepted and not begun yet, whatever the number of listening sockets: other work runs in between, and few
+# are open beyond [server] max_connections until they are closed.
+AT_ONCE = 16
 # How long the acceptor pauses when no file is left for a connection.
 PAUSE_SECONDS = 0.25
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -57,7 +58,7 @@ class Acceptor:
             self._loop.remove_reader(each)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(AT_ONCE):
+        while len(self._beginning) < AT_ONCE:
             try:
                 accepted, _ = listening.accept()
             except OSError as error:  # the queue is empty, or the client has gone

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.web_protocol import _ErrInfo
@@ -28,7 +28,6 @@ from wizard_server.web.http.slow_readers import SendProgress, reset
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 # A WebSocket cuts off a slow reader itself, with a close frame that says why; this is the extra time it has for that.
@@ -236,24 +235,25 @@ class Connection(web.RequestHandler):
     def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Handle a request; one without a body or others behind it needs nothing of ours."""
+        handle = self._handle_in_turn if self._messages or request.body_exists else super()._handle_request
+        return handle(request, start_time, request_handler)
+
+    async def _handle_in_turn(
+        self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
+    ) -> tuple[web.StreamResponse, bool]:
         """Handle a request; where the client has pipelined others, in the next turn of the loop.
 
-        From Python 3.12 on the framework yields between two requests of a connection only if a handler awaits.
+        From Python 3.12 on the framework yields between two requests of a connection only if a handler awaits. Where
+        input is discarded the connection stays open for a moment after the answer: closing it with input unread would
+        reset it, and the client would drop the answer.
         """
-        handled = super()._handle_request(request, start_time, request_handler)
         if self._messages:
-            handled = _in_turn(handled)
-        return self._answered(handled) if request.body_exists else handled
-
-    async def _answered(self, handled: Coroutine[Any, Any, Result]) -> Result:
-        """Await `handled`; where the input is discarded, give the client time to read the answer.
-
-        Closing a connection with input unread resets it, and the client's side then drops the answer.
-        """
-        result = await handled
+            await asyncio.sleep(0)
+        handled = await super()._handle_request(request, start_time, request_handler)
         if self._discards:
             await asyncio.sleep(_FLOOD_SECONDS)
-        return result
+        return handled
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Return the handler that answers refused bytes with a problem and closes the connection."""
@@ -275,13 +275,3 @@ class Connection(web.RequestHandler):
         response.force_close()
         self._app[REQUESTS].refused(request, response)
         return response
-
-
-async def _in_turn(handled: Coroutine[Any, Any, Result]) -> Result:
-    """Await `handled` in the next turn of the loop."""
-    try:
-        await asyncio.sleep(0)
-    except BaseException:
-        handled.close()
-        raise
-    return await handled
