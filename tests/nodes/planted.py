@@ -1,8 +1,10 @@
 """A node with a bug that the checker has to find: ``python -m tests.nodes.planted BUG serve ...``."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from random import random
 from typing import Any
 
 from wizard_server.cli import main
@@ -34,14 +36,19 @@ def sequence() -> None:
 
 
 def disordered() -> None:
-    """A node tells its dashboards of its own commit before it has read those that came before."""
-    committed = Feed.committed
+    """A node tells its dashboards of its own commit before it has read those that came before; it reads late."""
+    committed, find = Feed.committed, Feed._find
 
     def told(self: Feed, place: int) -> bool:
         committed(self, place)
         return True
 
+    async def late(self: Feed) -> bool:
+        await asyncio.sleep(0.05 * random())
+        return await find(self)
+
     Feed.committed = told  # type: ignore[method-assign]
+    Feed._find = late  # type: ignore[method-assign]
 
 
 BUGS: Mapping[str, Callable[[], None]] = {bug.__name__: bug for bug in (unchecked, sequence, disordered)}
