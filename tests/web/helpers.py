@@ -1,7 +1,7 @@
 """What the web tests share: requests in one line, and doors that force an order of events without sleeping."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,8 @@ import pytest
 from tests import factories, shell
 from tests.conftest import Client
 from wizard_server.app import DATABASE
+from wizard_server.storage.engine import Engine
+from wizard_server.storage.postgresql.engine import PostgresqlEngine
 from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB
 
@@ -143,15 +145,19 @@ class Door:
 
 def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
     """Hold every commit before it begins; what is asked for meanwhile queues."""
-    door, write = Door(), SqliteEngine.commit
+    door = Door()
+    for engine in (SqliteEngine, PostgresqlEngine):
+        monkeypatch.setattr(engine, "commit", _held(engine.commit, door))
+    return door
 
-    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
+
+def _held(commit: Callable[..., Awaitable[int]], door: Door) -> Callable[..., Awaitable[int]]:
+    async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
         if locked is not None:  # one of use cases
             await door.go_through()
-        return await write(self, writes, locked, *more)
+        return await commit(self, writes, locked, *more)
 
-    monkeypatch.setattr(SqliteEngine, "commit", held)
-    return door
+    return held
 
 
 def engine_of(client: Client) -> SqliteEngine:
