@@ -21,7 +21,7 @@ from wizard_server.domain.diffing import diff
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.connection import Connection, connect
-from wizard_server.storage.unaudited import quiet_transaction
+from wizard_server.storage.unaudited import unaudited_transaction
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _RUN = 500
@@ -59,7 +59,7 @@ async def generate(path: str, shape: Shape) -> None:
     """Make the database at `path`, which does not exist yet."""
     async with _opened(path) as connection:
         await scripts.apply(connection)
-        async with quiet_transaction(connection):
+        async with unaudited_transaction(connection):
             await _add(connection, "archive.add_investigation", _investigations(shape))
             await _add(connection, "archive.add_entry", (entry for _, trail in _trails(shape) for entry in trail))
             await _add(connection, "archive.add_state", (state for state, _ in _trails(shape)))

@@ -117,22 +117,22 @@ async def test_edits_by_hand_take_places_of_their_own(kit: Kit) -> None:
     assert ids((await kit.store.active_since(wanted(), found.cursor)).rows) == ["c"]
 
 
-async def test_the_silent_are_those_that_run_and_changed_within_the_bounds(kit: Kit) -> None:
+async def test_the_newly_stalled_are_those_that_run_and_reported_within_the_bounds(kit: Kit) -> None:
     for second, name in enumerate(("a", "b", "c")):
         await kit.store.transact(creation(name, at=at(second), wizard_step="PROGRESS"))
     await kit.store.transact(creation("settings", at=at(1)))
     await kit.store.transact(creation("ended", at=at(1), wizard_step="PROGRESS", status="ERROR"))
 
-    async def silent(after: str, until: str, limit: int = 10) -> list[str]:
-        return ids(await kit.store.quiet(wanted(), after=after, until=until, limit=limit))
+    async def stalled(after: str, until: str, limit: int = 10) -> list[str]:
+        return ids(await kit.store.newly_stalled(wanted(), after=after, until=until, limit=limit))
 
-    assert await silent(at(0), at(2)) == ["b", "c"]
-    assert await silent(at(0), at(1)) == ["b"]
-    assert await silent("2000-01-01T00:00:00.000Z", FOREVER) == ["a", "b", "c"]
-    assert await silent(at(0), FOREVER, limit=1) == ["b"]
-    assert await kit.store.next_quiet(wanted(), at(0)) == at(1)
-    assert await kit.store.next_quiet(wanted(), at(2)) is None
-    assert await silent(at(2), FOREVER) == []
+    assert await stalled(at(0), at(2)) == ["b", "c"]
+    assert await stalled(at(0), at(1)) == ["b"]
+    assert await stalled("2000-01-01T00:00:00.000Z", FOREVER) == ["a", "b", "c"]
+    assert await stalled(at(0), FOREVER, limit=1) == ["b"]
+    assert await kit.store.oldest_report(wanted(), at(0)) == at(1)
+    assert await kit.store.oldest_report(wanted(), at(2)) is None
+    assert await stalled(at(2), FOREVER) == []
 
 
 async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,13 +109,13 @@ async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: 
     async def forbidden(*_: Any, **__: Any) -> Any:
         raise AssertionError("the database was read")
 
-    for name in ("active", "active_since", "quiet", "next_quiet", "states"):
+    for name in ("active", "active_since", "newly_stalled", "oldest_report", "states"):
         monkeypatch.setattr(client.app[DATABASE], name, forbidden)
     await patch(client, {"status": "ERROR"})
     assert [told(await soon(task)) for task in tasks] == [(["inv-1"], [])] * 3
 
 
-@pytest.mark.parametrize("moment", ["active_since", "after active_since", "next_quiet", "park_list"])
+@pytest.mark.parametrize("moment", ["active_since", "after active_since", "oldest_report", "park_list"])
 async def test_commits_around_the_read_and_the_park_are_all_told_once(
     client: Client, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

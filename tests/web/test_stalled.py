@@ -1,4 +1,4 @@
-"""Agents that fall silent: every watcher sees `stalled`, at once and without a version; the next report clears it."""
+"""Agents that stop reporting: every watcher sees `stalled`, at once, without a version; the next report clears it."""
 
 import asyncio
 from typing import Any
@@ -54,7 +54,7 @@ async def timed(start_server: StartServer, clock: StoppedClock) -> Client:
 
 @pytest.fixture
 async def brisk(start_server: StartServer) -> Client:
-    """A server on which agents may be silent for a second, with inv-1 running."""
+    """A server on which agents may go a second without a report, with inv-1 running."""
     client = await start_server(polling=BRISK)
     await start(client)
     return client
@@ -110,22 +110,22 @@ async def test_an_older_version_is_never_stalled(timed: Client, clock: StoppedCl
     assert stalled((await send(timed, "GET", url(), params={"version": "2"})).body) is False
 
 
-@pytest.mark.parametrize(("shown", "silent"), [("false", 500), ("true", 0)])
+@pytest.mark.parametrize(("shown", "unreported"), [("false", 500), ("true", 0)])
 async def test_a_client_that_shows_it_wrongly_is_told_at_once(
-    timed: Client, clock: StoppedClock, shown: str, silent: int
+    timed: Client, clock: StoppedClock, shown: str, unreported: int
 ) -> None:
-    clock.move(seconds=silent)
+    clock.move(seconds=unreported)
     for headers, since in (({}, 2), ({"If-None-Match": '"version-2"'}, None)):
         answer = await soon(polling(timed, since_version=since, stalled=shown, headers=headers))
         assert (answer.status, answer.body["version"]) == (200, 2)
         assert stalled(answer.body["state"]) is (shown == "false")
 
 
-@pytest.mark.parametrize(("shown", "silent"), [("false", 500), ("true", 0)])
+@pytest.mark.parametrize(("shown", "unreported"), [("false", 500), ("true", 0)])
 async def test_a_client_that_shows_it_wrongly_is_told_without_a_wait_too(
-    timed: Client, clock: StoppedClock, shown: str, silent: int
+    timed: Client, clock: StoppedClock, shown: str, unreported: int
 ) -> None:
-    clock.move(seconds=silent)
+    clock.move(seconds=unreported)
     answer = await poll(timed, headers={"If-None-Match": '"version-2"'}, stalled=shown)
     assert (answer.status, answer.body and stalled(answer.body["state"])) == (200, shown == "false")
 
@@ -148,7 +148,7 @@ async def test_a_client_without_the_parameter_waits_at_a_stall(timed: Client, cl
     assert (await soon(task)).body["version"] == 3
 
 
-async def test_a_parked_poll_is_woken_when_the_agents_go_quiet(brisk: Client, database: str) -> None:
+async def test_a_parked_poll_is_woken_when_the_agents_stop_reporting(brisk: Client, database: str) -> None:
     before = stored(database)
     answer = await soon(polling(brisk, since_version=2))
     assert (answer.body["version"], stalled(answer.body["state"]), answer.body["has_changes"]) == (2, True, True)
@@ -160,7 +160,7 @@ async def test_a_parked_poll_by_header_is_woken_with_a_200(brisk: Client) -> Non
     assert (answer.status, answer.headers["ETag"], stalled(answer.body["state"])) == (200, '"version-2"', True)
 
 
-async def test_a_parked_dashboard_is_woken_when_the_agents_go_quiet(brisk: Client, database: str) -> None:
+async def test_a_parked_dashboard_is_woken_when_the_agents_stop_reporting(brisk: Client, database: str) -> None:
     place = (await ask(brisk)).body["cursor"]
     before = stored(database)
     async with asyncio.timeout(20):

@@ -263,7 +263,7 @@ async def test_streams_are_told_of_a_revival_without_a_version(living: Client, c
 
 @pytest.fixture
 async def brisk(start_server: StartServer) -> Client:
-    """A server on which agents may be silent for 3 seconds, with inv-1 at version 3; its clock is the real one."""
+    """A server on the real clock that allows 3 seconds without a report, with inv-1 at version 3."""
     client = await start_server(polling={"stall_after_seconds": 3})
     await start(client)
     await report(client)

@@ -151,10 +151,12 @@ class Store(Protocol):
     async def active_since(self, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """Return what changed and what was removed after `cursor`; of the filter only the user counts."""
 
-    async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
+    async def newly_stalled(
+        self, wanted: ActiveFilter, *, after: str, until: str, limit: int
+    ) -> Sequence[dict[str, Any]]:
         """Return at most `limit` running investigations whose last report came after `after` and up to `until`."""
 
-    async def next_quiet(self, wanted: ActiveFilter, after: str) -> str | None:
+    async def oldest_report(self, wanted: ActiveFilter, after: str) -> str | None:
         """Return the oldest last report of running investigations among those that came after `after`."""
 
     def touch(self, investigation_id: str, instant: str) -> None:

@@ -74,9 +74,9 @@ class StateRecord:
         return Stamp(self.version, self.created_at, self.updated_at, self.heard_at)
 
     @property
-    def last_heard(self) -> str:
+    def last_report(self) -> str:
         """When the state last changed or its agents last reported."""
-        return last_heard(self.updated_at, self.heard_at)
+        return last_report(self.updated_at, self.heard_at)
 
     def changed_since(self, version: int) -> list[str]:
         """Return the top-level fields that changed after `version`."""
@@ -85,7 +85,7 @@ class StateRecord:
         return [field for field in FIELDS if self.field_versions[field] > version]
 
 
-def last_heard(updated_at: str, heard_at: str | None) -> str:
+def last_report(updated_at: str, heard_at: str | None) -> str:
     """Return when a state last changed or its agents last reported; all in wire form."""
     return max(updated_at, heard_at or "")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from wizard_server.domain.clock import wire_before
 from wizard_server.domain.models import InvestigationStatus, WizardStep
-from wizard_server.domain.record import StateRecord, last_heard
+from wizard_server.domain.record import StateRecord, last_report
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, StateExpiredError
@@ -42,13 +42,13 @@ class Rules:
         """Whether a state that last changed at `updated_at` (wire form) has been unchanged for `stale_after`."""
         return updated_at < wire_before(now, self.stale_after)
 
-    def is_stalled(self, wizard_step: str, status: str, heard: str, now: datetime) -> bool:
-        """Whether an investigation runs and its last report, at `heard` (see `last_heard`), is too old."""
-        return _runs(wizard_step, status) and heard <= wire_before(now, self.stalled_after)
+    def is_stalled(self, wizard_step: str, status: str, reported: str, now: datetime) -> bool:
+        """Whether an investigation runs and its last report, at `reported` (see `last_report`), is too old."""
+        return _runs(wizard_step, status) and reported <= wire_before(now, self.stalled_after)
 
     def has_stalled(self, record: StateRecord, now: datetime) -> bool:
         """Whether `record` is stalled; see `is_stalled`."""
-        return self.is_stalled(record.wizard_step, record.status, record.last_heard, now)
+        return self.is_stalled(record.wizard_step, record.status, record.last_report, now)
 
     def marks(self, record: StateRecord, now: datetime) -> dict[str, bool]:
         """Return ``stale`` and ``stalled``, those that are true; they depend on the time, not on the version."""
@@ -56,21 +56,21 @@ class Rules:
 
     def shown(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Return a row of a list as clients get it, with both marks of its state."""
-        heard = last_heard(row["updated_at"], row["heard_at"])
-        stalled = self.is_stalled(row["wizard_step"], row["status"], heard, now)
+        reported = last_report(row["updated_at"], row["heard_at"])
+        stalled = self.is_stalled(row["wizard_step"], row["status"], reported, now)
         marks = {"stale": self.is_stale(row["updated_at"], now), "stalled": stalled}
         return {name: value for name, value in row.items() if name != "heard_at"} | marks
 
-    def quiet_in(self, heard: str, now: datetime) -> float:
-        """Return the seconds until a running investigation whose last report came at `heard` becomes stalled."""
-        age = now - datetime.fromisoformat(heard)  # not heard + stalled_after, which may lie beyond the year 9999
+    def until_stalled(self, reported: str, now: datetime) -> float:
+        """Return the seconds until a running investigation whose last report came at `reported` becomes stalled."""
+        age = now - datetime.fromisoformat(reported)  # not reported + stalled_after, which may lie beyond the year 9999
         return max((self.stalled_after - age).total_seconds(), 0.001)
 
     def stalls_in(self, record: StateRecord, now: datetime) -> float:
         """Return the seconds until `record` becomes stalled; infinity when it is already, or is not running."""
-        if not is_running(record) or record.last_heard <= wire_before(now, self.stalled_after):
+        if not is_running(record) or record.last_report <= wire_before(now, self.stalled_after):
             return math.inf
-        return self.quiet_in(record.last_heard, now)
+        return self.until_stalled(record.last_report, now)
 
     def check_recoverable(self, record: StateRecord, now: datetime) -> None:
         """Raise `StateExpiredError` for a stale state while `recovery` is off."""

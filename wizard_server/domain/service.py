@@ -224,7 +224,7 @@ class WizardService:
             parts = diff(document, successor)
             if parts is None and not expired:
                 reported = isinstance(update, ProgressUpdate)
-                return Changed(self._heard(transaction, record, origin) if reported else record, changed=False)
+                return Changed(self._reported(transaction, record, origin) if reported else record, changed=False)
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
@@ -234,14 +234,14 @@ class WizardService:
 
         return await self._store.transact(use_case, origin.claim)
 
-    def _heard(self, transaction: Transaction, record: StateRecord, origin: Origin) -> StateRecord:
-        """Return the state of which a report says that nothing is new; where it runs, its agents are not silent."""
+    def _reported(self, transaction: Transaction, record: StateRecord, origin: Origin) -> StateRecord:
+        """Note a report without a change, which keeps a running state from becoming stalled; return the state."""
         now = to_wire(origin.now)
-        if not is_running(record) or now <= record.last_heard:
+        if not is_running(record) or now <= record.last_report:
             return record
-        heard = replace(record, heard_at=now)
-        transaction.hear(heard, revived=self._rules.has_stalled(record, origin.now))
-        return heard
+        reporting = replace(record, heard_at=now)
+        transaction.hear(reporting, revived=self._rules.has_stalled(record, origin.now))
+        return reporting
 
     def _check_tools(self, settings: Mapping[str, Any] | None) -> None:
         errors = self._rules.tool_errors(settings)

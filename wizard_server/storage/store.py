@@ -23,7 +23,7 @@ from wizard_server.domain.filters import (
 )
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed, expired_before, same_request
 from wizard_server.domain.ports import Clock, Transaction
-from wizard_server.domain.record import Stamp, StateRecord, last_heard
+from wizard_server.domain.record import Stamp, StateRecord, last_report
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.batch import Batch
@@ -223,26 +223,30 @@ class StateStore:
         self._overlay(page.rows, pending)
         return page
 
-    async def quiet(self, wanted: ActiveFilter, *, after: str, until: str, limit: int) -> Sequence[dict[str, Any]]:
+    async def newly_stalled(
+        self, wanted: ActiveFilter, *, after: str, until: str, limit: int
+    ) -> Sequence[dict[str, Any]]:
         """See `Store`."""
         pending = self._memory.heard.pending
         rows = await self._read(
-            lambda reader: self._dashboards.quiet(reader, wanted, after=after, until=until, limit=limit),
+            lambda reader: self._dashboards.newly_stalled(reader, wanted, after=after, until=until, limit=limit),
             wanted.user_id or _EVERYBODY,
         )
         self._overlay(rows, pending)
-        return [row for row in rows if last_heard(row["updated_at"], row["heard_at"]) <= until]
+        return [row for row in rows if last_report(row["updated_at"], row["heard_at"]) <= until]
 
-    async def next_quiet(self, wanted: ActiveFilter, after: str) -> str | None:
-        """See `Store`; those that were heard of since they were written may not be the first that were found."""
+    async def oldest_report(self, wanted: ActiveFilter, after: str) -> str | None:
+        """See `Store`. A row whose newer report is not written yet is not the oldest: the next rows are asked."""
         limit = 1
         while True:
             pending = self._memory.heard.pending
             rows = await self._read(
-                partial(self._dashboards.silent, wanted=wanted, after=after, limit=limit), wanted.user_id or _EVERYBODY
+                partial(self._dashboards.last_reports, wanted=wanted, after=after, limit=limit),
+                wanted.user_id or _EVERYBODY,
             )
             first = min(
-                (last_heard(heard, self._memory.last_sign(None, key, pending)) for key, heard in rows), default=None
+                (last_report(reported, self._memory.last_sign(None, key, pending)) for key, reported in rows),
+                default=None,
             )
             if first is None or len(rows) < limit or first <= rows[-1][1]:
                 return first

@@ -10,7 +10,7 @@ _MOVING = 2
 
 
 @asynccontextmanager
-async def quiet_transaction(database: Database) -> AsyncIterator[bool]:
+async def unaudited_transaction(database: Database) -> AsyncIterator[bool]:
     """Begin to write with the trail off, and commit with the trail as it was; an error undoes everything.
 
     Yields whether the trail is on for everybody else. Raises `sqlite3.Error`, of the commit too.

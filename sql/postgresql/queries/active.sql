@@ -44,8 +44,8 @@ WHERE i.user_id = :user_id AND i.change_seq > :cursor
 ORDER BY i.change_seq
 LIMIT :limit;
 
--- name: active.quiet_user
--- The running investigations of a user whose agents were last heard between two instants, the longest silent first.
+-- name: active.newly_stalled_user
+-- The running investigations of a user whose last report came between two instants, the oldest report first.
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
        s.heard_at, i.change_seq, s.overall_progress, s.current_phase
@@ -55,13 +55,13 @@ WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PRO
 ORDER BY greatest(s.updated_at, s.heard_at)
 LIMIT :limit;
 
--- name: active.silent_user
--- When the agents of running investigations of a user were last heard, if that was after an instant; the longest silent first.
-SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_heard
+-- name: active.last_reports_user
+-- The last reports on running investigations of a user that came after an instant, the oldest first.
+SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_report
 FROM investigation_states AS s
 WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
   AND greatest(s.updated_at, s.heard_at) > :after
-ORDER BY last_heard
+ORDER BY last_report
 LIMIT :limit;
 
 -- name: active.page_all
@@ -105,8 +105,8 @@ WHERE i.change_seq > :cursor
 ORDER BY i.change_seq
 LIMIT :limit;
 
--- name: active.quiet_all
--- The running investigations of everybody whose agents were last heard between two instants, the longest silent first.
+-- name: active.newly_stalled_all
+-- The running investigations of everybody whose last report came between two instants, the oldest report first.
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
        s.heard_at, i.change_seq, s.overall_progress, s.current_phase
@@ -116,11 +116,11 @@ WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
 ORDER BY greatest(s.updated_at, s.heard_at)
 LIMIT :limit;
 
--- name: active.silent_all
--- When the agents of running investigations of everybody were last heard, if that was after an instant; the longest silent first.
-SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_heard
+-- name: active.last_reports_all
+-- The last reports on running investigations of everybody that came after an instant, the oldest first.
+SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_report
 FROM investigation_states AS s
 WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
   AND greatest(s.updated_at, s.heard_at) > :after
-ORDER BY last_heard
+ORDER BY last_report
 LIMIT :limit;

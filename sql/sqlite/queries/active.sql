@@ -42,8 +42,8 @@ WHERE user_id = :user_id AND removed_seq > :cursor
 ORDER BY removed_seq
 LIMIT :limit;
 
--- name: active.quiet_user
--- The running investigations of a user whose agents were last heard between two instants, the longest silent first.
+-- name: active.newly_stalled_user
+-- The running investigations of a user whose last report came between two instants, the oldest report first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
        entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
@@ -54,13 +54,13 @@ WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
 ORDER BY max(updated_at, coalesce(heard_at, ''))
 LIMIT :limit;
 
--- name: active.silent_user
--- When the agents of running investigations of a user were last heard, if that was after an instant; the longest silent first.
-SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_heard
+-- name: active.last_reports_user
+-- The last reports on running investigations of a user that came after an instant, the oldest first.
+SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_report
 FROM investigation_states
 WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
   AND max(updated_at, coalesce(heard_at, '')) > :after
-ORDER BY last_heard
+ORDER BY last_report
 LIMIT :limit;
 
 -- name: active.page_all
@@ -103,8 +103,8 @@ WHERE removed_seq > :cursor
 ORDER BY removed_seq
 LIMIT :limit;
 
--- name: active.quiet_all
--- The running investigations of everybody whose agents were last heard between two instants, the longest silent first.
+-- name: active.newly_stalled_all
+-- The running investigations of everybody whose last report came between two instants, the oldest report first.
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
        entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
@@ -115,11 +115,11 @@ WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
 ORDER BY max(updated_at, coalesce(heard_at, ''))
 LIMIT :limit;
 
--- name: active.silent_all
--- When the agents of running investigations of everybody were last heard, if that was after an instant; the longest silent first.
-SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_heard
+-- name: active.last_reports_all
+-- The last reports on running investigations of everybody that came after an instant, the oldest first.
+SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_report
 FROM investigation_states
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
   AND max(updated_at, coalesce(heard_at, '')) > :after
-ORDER BY last_heard
+ORDER BY last_report
 LIMIT :limit;

@@ -12,7 +12,7 @@ from wizard_server.storage.operating import ConstraintError, Database
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.rows import folded
 from wizard_server.storage.schema import scripts
-from wizard_server.storage.unaudited import quiet_transaction
+from wizard_server.storage.unaudited import unaudited_transaction
 
 _RUN_ROWS = 200
 _RUN_BYTES = 2 * 1024 * 1024
@@ -45,7 +45,7 @@ async def import_lines(database: Database, lines: Iterable[bytes], *, keep_going
 
     rows = read_rows(lines, newest_schema=len(scripts.scripts(database.dialect)), report=counted)
     try:
-        async with quiet_transaction(database) as trail_is_on:
+        async with unaudited_transaction(database) as trail_is_on:
             loader = _Loader(database, counted, trail_is_on=trail_is_on)
             await loader.prepare()
             for run in _runs(rows):

@@ -70,7 +70,7 @@ class FileWatch:
         except sqlite3.Error as error:
             logger.warning("the write-ahead log cannot be copied into its database", extra={"reason": str(error)})
             is_saved = False
-        self._files.keep_quiet()
+        self._files.note_last_write()
         if is_saved:
             self._save_until = None
         elif monotonic() > self._save_until:

@@ -35,7 +35,7 @@ class DatabaseFiles:
         self._opened = _identity(path)
         self._noted: dict[str, _Identity | None] = {}
         self._lost: str | None = None
-        self._quiet_since = 0
+        self._last_write = 0
 
     def note(self) -> None:
         """Remember the files; raise `FilesLostError` when the database was replaced while it was opened."""
@@ -64,7 +64,7 @@ class DatabaseFiles:
         missing = next(self._missing(), None)
         if missing is not None:
             if self._lost is None:
-                self.keep_quiet()
+                self.note_last_write()
             self._lost = _told(missing)
         elif self._lost is not None and not self._was_written():
             self._lost = None
@@ -73,12 +73,12 @@ class DatabaseFiles:
         return self._lost
 
     def _was_written(self) -> bool:
-        """Whether the database or its log has changed since this process has written to neither."""
-        return any(Path(self._paths[what]).stat().st_mtime_ns > self._quiet_since for what in (_DATABASE, _LOG))
+        """Whether the database or its log has changed since this process wrote to them for the last time."""
+        return any(Path(self._paths[what]).stat().st_mtime_ns > self._last_write for what in (_DATABASE, _LOG))
 
-    def keep_quiet(self) -> None:
-        """Say that from now on this process writes to none of the files."""
-        self._quiet_since = time.time_ns()
+    def note_last_write(self) -> None:
+        """Remember that this process writes to none of the files from now on."""
+        self._last_write = time.time_ns()
 
     def log_size_and_change(self) -> tuple[int, int]:
         """Return how many bytes the write-ahead log has, and when it changed last (nanoseconds); zeros without one."""

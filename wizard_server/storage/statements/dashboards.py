@@ -25,8 +25,8 @@ _STATEMENTS = {
     "count": ("active.count_user", "active.count_all"),
     "changed": ("active.changed_user", "active.changed_all"),
     "removed": ("active.removed_user", "active.removed_all"),
-    "quiet": ("active.quiet_user", "active.quiet_all"),
-    "silent": ("active.silent_user", "active.silent_all"),
+    "newly_stalled": ("active.newly_stalled_user", "active.newly_stalled_all"),
+    "last_reports": ("active.last_reports_user", "active.last_reports_all"),
 }
 
 
@@ -90,15 +90,19 @@ class Dashboards(Statements):
             rows = await self._ask(reader, "changed", wanted, cursor=cursor, limit=most)
         return rows, most
 
-    async def quiet(
+    async def newly_stalled(
         self, reader: Reader, wanted: ActiveFilter, *, after: str, until: str, limit: int
     ) -> list[dict[str, Any]]:
-        """Return running investigations whose agents were heard between two instants, the longest silent first."""
-        rows = await self._ask(reader, "quiet", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE)
+        """Return running investigations whose last report came between two instants, the oldest report first."""
+        rows = await self._ask(
+            reader, "newly_stalled", wanted, after=after, until=until, limit=limit + _MOST_UNREADABLE
+        )
         return (await self._every(summary_from_row, rows))[0][:limit]
 
-    async def silent(self, reader: Reader, wanted: ActiveFilter, *, after: str, limit: int) -> list[tuple[str, str]]:
-        """Return running investigations and when their agents were heard, after `after`; the longest silent first."""
-        rows = await self._ask(reader, "silent", wanted, after=after, limit=limit + _MOST_UNREADABLE)
-        found = [(row["investigation_id"], wire_or_none(row["last_heard"])) for row in rows]
-        return [(key, heard) for key, heard in found if heard is not None][:limit]
+    async def last_reports(
+        self, reader: Reader, wanted: ActiveFilter, *, after: str, limit: int
+    ) -> list[tuple[str, str]]:
+        """Return running investigations (ids) with their last reports, those after `after`, the oldest first."""
+        rows = await self._ask(reader, "last_reports", wanted, after=after, limit=limit + _MOST_UNREADABLE)
+        found = [(row["investigation_id"], wire_or_none(row["last_report"])) for row in rows]
+        return [(key, reported) for key, reported in found if reported is not None][:limit]

@@ -20,7 +20,7 @@ import orjson
 from wizard_server.domain.keyed import expired_before
 from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.unaudited import quiet_transaction
+from wizard_server.storage.unaudited import unaudited_transaction
 
 MAX_ENTRIES = 500
 MAX_INVESTIGATIONS = 50
@@ -73,7 +73,7 @@ async def _purge_entries(database: Database, cutoff: str) -> AsyncGenerator[Remo
             return
         position = {"after": found[-1]["timestamp"], "after_row": found[-1]["row"]}
         rows = orjson.dumps([row["row"] for row in found]).decode()
-        async with quiet_transaction(database):
+        async with unaudited_transaction(database):
             gone = await database.execute(queries["retention.delete_entries"], {"rows": rows, "cutoff": cutoff})
         yield Removed(entries=gone)
 
@@ -103,7 +103,7 @@ def _expired(purged_at: str) -> str:
 async def _bury(ids: Sequence[str], database: Database, cutoff: str, purged_at: str) -> tuple[Removed, str]:
     """Purge those of `ids` that fit into one transaction; return what is gone and the last id that is settled."""
     queries = load_queries(database.dialect)
-    async with quiet_transaction(database):
+    async with unaudited_transaction(database):
         await database.hold(ids)
         parameters = {"ids": orjson.dumps(ids).decode(), "cutoff": cutoff}
         doomed = await database.fetch_all(queries["retention.still_doomed"], parameters)

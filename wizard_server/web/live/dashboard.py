@@ -29,7 +29,7 @@ from wizard_server.web.http.parameters import query
 from wizard_server.web.http.problems import retry_after
 from wizard_server.web.live.waits import asked_seconds, with_jitter
 
-_MOST_QUIET = 1000
+_MOST_STALLED = 1000
 _TAG = re.compile(r"list-([0-9]{1,18})")
 
 
@@ -116,7 +116,7 @@ async def _parked(
 ) -> tuple[WaitEnd | None, ActivePage]:
     """Wait until there is something to tell or time is up; return how the wait ended, and what to tell.
 
-    It is cut where an investigation would count as stalled, and goes on when its agents were heard of meanwhile, or
+    It ends when an investigation would become stalled, and goes on when its agents reported meanwhile, or
     when what others have done is nothing to this dashboard.
     """
     loop, hub, store = asyncio.get_running_loop(), request.app[HUB], request.app[STORE]
@@ -125,23 +125,23 @@ async def _parked(
     now = arrived
     while True:
         left = max(deadline - loop.time(), 0)
-        quiet_in = await _until_quiet(request, asked.wanted, now)
-        end = await hub.park_list(waiter, caller.user_id, min(left, quiet_in))
+        stalls_in = await _next_stall(request, asked.wanted, now)
+        end = await hub.park_list(waiter, caller.user_id, min(left, stalls_in))
         if end is WaitEnd.TIMEOUT and store.is_shared:
             await store.caught_up(began)
         page = await _woken(request, asked, waiter, cursor, arrived)
         is_empty = not (page.rows or page.removed or page.unreadable or _is_outdated(cursor, page))
-        if end is WaitEnd.DRAINING or not is_empty or (end is WaitEnd.TIMEOUT and left <= quiet_in):
+        if end is WaitEnd.DRAINING or not is_empty or (end is WaitEnd.TIMEOUT and left <= stalls_in):
             return end, page
         cursor, now = page.cursor, request.app[CLOCK]()
         waiter.known_up_to(cursor)
 
 
-async def _until_quiet(request: web.Request, wanted: ActiveFilter, now: datetime) -> float:
+async def _next_stall(request: web.Request, wanted: ActiveFilter, now: datetime) -> float:
     """Return the seconds until the first of the running investigations counts as stalled; infinity when none will."""
     rules = request.app[RULES]
-    first = await request.app[STORE].next_quiet(wanted, to_wire(now - rules.stalled_after))
-    return rules.quiet_in(first, now) if first else math.inf
+    first = await request.app[STORE].oldest_report(wanted, to_wire(now - rules.stalled_after))
+    return rules.until_stalled(first, now) if first else math.inf
 
 
 async def _woken(
@@ -149,7 +149,7 @@ async def _woken(
 ) -> ActivePage:
     """Return what the events tell; only where they do not tell everything is the database asked again.
 
-    Without events it is told which investigations have gone quiet meanwhile: they are no change, so the cursor stays.
+    Without events, investigations that became stalled are listed; that is no change, so the cursor stays.
     """
     store = request.app[STORE]
     outdated, waiter.outdated = waiter.outdated, False
@@ -157,9 +157,9 @@ async def _woken(
         return await store.active_since(asked.wanted, cursor)
     if waiter.events:
         return _told(store, waiter.events, max(cursor, *(event.sequence for event in waiter.events)))
-    quiet = request.app[RULES].stalled_after
-    after, until = to_wire(arrived - quiet), to_wire(request.app[CLOCK]() - quiet)
-    rows = await store.quiet(asked.wanted, after=after, until=until, limit=_MOST_QUIET)
+    age = request.app[RULES].stalled_after
+    after, until = to_wire(arrived - age), to_wire(request.app[CLOCK]() - age)
+    rows = await store.newly_stalled(asked.wanted, after=after, until=until, limit=_MOST_STALLED)
     return ActivePage(rows, [], len(rows), cursor)
 
 

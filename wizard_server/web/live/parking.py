@@ -21,8 +21,8 @@ from wizard_server.web.live.waits import with_jitter
 class Polled(NamedTuple):
     """How a poll ended: the state reached, when, and why it is told although its version may be the client's.
 
-    `news`: the agents went quiet, or the client did not know that they had. `crowded`: the limits left no room to wait.
-    `renderings` are those of the event that woke it, which all share who are woken by it.
+    `news`: the state became stalled or is so no longer, or the client shows the wrong mark. `crowded`: the limits left
+    no room to wait. `renderings` are those of the event that woke it, which all share who are woken by it.
     """
 
     record: StateRecord
@@ -41,7 +41,7 @@ class Condition:
     when the agents reported meanwhile with a change that does not count for this client.
     """
 
-    __slots__ = ("_quiet", "_rules", "_running", "_wait", "investigation_id", "stalls_in")
+    __slots__ = ("_rules", "_running", "_wait", "_was_stalled", "investigation_id", "stalls_in")
 
     def __init__(self, rules: Rules, seen: Polled) -> None:
         self._rules = rules
@@ -52,25 +52,25 @@ class Condition:
     def see(self, record: StateRecord, now: datetime) -> None:
         """Wait on from this state."""
         self._running = is_running(record)
-        self._quiet = self._rules.has_stalled(record, now)
+        self._was_stalled = self._rules.has_stalled(record, now)
         self.stalls_in = self._rules.stalls_in(record, now)
 
     def __call__(self, newer: StateRecord) -> bool:
         """Say whether `newer` is to be told, or to wait on from."""
-        return self._wait.satisfied(newer) or self._quiet or is_running(newer) != self._running
+        return self._wait.satisfied(newer) or self._was_stalled or is_running(newer) != self._running
 
     def woken(self, event: StateEvent, record: StateRecord) -> Polled | None:
         """Return the outcome of a change, None for one that is none for this client."""
         now = event.instant
-        heard = self._quiet and not self._rules.has_stalled(record, now)
-        if heard or self._wait.satisfied(record):
-            return Polled(record, now, self._wait, news=heard, renderings=event.renderings)
+        revived = self._was_stalled and not self._rules.has_stalled(record, now)
+        if revived or self._wait.satisfied(record):
+            return Polled(record, now, self._wait, news=revived, renderings=event.renderings)
         self.see(record, now)
         return None
 
     def ended(self, record: StateRecord, now: datetime, *, draining: bool, last: bool) -> Polled | None:
         """Return the outcome of a wait that ran out, None when it was cut and neither `last` nor news."""
-        news = not self._quiet and not draining and self._rules.has_stalled(record, now)
+        news = not self._was_stalled and not draining and self._rules.has_stalled(record, now)
         if news or draining or last:
             return Polled(record, now, self._wait, news=news, draining=draining)
         self.see(record, now)
