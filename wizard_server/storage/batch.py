@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
+
+import orjson
 
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed, same_request
 from wizard_server.domain.record import Draft, StateRecord
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
+from wizard_server.storage.rows import entry_to_row
 
 
 class Committed(Protocol):
@@ -31,7 +34,8 @@ class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
 
     However often a state changes within the batch, its row is written once; every version has its entry. Requests that
-    are known to have been `answered_before` (by user and key) are not carried out again.
+    are known to have been `answered_before` (by user and key) are not carried out again. `size` is the length of the
+    documents to be written, in characters. `entry_rows` holds the `entries` as parameters of ``audit.insert``.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class Batch:
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}
         self.entries: list[AuditEntry] = []
+        self.entry_rows: list[dict[str, Any]] = []
+        self.size = 0
         self.newest_entries: dict[str, AuditEntry] = {}
         self.templates: dict[str, Template | None] = {}
         self.new_templates: set[str] = set()
@@ -97,9 +103,9 @@ class Batch:
         key = draft.record.investigation_id
         if self._head.get(key, self._base.get(key)) is None:
             self.claims.setdefault(key, draft.record)
-        self._head[key] = draft
+        self._replace_head(key, draft)
         self.newest_entries[key] = entry
-        self.entries.append(entry)
+        self.append(entry)
 
     def hear(self, record: StateRecord, *, revived: bool) -> None:
         """See `Transaction`; the state has been read through `state` before."""
@@ -114,21 +120,31 @@ class Batch:
 
     def delete(self, record: StateRecord, entry: AuditEntry) -> None:
         """See `Transaction`."""
-        self._head[record.investigation_id] = None
+        self._replace_head(record.investigation_id, None)
         self.newest_entries[record.investigation_id] = entry
-        self.entries.append(entry)
+        self.append(entry)
+
+    def _replace_head(self, key: str, draft: Draft | None) -> None:
+        replaced = self._head.get(key)
+        self.size += _size(draft) - _size(replaced)
+        self._head[key] = draft
 
     def append(self, entry: AuditEntry) -> None:
         """See `Transaction`."""
+        row = entry_to_row(entry)
+        self.size += len(row["previous_state"] or "") + len(row["new_state"] or "")
         self.entries.append(entry)
+        self.entry_rows.append(row)
 
     def add_template(self, template: Template) -> None:
         """See `Transaction`."""
+        self.size += len(orjson.dumps(template.settings))
         self.new_templates.add(template.template_id)
         self.templates[template.template_id] = template
 
     def save_template(self, template: Template) -> None:
         """See `Transaction`."""
+        self.size += len(orjson.dumps(template.settings))
         committed = template.usage_count - self.uses[template.template_id]
         self.templates[template.template_id] = replace(template, usage_count=committed)
 
@@ -150,6 +166,7 @@ class Batch:
     def keep_answer(self, claim: Claim, result: object) -> None:
         """Write what is kept of the answer to a request that has come to `result`."""
         kept = claim.kept(result)
+        self.size += len(kept.shown.body or "")
         self.answers[kept.user_id, kept.key] = kept
 
     def heard_only(self) -> dict[str, StateRecord]:
@@ -181,3 +198,7 @@ class Batch:
             record = head.record if head else None
             known = record or self._base.get(key)
             yield key, known.user_id if known else None, record
+
+
+def _size(draft: Draft | None) -> int:
+    return len(draft.record.opened) if draft else 0

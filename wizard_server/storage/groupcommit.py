@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Answered = Mapping[tuple[str, str], KeptAnswer]
 MAX_BATCH = 256
+# How long the documents of a batch are before no further use case joins it, in characters.
+MAX_BATCH_SIZE = 8 << 20
 # Beside another server that writes all the time most attempts are overtaken.
 _MOST_OVERTAKEN = 30
 
@@ -162,16 +164,20 @@ class GroupCommit:
                 await self._apart(jobs, error, alone=alone)
 
     async def _attempt(self, jobs: list[Job], answered: Answered) -> None:
-        """Run and commit `jobs` together; nobody is told before the commit, not even of a refusal that rests on it."""
+        """Run and commit `jobs` together, or the first of them where they write much.
+
+        Nobody is told before the commit, not even of a refusal that rests on it.
+        """
         begun, mark = perf_counter(), self._feed.mark
         try:
             batch, outcomes = await self._run_all(jobs, answered)
+            jobs = [outcome.job for outcome in outcomes]
             keys = frozenset(batch.bases)
             locked = await self._engine.begin(keys, mark)
             try:
                 if self._corrects_memory(batch, locked, jobs):
                     batch, outcomes = await self._run_all(jobs, answered)
-                    if not keys.issuperset(batch.bases):
+                    if len(outcomes) < len(jobs) or not keys.issuperset(batch.bases):
                         raise _AgainError
                 if any(job.is_refused for job in jobs):
                     raise _AgainError
@@ -187,9 +193,17 @@ class GroupCommit:
             outcome.tell()
 
     async def _run_all(self, jobs: list[Job], answered: Answered) -> tuple[Batch, list[_Outcome]]:
-        """Run the use cases on what memory has; those that have run and would read the same are not run again."""
+        """Run the use cases on what memory has, the first ones, until their documents fill a batch.
+
+        Those that have run and would read the same are not run again.
+        """
         batch = Batch(self._source, answered)
-        return batch, [await self._outcome(job, batch) for job in jobs]
+        outcomes: list[_Outcome] = []
+        for job in jobs:
+            if batch.size >= MAX_BATCH_SIZE:
+                break
+            outcomes.append(await self._outcome(job, batch))
+        return batch, outcomes
 
     def _corrects_memory(self, batch: Batch, locked: Locked, jobs: list[Job]) -> bool:
         """Drop from memory what `batch` has read and the locked rows do not say; return whether there was any.

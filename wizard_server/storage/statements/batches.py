@@ -7,7 +7,7 @@ from wizard_server.domain.record import Draft, StateRecord
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.engine import Write
-from wizard_server.storage.rows import entry_to_row, kept_to_row, state_to_row, template_to_row
+from wizard_server.storage.rows import kept_to_row, state_to_row, template_to_row
 
 # Writes a page and changes nothing: an empty transaction writes nothing, so it succeeds on a full disk too.
 PROBE = (Write("health.probe", [{"by": 1}, {"by": 2}]),)
@@ -21,7 +21,7 @@ def plan(batch: Batch, *, audit: bool) -> list[Write]:
     """
     steps = [
         Write("investigations.claim", [_claim(record) for record in batch.claims.values()]),
-        Write("audit.insert", [entry_to_row(entry) for entry in batch.entries] if audit else []),
+        Write("audit.insert", batch.entry_rows if audit else []),
         *_states(batch),
         *_templates(batch),
         Write("idempotency.insert", [kept_to_row(kept) for kept in batch.answers.values()]),
