@@ -1,12 +1,13 @@
 """Clients of several nodes: they write, read and follow, and keep what they saw for the checker."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from time import monotonic
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientConnectionError, ClientPayloadError, ClientSession, ClientTimeout
 
 from tests import factories
 from tests.nodes.checker import Seen, Story
@@ -15,49 +16,97 @@ API = "/api/v1"
 KEYS = 3
 CLIENTS = 8
 STEPS = 25
+# How long one request is repeated before the clients give up, in seconds.
+PATIENCE_SECONDS = 30.0
+_AGAIN_SECONDS = 0.02
+_MOST_ENTRIES = 100
+# What a client meets whose node has gone.
+_GONE = (ClientConnectionError, ClientPayloadError, TimeoutError)
+
+Fault = Callable[["Run"], Awaitable[None]]
 
 
 class Run:
-    """One run of `CLIENTS` clients on the nodes at `urls`; `stories` has what they saw."""
+    """One run of `clients` on the nodes at `urls`; `stories` has what they saw, `interruptions` what they repeated.
 
-    def __init__(self, session: ClientSession, urls: Sequence[str], seed: int) -> None:
+    Each makes `steps` requests, and goes on while a `fault` is at work: then it repeats what is not answered, or
+    answered by 503, with the same key and maybe at another node.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        urls: Sequence[str],
+        seed: int,
+        *,
+        clients: int = CLIENTS,
+        steps: int = STEPS,
+        fault: Fault | None = None,
+    ) -> None:
         self._session = session
         self._urls = urls
         self._seed = seed
+        self._clients = clients
+        self._steps = steps
+        self._fault = fault
         self.stories = {f"run-{seed}-{number}": Story() for number in range(KEYS)}
+        self.interruptions: Counter[int | str] = Counter()
+        self.user = f"run-{seed}"
         self._is_over = asyncio.Event()
+        self._is_disturbed = fault is not None
+        self._answered = asyncio.Condition()
+        self._answers = 0
 
     async def play(self) -> dict[str, Story]:
         """Make the investigations, let the clients go, and return what they saw."""
         for key in self.stories:
-            await self._ask(0, "POST", "/wizard-state", json=factories.creation(key))
-            await self._ask(0, "PATCH", f"/wizard-state/{key}", json={"wizard_step": "PROGRESS"})
+            await self.ask(0, "POST", "/wizard-state", factories.creation(key, user_id=self.user))
+            await self.ask(0, "PATCH", f"/wizard-state/{key}", {"wizard_step": "PROGRESS"})
         cursors = [(await self._active(node))["cursor"] for node in range(len(self._urls))]
         async with asyncio.TaskGroup() as following:
             for key in self.stories:
                 following.create_task(self._follow(key))
             for node, cursor in enumerate(cursors):
                 following.create_task(self._watch(node, cursor))
-            await asyncio.gather(*(self._client(number) for number in range(CLIENTS)))
+            await asyncio.gather(self._disturb(), *(self._client(number) for number in range(self._clients)))
             for key, story in self.stories.items():
-                found = await self._ask(0, "GET", f"/wizard-state/{key}/history?page_size=100")
-                story.trail = sorted(item["new_state"]["version"] for item in found["items"])
+                story.trail = await self._trail(key)
             self._is_over.set()
         return self.stories
 
+    async def answers(self, count: int) -> None:
+        """Return when the clients have got `count` more answers."""
+        async with self._answered, asyncio.timeout(PATIENCE_SECONDS):
+            wanted = self._answers + count
+            await self._answered.wait_for(lambda: self._answers >= wanted)
+
+    async def _disturb(self) -> None:
+        if self._fault is not None:
+            try:
+                await self.answers(2 * self._clients)
+                await self._fault(self)
+                await self.answers(2 * self._clients)
+            finally:
+                self._is_disturbed = False
+
     async def _client(self, number: int) -> None:
         random = Random(f"{self._seed} {number}")
-        for step in range(STEPS):
+        step = 0
+        while step < self._steps or self._is_disturbed:
             key, node = random.choice(list(self.stories)), random.randrange(len(self._urls))
             begun = monotonic()
             if is_write := random.random() < 0.4:
                 body = {"logs": [f"{number} {step}"]}
-                found = await self._ask(node, "POST", f"/wizard-state/{key}/progress", json=body)
+                _, found = await self.ask(node, "POST", f"/wizard-state/{key}/progress", body, f"{number}-{step}")
             elif random.random() < 0.5:
-                found = await self._ask(node, "GET", f"/wizard-state/{key}")
+                begun, found = await self.ask(node, "GET", f"/wizard-state/{key}")
             else:
-                found = await self._ask(node, "GET", f"/polling/wizard-state/{key}")
+                begun, found = await self.ask(node, "GET", f"/polling/wizard-state/{key}")
             self.stories[key].seen.append(Seen(node, begun, monotonic(), found["version"], is_write))
+            step += 1
+            async with self._answered:
+                self._answers += 1
+                self._answered.notify_all()
 
     async def _follow(self, key: str) -> None:
         """Follow the changes from node to node, until all that are in the trail were told."""
@@ -65,7 +114,7 @@ class Run:
         while not (self._is_over.is_set() and version >= story.trail[-1]):
             node = random.randrange(len(self._urls))
             path = f"/polling/wizard-state/{key}/changes?since_version={version}&wait=0.1"
-            found = await self._ask(node, "GET", path)
+            _, found = await self.ask(node, "GET", path)
             if found and "changes" not in found:
                 story.refused.append(f"node {node} answered {found['detail']} to who was at version {version}")
                 return
@@ -87,19 +136,56 @@ class Run:
                 is_last = False
 
     async def _active(self, node: int, query: str = "") -> Any:
-        return await self._ask(node, "GET", f"/polling/active-investigations{query}")
+        return (await self.ask(node, "GET", f"/polling/active-investigations{query}", moves=False))[1]
 
-    async def _ask(self, node: int, method: str, path: str, **body: Any) -> Any:
-        user = {"X-User-Id": f"run-{self._seed}"}
-        if "json" in body and "user_id" in body["json"]:
-            body["json"]["user_id"] = user["X-User-Id"]
-        url = f"{self._urls[node]}{API}{path}"
-        async with self._session.request(method, url, headers=user, **body) as answer:
-            assert answer.status in (200, 201, 304, 410), (url, answer.status, await answer.text())
-            return await answer.json() if answer.status != 304 else None
+    async def _trail(self, key: str) -> list[int]:
+        """Return the versions that have an entry, in their order."""
+        versions: list[int] = []
+        page, has_more = 1, True
+        while has_more:
+            path = f"/wizard-state/{key}/history?page_size={_MOST_ENTRIES}&page={page}"
+            items = (await self.ask(0, "GET", path))[1]["items"]
+            versions += [item["new_state"]["version"] for item in items]
+            page, has_more = page + 1, len(items) == _MOST_ENTRIES
+        return sorted(versions)
+
+    async def ask(
+        self, node: int, method: str, path: str, body: Any = None, key: str | None = None, *, moves: bool = True
+    ) -> tuple[float, Any]:
+        """Return when the request was sent that was answered, and its body (None: 304).
+
+        While the run is disturbed it is repeated; unless it `moves`, at the same node.
+        """
+        headers = {"X-User-Id": self.user, **({"Idempotency-Key": key} if key else {})}
+        deadline, random = monotonic() + PATIENCE_SECONDS, Random(f"{self._seed} {path} {key}")
+        while True:
+            begun, url = monotonic(), f"{self._urls[node]}{API}{path}"
+            try:
+                async with self._session.request(method, url, headers=headers, json=body) as answer:
+                    text = await answer.text()
+                    if answer.status != 503:
+                        assert answer.status in (200, 201, 304, 410), (url, answer.status, text)
+                        return begun, await answer.json() if answer.status != 304 else None
+                    met: int | str = answer.status
+            except _GONE as error:
+                met, text = "gone", repr(error)
+            assert self._fault is not None, (url, met, text)
+            assert monotonic() < deadline, (url, met, text)
+            self.interruptions[met] += 1
+            await asyncio.sleep(_AGAIN_SECONDS)
+            if moves:
+                node = random.randrange(len(self._urls))
 
 
 async def played(urls: Sequence[str], seed: int) -> dict[str, Story]:
     """Return what the clients of one run saw."""
     async with ClientSession(timeout=ClientTimeout(30)) as session:
         return await Run(session, urls, seed).play()
+
+
+async def disturbed(urls: Sequence[str], seed: int, fault: Fault, *, clients: int = CLIENTS) -> Run:
+    """Return a run during which `fault` was at work."""
+    async with ClientSession(timeout=ClientTimeout(PATIENCE_SECONDS)) as session:
+        run = Run(session, urls, seed, clients=clients, steps=0, fault=fault)
+        await run.play()
+        return run

@@ -1,0 +1,103 @@
+"""The schedule of faults: what happens to nodes, connections and the database while clients are at work.
+
+Each fault is given the nodes and the run that it disturbs, and returns when everything is whole again.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+
+from tests.nodes.clients import Run
+from tests.nodes.wire import Cut
+from tests.nodes.world import World
+
+Disturbance = Callable[[World, Run], Awaitable[None]]
+# Connections of the nodes by what they asked last.
+_SESSIONS = {
+    "listen": "query LIKE 'LISTEN%'",
+    "tail": "query LIKE '%change_lock AS l LEFT JOIN%'",
+    "writer": "query IN ('COMMIT', 'ROLLBACK') OR state = 'idle in transaction'",
+}
+_OF_NODES = "datname = current_database() AND usename = 'wizard'"
+
+
+async def node_killed(world: World, run: Run) -> None:
+    """A node is gone in the middle of what it did, and comes again."""
+    await world.nodes[1].stop(signal.SIGKILL)
+    await run.answers(20)
+    await world.nodes[1].start()
+
+
+def _terminated(what: str) -> Disturbance:
+    async def terminated(world: World, run: Run) -> None:
+        condition = f"{_OF_NODES} AND ({_SESSIONS[what]})"
+        ended = world.ask(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition}")
+        assert ended[0][0] > 0
+        await run.answers(20)
+
+    terminated.__doc__ = f"The {what} connections of all nodes are terminated."
+    return terminated
+
+
+async def database_stopped(world: World, run: Run) -> None:
+    """PostgreSQL ends at once, with what was committed, and comes again."""
+    await asyncio.to_thread(world.cluster.stop, signal.SIGQUIT)
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(world.cluster.start)
+
+
+async def delayed(world: World, run: Run) -> None:
+    """What passes between a node and the database is slow."""
+    world.nodes[1].wire.delay = 0.05
+    await run.answers(60)
+    world.nodes[1].wire.delay = 0.0
+
+
+async def swallowed(world: World, run: Run) -> None:
+    """All connections of a node are half-open: nothing comes, and nobody says why."""
+    world.nodes[1].wire.swallow()
+    await run.answers(200)
+
+
+async def deaf(world: World, run: Run) -> None:
+    """So are those that it opens for a while."""
+    world.nodes[1].wire.is_deaf = True
+    world.nodes[1].wire.swallow()
+    await asyncio.sleep(3)
+    world.nodes[1].wire.is_deaf = False
+    await run.answers(20)
+
+
+def _cut(where: Cut) -> Disturbance:
+    async def cut(world: World, run: Run) -> None:
+        for node in world.nodes:
+            node.wire.cut_next(where)
+            await node.wire.reached.wait()
+
+    cut.__doc__ = f"A connection is cut during a commit, which is {where.value} afterwards."
+    return cut
+
+
+async def node_stopped(world: World, run: Run) -> None:
+    """A node stands still in a transaction for longer than the database lets it hold its rows."""
+    node = world.nodes[1]
+    node.wire.hold_next()
+    await node.wire.reached.wait()
+    node.process.signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(7)
+    finally:
+        node.process.signal(signal.SIGCONT)
+    await run.answers(50)
+
+
+FAULTS: Mapping[str, Disturbance] = {
+    "node killed": node_killed,
+    **{f"{what} terminated": _terminated(what) for what in _SESSIONS},
+    "database stopped": database_stopped,
+    "delayed": delayed,
+    "swallowed": swallowed,
+    "deaf": deaf,
+    **{f"commit cut, {where.value}": _cut(where) for where in Cut},
+    "node stopped": node_stopped,
+}

@@ -1,0 +1,121 @@
+"""Nodes as processes on one PostgreSQL, each behind a `Wire`: what the schedule of faults is played on."""
+
+import asyncio
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, write_config
+from tests.nodes.wire import Wire
+from tests.postgresql import Cluster
+
+NODES = 3
+PATIENCE_SECONDS = 30.0
+_SOCKET = ".s.PGSQL.5432"
+_URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
+
+
+class Node:
+    """One server process, which listens on the same port each time that it is started."""
+
+    def __init__(self, folder: Path, wires: Sequence[Wire], database: str) -> None:
+        self._folder = folder
+        self._wires = wires
+        hosts = ",".join(f"127.0.0.1:{wire.port}" for wire in wires)
+        url = _URL.format(hosts=hosts, name=database)
+        self._config = write_config(folder, database={"url": url, "require_durability": False})
+        self._process: ServerProcess | None = None
+        self.url = ""
+        self.complaints: list[str] = []
+
+    @property
+    def wire(self) -> Wire:
+        """What lies between it and the first server of its database."""
+        return self._wires[0]
+
+    @property
+    def process(self) -> ServerProcess:
+        """The process."""
+        assert self._process is not None
+        return self._process
+
+    async def start(self, command: Sequence[str] = WIZARD_SERVER) -> None:
+        """Start it and return once it listens."""
+        port = ["--port", self.url.rpartition(":")[2]] if self.url else []
+        env = {"PYTHONPATH": str(CHECKOUT)}
+        self._process = ServerProcess(self._config, *port, command=tuple(command), env=env)
+        await asyncio.to_thread(self._process.ready)
+        self.url = self._process.url
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send it a signal that ends it, and return once it has ended."""
+        self.process.signal(number)
+        status = await asyncio.to_thread(self.process.wait)
+        if status != {signal.SIGTERM: 0}.get(number, -number):
+            self.complaints.append(f"exit status {status}")
+        self.complaints += self.process.complaints
+
+    def kill(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None:
+            self.complaints += self._process.complaints
+            self._process.kill()
+
+
+class World:
+    """Three nodes on a database of `cluster`."""
+
+    def __init__(self, cluster: Cluster, database: str, nodes: Sequence[Node]) -> None:
+        self.cluster = cluster
+        self.database = database
+        self.nodes = nodes
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the nodes listen."""
+        return [node.url for node in self.nodes]
+
+    def ask(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement as an operator does who may do everything, and return its rows."""
+        with psycopg.connect(self.cluster.url(self.database), autocommit=True) as operator:
+            cursor = operator.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    async def until(self, condition: Callable[[], Any], what: str) -> None:
+        """Return once `condition` holds."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the nodes have said that no sound server says."""
+        running = [sign for node in self.nodes for sign in node.process.complaints]
+        return running + [sign for node in self.nodes for sign in node.complaints]
+
+
+@asynccontextmanager
+async def world_on(cluster: Cluster, folder: Path, *, late: bool = False) -> AsyncIterator[World]:
+    """Yield three nodes on a new database of `cluster`; with `late` the clock of the last is 5 s behind."""
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(cluster.database())
+        nodes = []
+        for number in range(NODES):
+            place = folder / f"node-{number}"
+            place.mkdir()
+            wire = await stack.enter_async_context(Wire(cluster.folder / _SOCKET))
+            node = Node(place, [wire], database.name)
+            stack.callback(node.kill)
+            nodes.append(node)
+        commands = [WIZARD_SERVER] * (NODES - 1) + [LATE if late else WIZARD_SERVER]
+        await asyncio.gather(*(node.start(command) for node, command in zip(nodes, commands, strict=True)))
+        yield World(cluster, database.name, nodes)
+
+
+LATE = (sys.executable, "-m", "tests.nodes.late")
