@@ -33,6 +33,5 @@ async def world(mortal: Cluster, tmp_path_factory: pytest.TempPathFactory) -> As
 async def test_three_nodes_look_like_one(world: World, name: str) -> None:
     number = list(FAULTS).index(name)
     run = await disturbed(world.urls, number, lambda run: FAULTS[name](world, run))
-    print(run.interruptions)
     assert violations(run.stories) == []
     assert world.complaints == []

@@ -1,10 +1,9 @@
 """Nodes as processes on one PostgreSQL, each behind a `Wire`: what the schedule of faults is played on."""
 
 import asyncio
-import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from tests.nodes.wire import Wire
 from tests.postgresql import Cluster
 
 NODES = 3
-PATIENCE_SECONDS = 30.0
 _SOCKET = ".s.PGSQL.5432"
 _URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
 
@@ -86,12 +84,6 @@ class World:
         with psycopg.connect(self.cluster.url(self.database), autocommit=True) as operator:
             cursor = operator.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
-
-    async def until(self, condition: Callable[[], Any], what: str) -> None:
-        """Return once `condition` holds."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition():
-                await asyncio.sleep(0.01)
 
     @property
     def complaints(self) -> list[str]:

@@ -34,6 +34,11 @@ class Gated:
         size: int = self.inner.log_bytes
         return size
 
+    @property
+    def hindrance(self) -> str | None:
+        found: str | None = self.inner.hindrance
+        return found
+
     @asynccontextmanager
     async def reader(self, owner: str | None = None) -> AsyncIterator["GatedReader"]:
         async with self.inner.reader(owner) as reader:

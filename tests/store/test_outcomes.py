@@ -1,13 +1,14 @@
 """A connection that is lost while a commit is under way: the outcome is found out, nothing is lost or done twice."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests import shell
-from tests.store.conftest import Kit
+from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import audited, change, creation, written
 from wizard_server.errors import UnknownOutcomeError
 from wizard_server.storage.postgresql import writer
@@ -18,8 +19,13 @@ pytestmark = pytest.mark.needs("row locks")
 WAITS = "wait_event = 'SyncRep' AND datname = current_database()"
 
 
-def cut(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
-    """Cut the writer's connection once: `before` the statements of a commit are run, or after all were, unheard."""
+def cut(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool, meanwhile: Callable[[], Awaitable[object]] | None = None
+) -> None:
+    """Cut the writer's connection once: `before` the statements of a commit are run, or after all were, unheard.
+
+    `meanwhile` is done before anybody looks what became of the commit.
+    """
     original, cuts = Connection.run, [True]
 
     async def run(self: Connection, steps: Any) -> Any:
@@ -31,6 +37,8 @@ def cut(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
         if is_commit and not before:
             cuts.clear()
             await self.close()
+            if meanwhile is not None:
+                await meanwhile()
             raise psycopg.OperationalError("the connection was lost")
         return answers
 
@@ -45,8 +53,10 @@ def cut(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
 @pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after it"])
 async def test_a_change_is_made_exactly_once(kit: Kit, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
     await kit.store.transact(creation())
+    kit.watched.add("inv-1")
     cut(kit, monkeypatch, before=before)
     assert (await kit.store.transact(change(status="ERROR"))).version == 2
+    await kit.noticed()
     assert written(kit.path) == {"inv-1": 2}
     assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_CHANGE")]
     assert kit.told == [("inv-1", 1), ("inv-1", 2)]
@@ -57,6 +67,19 @@ async def test_so_is_a_creation(kit: Kit, monkeypatch: pytest.MonkeyPatch, befor
     cut(kit, monkeypatch, before=before)
     await kit.store.transact(creation())
     assert (written(kit.path), audited(kit.path)) == ({"inv-1": 1}, [(1, "STATE_CREATED")])
+
+
+async def test_another_node_may_go_on_before_it_is_found_out(
+    kit: Kit, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kit.store.transact(creation())
+    other = await open_store()
+    cut(kit, monkeypatch, before=False, meanwhile=lambda: other.store.transact(change(status="CANCELLED")))
+    assert (await kit.store.transact(change(status="ERROR"))).version == 2
+    await kit.noticed()
+    found = await kit.store.state("inv-1")
+    assert found is not None
+    assert (found.version, found.status) == (3, "CANCELLED")
 
 
 async def test_a_commit_goes_on_to_its_end_when_who_asked_has_gone(kit: Kit) -> None:

@@ -21,6 +21,9 @@ Parameters = Mapping[str, Any]
 # How long a writer waits for a lock, and a use case for its turn, in seconds.
 BUSY_TIMEOUT_SECONDS = 5.0
 
+# A place that is not known any more: others may have changed the same states since.
+UNKNOWN_PLACE = -1
+
 
 class StaleError(Exception):
     """The database is not what the writes rest on; nothing was written."""
@@ -152,8 +155,9 @@ class Writer(Protocol):
     ) -> int:
         """Run `writes` in one transaction and return the place of the newest change once it is on disk.
 
-        The place is 0 when none of the writes takes one. Where somebody else holds the lock it is tried again while
-        `may_wait`, else for `BUSY_TIMEOUT_SECONDS`. Without `locked` the writes rest on nothing.
+        The place is 0 when none of the writes takes one, `UNKNOWN_PLACE` when it was found out only afterwards that
+        they were committed. Where somebody else holds the lock it is tried again while `may_wait`, else for
+        `BUSY_TIMEOUT_SECONDS`. Without `locked` the writes rest on nothing.
         """
 
 
@@ -172,6 +176,10 @@ class Upkeep(Protocol):
 
     async def require_intact(self) -> None:
         """Raise `LostError` while what was opened is lost, with all that was committed saved."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """What keeps a commit that is under way from ending; None: nothing, as far as is known."""
 
     async def tidy(self) -> None:
         """Do what has to be done now and then, several times a second."""

@@ -77,8 +77,8 @@ class Feed:
                     logger.warning("changes of others cannot be read", extra={"reason": reason})
 
     def has_passed(self, place: int) -> bool:
-        """Whether a look has read our commit of `place` before its answer came, and maybe what came after it."""
-        return self._engine.is_shared and 0 < place <= self._position
+        """Whether a look may have read our commit of `place` before its answer came, and what came after it."""
+        return self._engine.is_shared and place != 0 and place <= self._position
 
     def committed(self, place: int) -> bool:
         """Move on past a commit of this process that memory has, unless others have committed since the last look.

@@ -268,6 +268,8 @@ class StateStore:
 
     async def try_writing(self) -> None:
         """See `Store`."""
+        if self.engine.hindrance is not None:
+            raise StorageUnavailableError(self.engine.hindrance)
         await self._writes.check()
 
     # --- writing

@@ -47,13 +47,19 @@ FROM investigation_states
 WHERE investigation_id = ANY (CAST(:ids AS text[]));
 
 -- name: connection.committed
--- The place of an investigation's newest change, if the given entry of it was committed; without a trail its state says so.
-SELECT i.change_seq
+-- One row if the given entry of an investigation was committed; without a trail its state says so.
+SELECT 1 AS found
 FROM investigations AS i
 WHERE i.id = :investigation_id AND (
     EXISTS (SELECT 1 FROM investigation_audit_log AS a WHERE a.entry_id = :entry_id)
     OR EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id AND s.last_entry = :entry_id)
 );
+
+-- name: connection.doing
+-- What a session is at, which the server knows by its :pid, and what it waits for.
+SELECT state, wait_event
+FROM pg_stat_activity
+WHERE pid = CAST(:pid AS integer);
 
 -- name: connection.listen
 -- Has this connection hear of the hints that servers on this database send.

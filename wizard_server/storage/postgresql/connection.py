@@ -1,8 +1,11 @@
 """PostgreSQL through psycopg: one connection. The only importer of the driver beside its neighbours in this folder."""
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+import os
+import socket
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, cast
 
@@ -31,6 +34,7 @@ _DEFAULTS = {
 }
 
 
+_ROLLBACK_SECONDS = 2.0
 # Warnings of a COMMIT that was not waited for to its end: what is visible here may be on no standby.
 _DOUBTS = frozenset({"01000", "57P01"})
 
@@ -52,6 +56,7 @@ class Connection:
         self.raw = raw
         self._echo = echo
         self.doubt: str | None = None
+        self._is_cut = False
         raw.add_notice_handler(self._noted)
 
     def _noted(self, notice: psycopg.errors.Diagnostic) -> None:
@@ -61,7 +66,7 @@ class Connection:
     @property
     def is_usable(self) -> bool:
         """Whether it is open and at rest."""
-        return not self.is_lost and self.raw.info.transaction_status == TransactionStatus.IDLE
+        return not self.is_lost and not self._is_cut and self.raw.info.transaction_status == TransactionStatus.IDLE
 
     @property
     def is_in_transaction(self) -> bool:
@@ -111,8 +116,38 @@ class Connection:
         It is the driver's own: it forgets what was to be prepared in a pipeline that was broken off.
         """
         if not self.is_lost:
-            with contextlib.suppress(psycopg.OperationalError):  # lost with its connection
+            lost = contextlib.suppress(psycopg.OperationalError)  # the transaction, with its connection
+            with lost, self.answered_within(_ROLLBACK_SECONDS):
                 await self.raw.rollback()
+
+    @contextlib.contextmanager
+    def answered_within(self, seconds: float) -> Iterator[None]:
+        """Take the connection for lost where what is asked within has no answer after `seconds`.
+
+        A server may be gone, or what lies before it, without a word. Nothing is cancelled: a commit would be visible
+        then and on no standby, and what is left of a question might answer the next one.
+        """
+        timer = asyncio.get_running_loop().call_later(seconds, self.cut)
+        try:
+            yield
+        except psycopg.OperationalError as error:
+            if not self._is_cut:
+                raise
+            raise psycopg.OperationalError(f"no answer within {seconds:g} s") from error
+        finally:
+            timer.cancel()
+
+    def cut(self) -> None:
+        """Have whoever awaits an answer meet a lost connection; the server is told nothing."""
+        self._is_cut = True
+        if not self.is_lost:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.raw.fileno())) as other:
+                other.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def pid(self) -> int:
+        """What the server calls the session by in ``pg_stat_activity``; behind a pooler it may be another's."""
+        return self.raw.info.backend_pid
 
     async def close(self) -> None:
         """Close the connection."""

@@ -13,6 +13,7 @@ from wizard_server.storage.pool import Pool
 from wizard_server.storage.postgresql.connection import Connection, connect
 from wizard_server.storage.postgresql.hints import Hints
 from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.postgresql.silence import watched
 from wizard_server.storage.postgresql.tail import TailConnection
 from wizard_server.storage.postgresql.writer import Writer
 from wizard_server.storage.queries import Query, load_queries
@@ -30,7 +31,7 @@ class PostgresqlEngine:
 
     def __init__(self, options: StoreOptions) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
-        opening = partial(connect, options.path, echo=options.echo, pooler=options.pooler)
+        self._connect = opening = partial(connect, options.path, echo=options.echo, pooler=options.pooler)
         self._hints = Hints(opening, options.wake)
         self._writer = Writer(opening)
         self._tail = TailConnection(opening)
@@ -56,7 +57,7 @@ class PostgresqlEngine:
     async def reader(self, owner: str | None = None) -> AsyncIterator[Connection]:
         """See `Readers`."""
         async with self._readers.acquire(owner) as connection:
-            with refusals(_CANNOT_ANSWER):
+            with refusals(_CANNOT_ANSWER), watched(connection, self._connect):
                 yield connection
 
     async def begin(self, keys: Collection[str], base: int | None) -> Locked:
@@ -96,6 +97,11 @@ class PostgresqlEngine:
 
     async def require_intact(self) -> None:
         """See `Upkeep`; a server looks after its own files."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """See `Upkeep`."""
+        return self._writer.hindrance
 
     async def tidy(self) -> None:
         """Give what was done by hand its places in the order of changes."""

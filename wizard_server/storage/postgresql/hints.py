@@ -34,7 +34,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _TIMER_SECONDS = 0.25
 _BUSY_SECONDS = 0.025
 _IDLE_SECONDS = 1.0
-# How long a hint of our own may take at the start.
+# How long a hint of our own may take at the start, and to be sent.
 _TRY_SECONDS = 2.0
 
 
@@ -120,7 +120,8 @@ class Listening:
 
     async def _listen(self, connection: Connection) -> None:
         """Set the event for each hint of others; return when there was not even one of our own for too long."""
-        await connection.fetch_all(self._queries["connection.listen"])
+        with connection.answered_within(_TRY_SECONDS):
+            await connection.fetch_all(self._queries["connection.listen"])
         self._hinted.set()  # what was committed before we listened
         self._unsent.set()
         heard = monotonic()
@@ -139,7 +140,8 @@ class Listening:
                 async with asyncio.timeout(_PULSE_SECONDS):  # `wait_for` may lose a cancellation
                     await self._unsent.wait()
             self._unsent.clear()
-            await connection.fetch_all(self._queries["connection.notify"], {"sender": self._name})
+            with connection.answered_within(_TRY_SECONDS):
+                await connection.fetch_all(self._queries["connection.notify"], {"sender": self._name})
 
     async def close(self) -> None:
         """Stop."""

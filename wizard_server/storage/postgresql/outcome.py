@@ -9,6 +9,8 @@ from wizard_server.storage.postgresql.connection import Connection, Step
 from wizard_server.storage.postgresql.refusals import refusals
 from wizard_server.storage.queries import load_queries
 
+# It waits for locks for a second at most.
+_ANSWER_SECONDS = 3.0
 _STATES = frozenset({"states.insert", "states.update", "states.delete"})
 
 
@@ -34,8 +36,8 @@ class Unfinished:
         return cls(*known[0], sorted(ids), rows.get("investigations.claim", ()))
 
 
-async def place_if_committed(connection: Connection, unfinished: Unfinished) -> int | None:
-    """Return the place of a commit, None when it was not made and never will be.
+async def was_committed(connection: Connection, unfinished: Unfinished) -> bool:
+    """Return whether a commit was made; if not, it never will be.
 
     The locks that it had are taken first, so that what is still at work on the other side comes to its end: a row that
     is claimed a second time waits for the first.
@@ -44,7 +46,7 @@ async def place_if_committed(connection: Connection, unfinished: Unfinished) -> 
     claim = queries["investigations.claim"]
     claims = {name: [row[name] for row in unfinished.claims] for name in claim.parameters}
     named = {"investigation_id": unfinished.investigation_id, "entry_id": unfinished.entry_id}
-    with refusals("it is not known what became of a commit"):
+    with refusals("it is not known what became of a commit"), connection.answered_within(_ANSWER_SECONDS):
         answers = await connection.run(
             [
                 Step(queries["connection.begin"]),
@@ -54,5 +56,4 @@ async def place_if_committed(connection: Connection, unfinished: Unfinished) -> 
                 Step(queries["connection.rollback"]),
             ]
         )
-    found = answers[3]
-    return found[0]["change_seq"] if found else None
+    return bool(answers[3])

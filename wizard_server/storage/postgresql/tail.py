@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from wizard_server.storage.postgresql.connection import Connection
 from wizard_server.storage.postgresql.refusals import refusals
 
+# How long a look may take: what it reads is little, and whoever asks for a state waits for it.
+LOOK_SECONDS = 2.0
+
 
 class TailConnection:
     """Lends a connection that `connect` opens, and opens again when it is lost.
@@ -30,7 +33,7 @@ class TailConnection:
                 await self.close()
                 connection = self._connection = await self._connect()
                 self.epoch += 1
-            with refusals("the database cannot answer"):
+            with refusals("the database cannot answer"), connection.answered_within(LOOK_SECONDS):
                 yield connection
 
     async def close(self) -> None:

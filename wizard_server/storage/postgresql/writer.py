@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Locked, StaleError, Stored, Write
+from wizard_server.storage.engine import UNKNOWN_PLACE, BusyError, Locked, StaleError, Stored, Write
 from wizard_server.storage.postgresql.connection import Connection, Step
 from wizard_server.storage.postgresql.forms import Record
-from wizard_server.storage.postgresql.outcome import Unfinished, place_if_committed
+from wizard_server.storage.postgresql.outcome import Unfinished, was_committed
 from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.postgresql.silence import watched
 from wizard_server.storage.queries import Query, load_queries
 
 Result = TypeVar("Result")
@@ -27,6 +28,8 @@ _PLACED = frozenset({"states.insert", "states.update", "states.delete", "states.
 _PATIENCE_MS = 50
 _COMMITS_OF_PATIENCE = 10
 _LOCK_TIMEOUT_MS = 1000
+# How long everything else may take that is no commit: it waits for locks for two seconds at most.
+_ANSWER_SECONDS = 4.0
 # How long it is tried to find out what became of a commit, in seconds.
 RESOLVE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.1
@@ -42,6 +45,7 @@ class Writer:
         self._turn = asyncio.Lock()
         self._begun: Locked | None = None
         self._last_commit_ms = 0.0
+        self.hindrance: str | None = None
 
     async def begin(self, keys: Collection[str], base: int | None) -> Locked:
         """See `engine.Writer`; without `keys` nothing is locked, nor asked."""
@@ -67,6 +71,10 @@ class Writer:
 
     async def _locked(self, ids: Sequence[str], base: int | None) -> Locked:
         connection = await self._ready()
+        with connection.answered_within(_ANSWER_SECONDS):
+            return await self._locked_on(connection, ids, base)
+
+    async def _locked_on(self, connection: Connection, ids: Sequence[str], base: int | None) -> Locked:
         patience = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
         held: frozenset[str] = frozenset()
         try:
@@ -94,8 +102,9 @@ class Writer:
         connection = await self._connect()
         try:
             with refusals(_CANNOT_WRITE):
-                patience = int(port.BUSY_TIMEOUT_SECONDS * 1000)
-                await connection.run(self._locking("connection.lock", sorted(keys), patience))
+                patience = port.BUSY_TIMEOUT_SECONDS
+                with connection.answered_within(patience + _ANSWER_SECONDS):
+                    await connection.run(self._locking("connection.lock", sorted(keys), int(patience * 1000)))
         finally:
             await connection.close()  # and with it the locks
 
@@ -134,7 +143,7 @@ class Writer:
 
         That is safe: a step changes nothing unless the rows have the versions that it is based on.
         """
-        deadline = monotonic() + RESOLVE_SECONDS
+        deadline = None
         is_begun = self._begun is not None
         unfinished = Unfinished.of(writes)
         while True:
@@ -147,9 +156,9 @@ class Writer:
                     raise
                 if unfinished is None:
                     raise UnknownOutcomeError(f"the connection was lost during a commit: {error}") from error
-            place = await self._resolved(unfinished, deadline)
-            if place is not None:
-                return place
+            deadline = deadline or monotonic() + RESOLVE_SECONDS
+            if await self._is_committed(unfinished, deadline):
+                return UNKNOWN_PLACE
             is_begun = False
 
     async def _write(self, connection: Connection, writes: Sequence[Write], *, is_begun: bool) -> int:
@@ -162,17 +171,25 @@ class Writer:
         placed = {row["investigation_id"] for write in writes if write.query in _PLACED for row in write.rows}
         if placed:
             steps += [self._step("places.lock"), self._step("places.take", ids=sorted(placed))]
-        answers = await connection.run([*steps, self._step("connection.commit")])
+        answers = await self._answers(connection, [*steps, self._step("connection.commit")])
         doubt, connection.doubt = connection.doubt, None
         if doubt is not None:
             raise UnknownOutcomeError(f"the commit may be on this database server alone: {doubt}")
         return _place(answers[-2]) if placed else 0
 
-    async def _resolved(self, unfinished: Unfinished, deadline: float) -> int | None:
-        """Return the place of what was being committed, None when it was not; raise when that cannot be found out."""
+    async def _answers(self, connection: Connection, steps: Sequence[Step]) -> list[list[Record]]:
+        """Run the steps of a commit, for as long as the server is at work on it; then the connection is lost."""
+        with watched(connection, self._connect, self._hindered):
+            return await connection.run(steps)
+
+    def _hindered(self, hindrance: str | None) -> None:
+        self.hindrance = hindrance
+
+    async def _is_committed(self, unfinished: Unfinished, deadline: float) -> bool:
+        """Return whether what was being committed was; raise when that cannot be found out."""
         while monotonic() < deadline:
             try:
-                return await place_if_committed(await self._ready(), unfinished)
+                return await was_committed(await self._ready(), unfinished)
             except (StorageUnavailableError, StaleError):  # what cannot be asked now can be asked again
                 await self._rolled_back()
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -186,7 +203,7 @@ class Writer:
         async with self._turn:
             connection = await self._ready()
             try:
-                with refusals(_CANNOT_WRITE):
+                with refusals(_CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
                     await connection.run(steps)
             finally:
                 await self._rolled_back()

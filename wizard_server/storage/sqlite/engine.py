@@ -150,6 +150,10 @@ class SqliteEngine:
         """See `Upkeep`."""
         await self._file_watch.look()
 
+    @property
+    def hindrance(self) -> None:
+        """See `Upkeep`; a commit ends or fails."""
+
     async def tidy(self) -> None:
         """Keep the write-ahead log short."""
         await self._log_keeper.look()
