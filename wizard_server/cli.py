@@ -142,9 +142,10 @@ def _serve(arguments: argparse.Namespace) -> int:
 
         return workers.supervise(config, arguments.config or DEFAULT_CONFIG)
     gc.disable()  # until the server listens, because passes over what is loaded take an eighth of the start
+    from wizard_server.commands import event_loop
     from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration comes first
 
-    return asyncio.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG))
+    return event_loop.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG), config.server.loop)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

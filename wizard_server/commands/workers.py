@@ -5,7 +5,6 @@ those of a worker that has crashed wait for the next one. Workers end when the p
 process, or with it. Nothing of the server is imported before a worker is forked: each has its own of everything.
 """
 
-import asyncio
 import logging
 import os
 import select
@@ -122,9 +121,11 @@ class _Supervisor:
         for each in set(self._sockets).difference(own):
             each.close()
         try:
+            from wizard_server.commands.event_loop import run
             from wizard_server.commands.serve import Inherited, serve
 
-            return asyncio.run(serve(self._config, self._config_path, Inherited(number, own, self._life, ready)))
+            inherited = Inherited(number, own, self._life, ready)
+            return run(serve(self._config, self._config_path, inherited), self._config.server.loop)
         except BaseException:  # noqa: BLE001 - nothing may go on in what is a copy of the supervisor
             traceback.print_exc()
             return 1

@@ -152,6 +152,7 @@ class ListenConfig(Frozen):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
+    loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     workers: int = Field(default=1, ge=1, le=256)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
     receive_timeout_seconds: int = Field(default=30, ge=1, le=300)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.web_protocol import _ErrInfo
@@ -83,7 +83,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer of the first head, and have `pause_writing` called for any byte left to send."""
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells mypy what every server's transport is
+        transport = cast("asyncio.WriteTransport", transport)  # every server's is one; uvloop's does not derive from it
         transport.set_write_buffer_limits(high=0)
         self._start_head_timer()
         self._connections.add(self)
