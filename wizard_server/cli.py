@@ -136,13 +136,15 @@ def _load(arguments: argparse.Namespace, server: Mapping[str, Any] | None = None
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from wizard_server.commands import event_loop
+
     config = _load(arguments, {"host": arguments.host, "port": arguments.port})
+    event_loop.require(config.server.loop)
     if config.server.workers > 1:
         from wizard_server.commands import workers
 
         return workers.supervise(config, arguments.config or DEFAULT_CONFIG)
     gc.disable()  # until the server listens, because passes over what is loaded take an eighth of the start
-    from wizard_server.commands import event_loop
     from wizard_server.commands import serve as serve_command  # takes a second: a wrong configuration comes first
 
     return event_loop.run(serve_command.serve(config, arguments.config or DEFAULT_CONFIG), config.server.loop)

@@ -11,6 +11,8 @@ from tests.acceptance.process import ServerProcess, write_config
 from tests.acceptance.wheels import build
 
 Serve = Callable[..., ServerProcess]
+# What hangs on the event loop is tested on each; everything else runs on the default.
+on_each_loop = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
 
 @pytest.fixture

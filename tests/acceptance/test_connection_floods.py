@@ -16,7 +16,7 @@ import pytest
 
 from tests import factories
 from tests.acceptance.client import GONE, STATES, Connection, connect, eventually
-from tests.acceptance.conftest import Serve
+from tests.acceptance.conftest import Serve, on_each_loop
 from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, processor_seconds, write_config
 
 FILES = 120
@@ -163,9 +163,11 @@ async def test_those_who_have_a_token_leave_a_place_to_who_comes(config: Path, s
         assert {await ask(each, "ada") for each in first} == {200}
 
 
+@on_each_loop
 async def test_a_server_that_has_no_file_left_says_so_once_a_second_and_serves_who_is_in(
-    config: Path, serve: Serve
+    config: Path, serve: Serve, loop: str
 ) -> None:
+    write_config(config.parent, server={"loop": loop})
     server = serve(config)
     soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
     async with connect(server.port) as [control]:

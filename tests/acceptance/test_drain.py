@@ -24,7 +24,7 @@ from tests.acceptance.client import (
     parked,
     request_bytes,
 )
-from tests.acceptance.conftest import Serve
+from tests.acceptance.conftest import Serve, on_each_loop
 from tests.acceptance.process import write_config
 from tests.acceptance.writers import Ledger, faults, make_shared, write_until_gone
 
@@ -58,11 +58,12 @@ def unchanged(answer: Answer) -> bool:
     return answer.status == 200 and answer.json()["has_changes"] is False and answer.json()["version"] == 1
 
 
+@on_each_loop
 @pytest.mark.usefixtures("many_files")
 async def test_a_thousand_parked_polls_are_answered_unchanged_and_told_when_to_come_back(
-    config: Path, serve: Serve
+    config: Path, serve: Serve, loop: str
 ) -> None:
-    write_config(config.parent, polling={"max_waiters_per_user": WAITERS})
+    write_config(config.parent, polling={"max_waiters_per_user": WAITERS}, server={"loop": loop})
     server = serve(config)
     async with connect(server.port) as [control], connect(server.port, WAITERS) as waiters:
         for number in range(10):
@@ -112,7 +113,11 @@ async def test_a_write_that_was_on_its_way_is_acknowledged_and_a_later_one_is_re
     assert (acknowledged, on_disk["under-way"]) == (True, "under way")
 
 
-async def test_nothing_acknowledged_is_lost_when_writers_do_not_stop_for_the_drain(config: Path, serve: Serve) -> None:
+@on_each_loop
+async def test_nothing_acknowledged_is_lost_when_writers_do_not_stop_for_the_drain(
+    config: Path, serve: Serve, loop: str
+) -> None:
+    write_config(config.parent, server={"loop": loop})
     ledger = Ledger()
     server = serve(config)
     await make_shared(server.port, ledger)

@@ -25,7 +25,7 @@ from tests.acceptance.client import (
     parked,
     request_bytes,
 )
-from tests.acceptance.conftest import Serve
+from tests.acceptance.conftest import Serve, on_each_loop
 from tests.acceptance.process import ServerProcess, processor_seconds, write_config
 
 HOST = b"Host: x\r\n"
@@ -129,9 +129,12 @@ async def refusal(odd: Connection, text: bytes, code: str) -> tuple[int, str]:
     return answer.status, problem["code"]
 
 
+@on_each_loop
 async def test_what_is_no_proper_request_is_refused_with_a_problem_and_the_connection_ends(
-    impatient: ServerProcess,
+    config: Path, serve: Serve, loop: str
 ) -> None:
+    write_config(config.parent, polling=ONE_SECOND["polling"], server={**ONE_SECOND["server"], "loop": loop})
+    impatient = serve(config)
     async with connect(impatient.port, len(REFUSED)) as connections, connect(impatient.port) as [control]:
         asked = zip(connections, REFUSED.values(), strict=True)
         refusals = [asyncio.create_task(refusal(odd, text, code)) for odd, (text, _, code) in asked]

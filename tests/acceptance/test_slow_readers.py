@@ -12,7 +12,7 @@ import pytest
 
 from tests import factories
 from tests.acceptance.client import POLLS, STATES, Connection, connect, eventually, parked
-from tests.acceptance.conftest import Serve
+from tests.acceptance.conftest import Serve, on_each_loop
 from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, write_config
 
 BIG = 200_000
@@ -66,11 +66,13 @@ def resident_bytes(server: ServerProcess) -> int:
     return int(kilobytes) * 1024
 
 
+@on_each_loop
 @pytest.mark.parametrize("path", [EVENTS, SOCKET], ids=["events", "socket"])
 async def test_a_reader_that_never_reads_is_cut_off_while_others_are_served(
-    path: str, config: Path, serve: Serve
+    path: str, config: Path, serve: Serve, loop: str
 ) -> None:
-    write_config(config.parent, polling={"send_timeout_seconds": 1, "heartbeat_seconds": 300})
+    polling = {"send_timeout_seconds": 1, "heartbeat_seconds": 300}
+    write_config(config.parent, polling=polling, server={"loop": loop})
     server = serve(config)
     async with connect(server.port) as [control], asyncio.timeout(PATIENCE_SECONDS):
         await begin(control)

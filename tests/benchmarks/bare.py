@@ -2,7 +2,7 @@
 
 ``python -m tests.benchmarks.bare serve --config FILE --port 0`` answers constants that `FILE` has from our server:
 ``poll`` at once, or to whoever waits, once a POST to the same address wakes them, ``woken``. Each that waits costs what
-any long-poll needs, a future and a timer.
+any long-poll needs, a future and a timer. ``--loop`` is what ``[server] loop`` is to ours.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
+from wizard_server.commands import event_loop
 from wizard_server.web.http.acceptor import BACKLOG
 
 _POLL = "/api/v1/polling/wizard-state/{investigation_id}"
@@ -73,7 +74,7 @@ def _constant(answer: dict[str, Any]) -> Callable[[], web.Response]:
     return lambda: web.Response(status=status, headers=headers, body=body)
 
 
-async def _serve(given: dict[str, Any], port: int) -> None:
+async def _serve(given: dict[str, Any], port: int) -> int:
     marks = os.open(given["marks"], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if given["marks"] else None
     answers = Answers({name: _constant(answer) for name, answer in given["answers"].items()}, marks)
     app = web.Application()
@@ -85,6 +86,7 @@ async def _serve(given: dict[str, Any], port: int) -> None:
     await web.TCPSite(runner, "127.0.0.1", port, backlog=BACKLOG).start()
     print(f"Listening on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
     await asyncio.Event().wait()
+    return 0
 
 
 def main() -> None:
@@ -93,10 +95,12 @@ def main() -> None:
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--loop", choices=["auto", "asyncio", "uvloop"], default="auto")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_serve(json.loads(arguments.config.read_text(encoding="utf-8")), arguments.port))
+    given = json.loads(arguments.config.read_text(encoding="utf-8"))
+    event_loop.run(_serve(given, arguments.port), arguments.loop)
 
 
 if __name__ == "__main__":

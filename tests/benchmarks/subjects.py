@@ -18,6 +18,7 @@ from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, wri
 from tests.benchmarks.database import USER, Shape, fill, topic, version_of
 from tests.benchmarks.machine import on_server_core
 from tests.benchmarks.swarm import request
+from wizard_server.commands.event_loop import EventLoop
 from wizard_server.config.models import RateLimitConfig
 
 SECRET = "a secret of the benchmarks, thirty-two bytes or more"
@@ -157,6 +158,7 @@ def serving(
     marks: Path | None = None,
     database: Path | None = None,
     catalogue: Mapping[str, object] | None = None,
+    loop: EventLoop = "auto",
 ) -> Iterator[Ours]:
     """Run our server in `folder`, which is made: on `database`, or on a new one; `marks`: see `marked`.
 
@@ -164,7 +166,7 @@ def serving(
     """
     folder.mkdir()
     path = database or fill(folder / "investigations.db", shape)
-    sections = _sections(path)
+    sections = _sections(path) | {"server": {"loop": loop}}
     if catalogue is not None:
         sections["tools"] = {"catalog": str(folder / "tools.json")}
         (folder / "tools.json").write_text(json.dumps(catalogue), encoding="utf-8")
@@ -230,13 +232,15 @@ class Bare:
 
 
 @contextmanager
-def answering(folder: Path, answers: Mapping[str, Answer], *, marks: Path | None = None) -> Iterator[Bare]:
+def answering(
+    folder: Path, answers: Mapping[str, Answer], *, marks: Path | None = None, loop: EventLoop = "auto"
+) -> Iterator[Bare]:
     """Run the bare application in `folder`, which is made: ``poll`` answers at once, ``woken`` what was parked."""
     folder.mkdir()
     plain = {name: answer.plain() for name, answer in answers.items()}
     file = folder / "answers.json"
     file.write_text(json.dumps({"answers": plain, "marks": str(marks) if marks else None}), encoding="utf-8")
     with on_server_core():
-        process = ServerProcess(file, command=_BARE, env={"PYTHONPATH": str(CHECKOUT)})
+        process = ServerProcess(file, "--loop", loop, command=_BARE, env={"PYTHONPATH": str(CHECKOUT)})
     with process, closing(Bare(process.ready())) as bare:
         yield bare

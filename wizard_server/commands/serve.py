@@ -71,11 +71,12 @@ async def serve(config: ServerConfig, config_path: str, inherited: Inherited | N
 
 
 def _say_ready(url: str, inherited: Inherited | None) -> None:
+    loop = {"loop": type(asyncio.get_running_loop()).__module__.partition(".")[0]}
     if inherited is None:
         print(f"Listening on {url}", flush=True)
-        logger.info("ready", extra={"url": url})
+        logger.info("ready", extra={"url": url, **loop})
         return
-    logger.info("ready", extra={"url": url, "worker": inherited.number, "pid": os.getpid()})
+    logger.info("ready", extra={"url": url, **loop, "worker": inherited.number, "pid": os.getpid()})
     with suppress(BrokenPipeError):  # of a worker that was started again nobody waits for it
         os.write(inherited.ready, b"1")
     os.close(inherited.ready)
