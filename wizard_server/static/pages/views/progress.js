@@ -56,7 +56,7 @@ export function createProgress(app, here) {
         overall(server, progress, ended, running && !server.stalled && here.isMine && cancel),
         h("div", { class: "tabs", role: "tablist", "aria-label": "Parts" }, [["work", "Phases and agents"], ["log", `Log, ${log.lines.length}`]].map(([name, text]) =>
           h("button", { key: name, type: "button", role: "tab", "aria-selected": String(tab === name), onclick: showTab(name) }, text))),
-        h("div", { class: `run shows-${tab}` },
+        h("div", { class: `run shows-${tab}`, mounted: measure, updated: measure },
           h("div", { class: "work" }, phases(progress, ended ?? new Date().toISOString(), running), agents(progress, running),
             !progress.agents?.length && running && h("p", { class: "nothing quiet" }, `Started ${age(server.updated_at)}. Waiting for the first agent to report.`)),
           logView.view()),
@@ -66,6 +66,9 @@ export function createProgress(app, here) {
   };
 }
 
+/** How much stands above: the log is as high as what is left of the window. */
+const measure = (run) => run.style.setProperty("--above", `${run.offsetTop}px`);
+
 const isRunning = ({ wizard_step: step, status }) => step === "PROGRESS" && status === "IN_PROGRESS";
 
 function overall(server, { overall_progress: at = 0, current_phase: phase, started_at: started }, ended, cancel) {
@@ -74,11 +77,13 @@ function overall(server, { overall_progress: at = 0, current_phase: phase, start
   return h("section", { class: "overall", "aria-label": "Overall" },
     h("b", { class: "figure" }, percent(at)), bar(at, { label: "Overall progress", tone }),
     h("dl", { class: "facts" },
-      phase && !ended && [h("dt", null, "phase"), h("dd", { dir: "auto" }, phase)],
-      elapsed !== null && [h("dt", null, "elapsed"), h("dd", null, stopwatch(elapsed))],
-      !ended && [h("dt", null, "last report"), h("dd", null, age(server.updated_at))]),
+      phase && !ended && fact("phase", phase),
+      elapsed !== null && fact("elapsed", stopwatch(elapsed)),
+      !ended && fact("last report", age(server.updated_at))),
     cancel && h("button", { type: "button", class: "danger wide", onclick: cancel }, "Cancel investigation"));
 }
+
+const fact = (name, value) => h("div", { key: name }, h("dt", null, name), h("dd", { dir: "auto", title: value }, value));
 
 function banner(here, { offered, retry, again, cancel }) {
   const { server } = here, act = (text, run, kind = "") => here.isMine && h("button", { type: "button", class: kind, onclick: run }, text);

@@ -15,6 +15,6 @@ export function agents({ agents: list = [] }, running) {
       h("header", null, mark(kind), h("b", { dir: "auto", title: agent.agent_name }, agent.agent_name), h("span", { class: "percent" }, percent(agent.progress))),
       bar(agent.progress, { label: `Agent ${agent.agent_name}`, tone: kind === "pending" ? "running" : kind, slim: true }),
       h("p", { class: "quiet small last", dir: "auto", title: last }, last ?? agent.status),
-      h("p", { class: "quiet small" }, agent.status, " · ", count((agent.logs_dropped ?? 0) + (agent.logs?.length ?? 0), "line")));
+      h("p", { class: "quiet small" }, kind === known ? agent.status : `was ${agent.status}`, " · ", count((agent.logs_dropped ?? 0) + (agent.logs?.length ?? 0), "line")));
   })));
 }

@@ -27,6 +27,8 @@ export function createLogView(app, log) {
   }
 
   const toEnd = (list) => { if (follows && frozen === null && list.scrollHeight - list.scrollTop - list.clientHeight > 1) list.scrollTop = list.scrollHeight; };
+  /** Lines are measured when they are drawn, and none is while another tab hides them: both change the height later. */
+  const keepAtEnd = (list) => new ResizeObserver(() => toEnd(list)).observe(list.firstChild);
   /** Only a reader scrolls up; a list that grows, or is laid out anew, is followed. */
   const onscroll = ({ target: list }) => {
     const near = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX, up = list.scrollTop < top;
@@ -62,7 +64,7 @@ export function createLogView(app, log) {
         h("header", null, h("h2", null, "Log"), h("span", { class: "quiet small" }, lines.length === log.lines.length ? count(lines.length, "line") : `${number(lines.length)} of ${count(log.lines.length, "line")}`),
           h("button", { type: "button", class: "small", "aria-pressed": String(frozen !== null), onclick: pause }, frozen === null ? "Pause" : hidden ? `Resume, ${hidden} new` : "Resume"),
           !follows && frozen === null && h("button", { type: "button", class: "small", onclick: () => { follows = true; update(); } }, "Follow the end")),
-        h("div", { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off", onscroll, mounted: toEnd, updated: toEnd }, h("ol", null, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet."))),
+        h("div", { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off", onscroll, mounted: keepAtEnd, updated: toEnd }, h("ol", null, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet."))),
         h("footer", null,
           h("select", { "aria-label": "Agent", value: agent, onchange: (event) => { agent = event.target.value; update(); } }, h("option", { value: "" }, "every agent"), agents.map((name) => h("option", { key: name, value: name || "-" }, name || "investigation"))),
           h("input", { type: "search", placeholder: "Filter", "aria-label": "Filter the log", value: text, oninput: (event) => { text = event.target.value; update(); } }),

@@ -6,8 +6,9 @@ import { mark } from "../../parts/mark.js";
 const KINDS = { pending: "pending", running: "running", completed: "done", error: "error" };
 const seconds = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
 
-function times(phase, started, now) {
-  if (phase.status === "pending" || !phase.started_at) return phase.status === "pending" ? "waits" : "";
+function times(phase, started, now, running) {
+  if (phase.status === "pending") return running ? "waits" : "not run";
+  if (!phase.started_at) return "";
   const from = started ? Math.max(0, seconds(started, phase.started_at)) : 0;
   return phase.completed_at ? `${stopwatch(from)}–${stopwatch(seconds(started ?? phase.started_at, phase.completed_at))}` : `${stopwatch(from)}–${now ? stopwatch(seconds(started ?? phase.started_at, now)) : ""}`;
 }
@@ -33,6 +34,6 @@ export function phases({ phases: list = [], started_at: given }, now, running) {
       mark(kind), h("b", { dir: "auto" }, phase.phase_name), h("span", { class: "visually-hidden" }, phase.status),
       h("div", { class: "span", style: place(phase, started, now, total) }, bar(phase.progress, { label: `Phase ${phase.phase_name}`, tone: kind })),
       h("span", { class: "percent" }, phase.status === "pending" ? "" : percent(phase.progress)),
-      h("span", { class: "quiet small times" }, times(phase, started, now)));
+      h("span", { class: "quiet small times" }, times(phase, started, now, running)));
   }), total > 0 && h("li", { key: "axis", class: "axis quiet", "aria-hidden": "true" }, h("div", { class: "span" }, [0, 0.5, 1].map((part) => h("span", null, stopwatch(part * total)))))));
 }

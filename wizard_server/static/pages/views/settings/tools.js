@@ -28,7 +28,7 @@ export function tools(given) {
 
 /** The values in a line: "depth 2 · no proxies". */
 const inWords = (values) => Object.entries(values).map(([name, value]) => value === true ? name : value === false ? `no ${name}`
-  : `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ").replaceAll("_", " ") || "no parameter set";
+  : `${name} ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ").replaceAll("_", " ") || "no parameter set";
 
 function tool({ catalogue, found, form, opened }, name, selection, change) {
   const schema = catalogue?.get(name);
