@@ -143,21 +143,46 @@ class Door:
         self.opened.set()
 
 
+Commit = Callable[..., Awaitable[int]]
+
+
+def replace_commits(monkeypatch: pytest.MonkeyPatch, made: Callable[[Commit], Commit]) -> None:
+    """Have every engine commit as `made` makes of how it does."""
+    for engine in (SqliteEngine, PostgresqlEngine):
+        monkeypatch.setattr(engine, "commit", made(engine.commit))
+
+
 def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
     """Hold every commit before it begins; what is asked for meanwhile queues."""
     door = Door()
-    for engine in (SqliteEngine, PostgresqlEngine):
-        monkeypatch.setattr(engine, "commit", _held(engine.commit, door))
+
+    def made(commit: Commit) -> Commit:
+        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
+            if locked is not None:  # one of use cases
+                await door.go_through()
+            return await commit(self, writes, locked, *more)
+
+        return held
+
+    replace_commits(monkeypatch, made)
     return door
 
 
-def _held(commit: Callable[..., Awaitable[int]], door: Door) -> Callable[..., Awaitable[int]]:
-    async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
-        if locked is not None:  # one of use cases
-            await door.go_through()
-        return await commit(self, writes, locked, *more)
+def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Hold the server between the commit on disk and the moment when it knows of it; readers see what is on disk."""
+    door = Door()
 
-    return held
+    def made(commit: Commit) -> Commit:
+        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
+            place = await commit(self, writes, locked, *more)
+            if locked is not None:  # one of use cases
+                await door.go_through()
+            return place
+
+        return held
+
+    replace_commits(monkeypatch, made)
+    return door
 
 
 def engine_of(client: Client) -> SqliteEngine:

@@ -17,7 +17,6 @@ from tests.web.helpers import (
     HANGS_AFTER_SECONDS,
     INV,
     Answer,
-    Door,
     create,
     hold_commits,
     queued,
@@ -25,7 +24,6 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB, SERVICE
 
 WebSocket = ClientWebSocketResponse
@@ -200,20 +198,6 @@ def after_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Ac
         return record
 
     monkeypatch.setattr(service, "read_from", hooked)
-
-
-def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Hold the server between the commit on disk and the moment when it knows of it; readers see what is on disk."""
-    door, write = Door(), SqliteEngine.commit
-
-    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
-        place = await write(self, writes, locked, *more)
-        if locked is not None:  # one of use cases
-            await door.go_through()
-        return place
-
-    monkeypatch.setattr(SqliteEngine, "commit", held)
-    return door
 
 
 async def commit_together(

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import as_operator, parked, patch, sending, soon, start
+from tests.web.helpers import Commit, as_operator, parked, patch, replace_commits, sending, soon, start
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import told, waiting
 from wizard_server.app import DATABASE
-from wizard_server.storage.sqlite.engine import SqliteEngine
 
 
 async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: str) -> None:
@@ -65,16 +64,20 @@ async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(
     await start(client, "b")
     task = waiting(client, await cursor(client))
     await parked(client)
-    write = SqliteEngine.commit
+    edits = iter(["UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'b'"])
 
-    async def shadowed(engine: SqliteEngine, *args: Any) -> int:
-        as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'b'")
-        monkeypatch.setattr(SqliteEngine, "commit", write)
-        return await write(engine, *args)
+    def made(commit: Commit) -> Commit:
+        async def shadowed(*args: Any) -> int:
+            for edit in edits:
+                as_operator(database, edit)
+            return await commit(*args)
 
-    monkeypatch.setattr(SqliteEngine, "commit", shadowed)
+        return shadowed
+
+    replace_commits(monkeypatch, made)
     await patch(client, {"status": "ERROR"}, "a")
     answer = await soon(task)
+    await client.app[DATABASE].look_around()
     await client.app[DATABASE].notice_external_commits()
     again = await ask(client, cursor=answer.body["cursor"])
     assert sorted([*ids(answer), *ids(again)]) == ["a", "b"]

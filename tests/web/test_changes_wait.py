@@ -11,6 +11,7 @@ from tests.web.helpers import (
     Answer,
     as_operator,
     create,
+    hold_told,
     parked,
     patch,
     poll_url,
@@ -23,7 +24,6 @@ from tests.web.helpers import (
 )
 from tests.web.test_changes import applied, content
 from wizard_server.app import DATABASE
-from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
@@ -175,35 +175,17 @@ async def test_a_limit_holds_for_the_woken_too(client: Client, monkeypatch: pyte
     assert (versions(answer), answer.body["has_more"], answer.body["to_version"]) == ([3, 4], True, 4)
 
 
-class Told:
-    """Stands between the disk and everybody: what is committed is told only after `release`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.written = asyncio.Event()
-        self.release = asyncio.Event()
-        write = SqliteEngine.commit
-
-        async def held(engine: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
-            place = await write(engine, writes, locked, *more)
-            if locked is not None:  # one of use cases
-                self.written.set()
-                await self.release.wait()
-            return place
-
-        monkeypatch.setattr(SqliteEngine, "commit", held)
-
-
 @pytest.mark.parametrize("since", [1, 2])
 async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_no_410(
     client: Client, monkeypatch: pytest.MonkeyPatch, since: int
 ) -> None:
     await start(client)
-    told = Told(monkeypatch)
+    door = hold_told(monkeypatch)
     writing = asyncio.create_task(report(client, "a"))
-    await told.written.wait()
+    await door.reached.wait()
     params = {"since_version": str(since)}
     answer = await send(client, "GET", CHANGES, params=params)
-    told.release.set()
+    door.open()
     await writing
     assert answer.status in (200, 304), answer.body
     if answer.status == 304:
@@ -216,11 +198,11 @@ async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_told_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(client)
-    told = Told(monkeypatch)
+    door = hold_told(monkeypatch)
     writing = asyncio.create_task(report(client, "a"))
-    await told.written.wait()
+    await door.reached.wait()
     task = waiting(client, 2)
-    told.release.set()
+    door.open()
     await writing
     answer = await soon(task)
     assert versions(answer) == [3]

@@ -14,6 +14,7 @@ from tests.web.helpers import (
     fields_named,
     hold_commits,
     patch,
+    replace_commits,
     send,
     sending,
     soon,
@@ -24,7 +25,6 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.web.http.accounting import REQUESTS
 
 KEY = {"Idempotency-Key": "mutation-1"}
@@ -144,12 +144,12 @@ async def test_a_repeated_refusal_counts_as_what_it_is(client: Client) -> None:
 async def test_what_failed_for_want_of_the_database_may_be_tried_again(
     client: Client, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
-    async def broken(self: SqliteEngine, *args: Any) -> int:
+    async def broken(*_: Any) -> int:
         raise StorageUnavailableError("the disk is full")
 
     await create(client)
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteEngine, "commit", broken)
+        replace_commits(patched, lambda _: broken)
         assert (await send(client, "PATCH", url(), json={"status": "ERROR"}, headers=KEY)).status == 503
     assert (await send(client, "PATCH", url(), json={"status": "ERROR"}, headers=KEY)).body["version"] == 2
     assert len(trail(database)) == 2

@@ -6,6 +6,7 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     STATES,
+    Commit,
     Door,
     StoppedClock,
     create,
@@ -14,6 +15,7 @@ from tests.web.helpers import (
     poll,
     polling,
     read,
+    replace_commits,
     rows,
     send,
     sending,
@@ -23,7 +25,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.app import DATABASE
-from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.engine import Engine
 
 ACCESSED = "2026-01-09T08:07:00.000Z"
 QUERY = "SELECT version, last_accessed FROM investigation_states"
@@ -124,18 +126,21 @@ async def test_a_change_while_accesses_are_written_waits_its_turn(
     timed: Client, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     """Both go over the one connection that writes: neither may meet the other's open transaction."""
-    door, write = Door(), SqliteEngine.commit
+    door = Door()
     writing = asyncio.Event()
 
-    async def held(self: SqliteEngine, writes: Any, locked: Any = None, *more: Any) -> int:
-        if locked is None:  # what was touched
-            await door.go_through()
-        else:
-            writing.set()
-        return await write(self, writes, locked, *more)
+    def made(commit: Commit) -> Commit:
+        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
+            if locked is None:  # what was touched
+                await door.go_through()
+            else:
+                writing.set()
+            return await commit(self, writes, locked, *more)
+
+        return held
 
     await read(timed)
-    monkeypatch.setattr(SqliteEngine, "commit", held)
+    replace_commits(monkeypatch, made)
     flushing = asyncio.create_task(timed.app[DATABASE].flush_touched())
     await door.reached.wait()
     change = sending(timed, "PATCH", url(), json={"status": "ERROR"}, headers={"Prefer": "return=minimal"})

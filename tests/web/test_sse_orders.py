@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import INV, Door, patch, read, send, sending, soon, start, url
+from tests.web.helpers import INV, Door, hold_told, patch, read, send, sending, soon, start, url
 from tests.web.push import (
     after_the_next_read,
     before_the_next_read,
@@ -14,7 +14,6 @@ from tests.web.push import (
     commit_together,
     events,
     everybody_has_gone,
-    hold_told,
     rebuilt,
     report,
     waiting,
