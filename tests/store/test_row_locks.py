@@ -11,7 +11,7 @@ from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import INSTANT, by_hand, creation, rows, written
 from wizard_server.errors import SchemaError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, StaleError, Stored, Write
+from wizard_server.storage.engine import BusyError, Keys, StaleError, Stored, Write
 
 pytestmark = pytest.mark.needs("row locks")
 
@@ -22,6 +22,10 @@ def revival(*investigation_ids: str, version: int = 1) -> list[Write]:
     """A commit that changes states and takes a place, and that can be made without a use case."""
     signs = [{"investigation_id": each, "version": version, "heard_at": HEARD} for each in investigation_ids]
     return [Write("states.revive", signs)]
+
+
+def states(*investigation_ids: str) -> Keys:
+    return Keys(frozenset(investigation_ids))
 
 
 @contextmanager
@@ -46,9 +50,9 @@ def heard(kit: Kit) -> list[str]:
 
 async def test_a_batch_is_told_which_versions_its_states_have_and_nobody_changes_them_until_it_ends(kit: Kit) -> None:
     await made(kit, "a", "b")
-    locked = await kit.engine.begin(["b", "a", "absent"], None)
+    locked = await kit.engine.begin(states("b", "a", "absent"), None)
     assert locked.states == {"a": Stored(1, INSTANT), "b": Stored(1, INSTANT)}
-    assert locked.held == frozenset()
+    assert locked.held == Keys()
     with psycopg.connect(kit.path, autocommit=True) as operator:
         operator.execute("SET lock_timeout = '50ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -61,7 +65,7 @@ async def test_a_batch_is_told_which_versions_its_states_have_and_nobody_changes
 
 async def test_what_was_locked_is_free_after_a_release(kit: Kit) -> None:
     await made(kit, "a")
-    await kit.engine.begin(["a"], None)
+    await kit.engine.begin(states("a"), None)
     await kit.engine.release()
     by_hand(kit.path, "UPDATE investigation_states SET status = 'ERROR'")
     assert written(kit.path) == {"a": 2}
@@ -70,8 +74,8 @@ async def test_what_was_locked_is_free_after_a_release(kit: Kit) -> None:
 async def test_a_row_that_an_operator_holds_is_left_out_and_the_others_are_locked(kit: Kit) -> None:
     await made(kit, "a", "b", "c")
     with held(kit, "b"):
-        locked = await kit.engine.begin(["a", "b", "c", "absent"], None)
-        assert (sorted(locked.states or ()), locked.held) == (["a", "c"], frozenset({"b"}))
+        locked = await kit.engine.begin(states("a", "b", "c", "absent"), None)
+        assert (sorted(locked.states or ()), locked.held) == (["a", "c"], states("b"))
         await kit.engine.commit(revival("a", "c"), locked)
     assert heard(kit) == ["a", "c"]
 
@@ -79,8 +83,8 @@ async def test_a_row_that_an_operator_holds_is_left_out_and_the_others_are_locke
 async def test_who_waits_for_a_held_row_goes_on_when_it_is_free(kit: Kit) -> None:
     await made(kit, "a", "b")
     with held(kit, "b"):
-        waiting = asyncio.create_task(kit.engine.until_free(["b"]))
-        await kit.engine.commit(revival("a"), await kit.engine.begin(["a"], None))
+        waiting = asyncio.create_task(kit.engine.until_free(states("b")))
+        await kit.engine.commit(revival("a"), await kit.engine.begin(states("a"), None))
         assert not waiting.done()
     await waiting
 
@@ -89,7 +93,7 @@ async def test_a_row_that_stays_held_is_given_up_in_time(kit: Kit, monkeypatch: 
     await made(kit, "a")
     monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 0.1)
     with held(kit, "a"), pytest.raises(BusyError):
-        await kit.engine.until_free(["a"])
+        await kit.engine.until_free(states("a"))
 
 
 async def test_a_step_that_meets_too_few_rows_undoes_all_of_its_commit(kit: Kit) -> None:

@@ -12,6 +12,7 @@ from tests.web.helpers import (
     Answer,
     create,
     hold_commits,
+    hold_told,
     parked,
     patch,
     queued,
@@ -23,7 +24,6 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.test_active import ACTIVE, ask, cursor, ids
-from tests.web.test_changes_wait import Told
 from wizard_server.app import DATABASE
 from wizard_server.hub.waiters import ListWaiter
 from wizard_server.web.http.context import HUB
@@ -212,13 +212,13 @@ async def test_a_change_that_was_read_from_disk_before_it_was_told_is_not_repeat
 ) -> None:
     await create(client, "a")
     place = await cursor(client)
-    gate = Told(monkeypatch)
+    gate = hold_told(monkeypatch)
     writing = asyncio.create_task(patch(client, {"wizard_step": "PROGRESS"}, "a"))
-    await gate.written.wait()
+    await gate.reached.wait()
     first = await ask(client, cursor=place)
     task = waiting(client, first.body["cursor"])
     await parked(client)
-    gate.release.set()
+    gate.open()
     await writing
     if ids(first) == ["a"]:
         await create(client, "b")

@@ -11,6 +11,7 @@ import orjson
 from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed, same_request
 from wizard_server.domain.record import Draft, StateRecord
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
+from wizard_server.storage.engine import Keys
 from wizard_server.storage.rows import entry_to_row
 
 
@@ -46,6 +47,7 @@ class Batch:
         self._committed = committed
         self._answered_before = answered_before
         self._base: dict[str, StateRecord | None] = {}
+        self._owners: set[str] = set()
         self._head: dict[str, Draft | None] = {}
         self.claims: dict[str, StateRecord] = {}
         self.entries: list[AuditEntry] = []
@@ -90,6 +92,7 @@ class Batch:
 
     async def template_names(self, user_id: str) -> Mapping[str, str]:
         """See `Transaction`."""
+        self._owners.add(user_id)
         names = await self._committed.template_names(user_id)
         for key, template in self.templates.items():
             if template is None:
@@ -181,6 +184,11 @@ class Batch:
     def is_empty(self) -> bool:
         """Whether nothing is to be written now; what was `heard` may wait."""
         return not (self.entries or self.templates or self.uses or self.answers or self.revived)
+
+    @property
+    def keys(self) -> Keys:
+        """What was read and has to stay as it was read."""
+        return Keys(frozenset(self._base), frozenset(self._owners))
 
     @property
     def bases(self) -> Mapping[str, StateRecord | None]:

@@ -10,7 +10,7 @@ with its place in the order of all changes. An engine raises, with nothing writt
 and `UnknownOutcomeError` when the connection was lost while the commit was under way.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -78,16 +78,36 @@ class Stored(NamedTuple):
     updated_at: str
 
 
+class Keys(NamedTuple):
+    """What use cases have read and rest on: `states` by investigation, and the templates of the users `owners`."""
+
+    states: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read."""
+        return not (self.states or self.owners)
+
+    def has(self, other: "Keys") -> bool:
+        """Whether all of `other` is among these."""
+        return self.states >= other.states and self.owners >= other.owners
+
+    def meets(self, other: "Keys") -> bool:
+        """Whether any of `other` is among these."""
+        return bool(self.states & other.states or self.owners & other.owners)
+
+
 class Locked(NamedTuple):
     """What the use cases of a batch rest on until it is committed: the database as it was at `mark`.
 
     `states` has the locked rows by investigation, without those that do not exist; None where none are locked. The rows
-    of `held` are not among them: somebody else has held them for longer than a batch takes.
+    of `held` are not locked: somebody else has held them for longer than a batch takes.
     """
 
     mark: int | None
     states: Mapping[str, Stored] | None = None
-    held: frozenset[str] = frozenset()
+    held: Keys = Keys()
 
 
 class Readers(Protocol):
@@ -137,17 +157,17 @@ class Tail(Protocol):
 class Writer(Protocol):
     """Writes, one commit at a time."""
 
-    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
-        """Return what the use cases may rest on that name the investigations `keys`.
+    async def begin(self, keys: Keys, base: int | None) -> Locked:
+        """Return what the use cases may rest on that have read `keys`.
 
-        An engine with row locks takes them here. One without lets them rest on memory, which has everything up to the
-        mark `base`, and compares marks in `commit`.
+        An engine with row locks takes them here; what memory does not hold is read again under them. One without lets
+        the use cases rest on memory, which has everything up to the mark `base`, and compares marks in `commit`.
         """
 
     async def release(self) -> None:
         """Give up what `begin` locked: nothing will be committed on it."""
 
-    async def until_free(self, keys: Collection[str]) -> None:
+    async def until_free(self, keys: Keys) -> None:
         """Return once nobody holds the rows `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
 
     async def commit(

@@ -20,7 +20,7 @@ from wizard_server.domain.record import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
 from wizard_server.storage import engine as port
 from wizard_server.storage.batch import Batch, Committed
-from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError, Stored
+from wizard_server.storage.engine import BusyError, Engine, Keys, Locked, StaleError, Stored
 from wizard_server.storage.feed import Feed
 from wizard_server.storage.jobs import Job
 from wizard_server.storage.memory import Memory
@@ -172,12 +172,12 @@ class GroupCommit:
         try:
             batch, outcomes = await self._run_all(jobs, answered)
             jobs = [outcome.job for outcome in outcomes]
-            keys = frozenset(batch.bases)
+            keys = batch.keys
             locked = await self._engine.begin(keys, mark)
             try:
                 if self._corrects_memory(batch, locked, jobs):
                     batch, outcomes = await self._run_all(jobs, answered)
-                    if len(outcomes) < len(jobs) or not keys.issuperset(batch.bases):
+                    if len(outcomes) < len(jobs) or not keys.has(batch.keys):
                         raise _AgainError
                 if any(job.is_refused for job in jobs):
                     raise _AgainError
@@ -206,28 +206,29 @@ class GroupCommit:
         return batch, outcomes
 
     def _corrects_memory(self, batch: Batch, locked: Locked, jobs: list[Job]) -> bool:
-        """Drop from memory what `batch` has read and the locked rows do not say; return whether there was any.
+        """Drop from memory what `batch` has read and the locked rows do not say; return whether to read again.
 
-        Who needs a row that somebody else holds waits for it elsewhere: raises `_AgainError` for the others.
+        Templates are in no memory: with those of a user locked they are always read again. Who needs a row that
+        somebody else holds waits for it elsewhere: raises `_AgainError` for the others.
         """
         if locked.states is None:
             return False
-        if locked.held:
-            self._set_aside([job for job in jobs if job.ran and job.ran.states_read & locked.held], locked.held)
+        if not locked.held.is_empty:
+            self._set_aside([job for job in jobs if job.ran and job.ran.keys.meets(locked.held)], locked.held)
             raise _AgainError
         outdated = [key for key, record in batch.bases.items() if _stored(record) != locked.states.get(key)]
         for key in outdated:
             self._memory.drop(key)
-        return bool(outdated)
+        return bool(outdated or batch.keys.owners)
 
-    def _set_aside(self, jobs: list[Job], held: frozenset[str]) -> None:
+    def _set_aside(self, jobs: list[Job], held: Keys) -> None:
         for job in jobs:
             job.is_aside = True
         task = asyncio.create_task(self._queue_once_free(jobs, held))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
-    async def _queue_once_free(self, jobs: list[Job], held: frozenset[str]) -> None:
+    async def _queue_once_free(self, jobs: list[Job], held: Keys) -> None:
         try:
             await self._engine.until_free(held)
         except asyncio.CancelledError:
@@ -347,7 +348,7 @@ class GroupCommit:
     def _forget(self, jobs: list[Job]) -> None:
         """Forget what `jobs` have read."""
         for job in jobs:
-            for key in job.ran.states_read if job.ran else ():
+            for key in job.ran.keys.states if job.ran else ():
                 self._memory.drop(key)
 
 

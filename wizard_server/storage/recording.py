@@ -7,6 +7,7 @@ from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import Draft, StateRecord
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.storage.batch import Batch
+from wizard_server.storage.engine import Keys
 
 # What a reading is remembered by that raised: no other is equal to it.
 _RAISED = object()
@@ -33,9 +34,12 @@ class Recording:
         return self._result
 
     @property
-    def states_read(self) -> set[str]:
-        """The ids of the states that were read."""
-        return {key for name, key, _ in self._readings if name == "state"}
+    def keys(self) -> Keys:
+        """What was read and has to stay as it was read."""
+        return Keys(self._read_by("state"), self._read_by("template_names"))
+
+    def _read_by(self, method: str) -> frozenset[str]:
+        return frozenset(key for name, key, _ in self._readings if name == method)
 
     async def holds_for(self, batch: Batch) -> bool:
         """Whether `batch` answers everything that was read as it was answered then."""

@@ -40,6 +40,30 @@ WHERE investigation_id = ANY (CAST(:ids AS text[]))
 ORDER BY investigation_id
 FOR NO KEY UPDATE SKIP LOCKED;
 
+-- name: connection.name_owners
+-- Makes the rows that are locked for the templates of users, where they are absent.
+INSERT INTO template_owners (user_id)
+SELECT given.user_id
+FROM unnest(CAST(:owners AS text[])) AS given (user_id)
+WHERE NOT EXISTS (SELECT 1 FROM template_owners AS o WHERE o.user_id = given.user_id)
+ON CONFLICT DO NOTHING;
+
+-- name: connection.lock_owners
+-- Locks the templates of users, in the order of their names: nobody else adds or renames one until the transaction ends.
+SELECT user_id
+FROM template_owners
+WHERE user_id = ANY (CAST(:owners AS text[]))
+ORDER BY user_id
+FOR UPDATE;
+
+-- name: connection.lock_owners_free
+-- Locks the templates of those users that nobody else holds.
+SELECT user_id
+FROM template_owners
+WHERE user_id = ANY (CAST(:owners AS text[]))
+ORDER BY user_id
+FOR UPDATE SKIP LOCKED;
+
 -- name: connection.known
 -- Those of the given ids that have a state.
 SELECT investigation_id

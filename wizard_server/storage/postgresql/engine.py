@@ -1,13 +1,13 @@
 """PostgreSQL behind the port: one connection that writes, one for the feed, some that read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
-from wizard_server.storage.engine import Locked, Signal, Write
+from wizard_server.storage.engine import Keys, Locked, Signal, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
 from wizard_server.storage.postgresql.connection import Connection, connect
@@ -60,7 +60,7 @@ class PostgresqlEngine:
             with refusals(_CANNOT_ANSWER), watched(connection, self._connect):
                 yield connection
 
-    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+    async def begin(self, keys: Keys, base: int | None) -> Locked:
         """See `Writer`."""
         return await self._writer.begin(keys, base)
 
@@ -68,7 +68,7 @@ class PostgresqlEngine:
         """See `Writer`."""
         await self._writer.release()
 
-    async def until_free(self, keys: Collection[str]) -> None:
+    async def until_free(self, keys: Keys) -> None:
         """See `Writer`."""
         await self._writer.until_free(keys)
 

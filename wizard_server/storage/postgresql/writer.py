@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import UNKNOWN_PLACE, BusyError, Locked, StaleError, Stored, Write
+from wizard_server.storage.engine import UNKNOWN_PLACE, BusyError, Keys, Locked, StaleError, Stored, Write
 from wizard_server.storage.postgresql.connection import Connection, Step
 from wizard_server.storage.postgresql.forms import Record
 from wizard_server.storage.postgresql.outcome import Unfinished, was_committed
@@ -47,64 +47,75 @@ class Writer:
         self._last_commit_ms = 0.0
         self.hindrance: str | None = None
 
-    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+    async def begin(self, keys: Keys, base: int | None) -> Locked:
         """See `engine.Writer`; without `keys` nothing is locked, nor asked."""
-        if not keys:
+        if keys.is_empty:
             return Locked(base, {})
         await self._turn.acquire()
         try:
             with refusals(_CANNOT_WRITE):
-                self._begun = await self._locked_anew(sorted(keys), base)
+                self._begun = await self._locked_anew(keys, base)
         except BaseException:
             await self._end()
             raise
         return self._begun
 
-    async def _locked_anew(self, ids: Sequence[str], base: int | None) -> Locked:
+    async def _locked_anew(self, keys: Keys, base: int | None) -> Locked:
         """Lock, and once more on a new connection where the old one turns out to be lost: nothing rests on it yet."""
         try:
-            return await self._locked(ids, base)
+            return await self._locked(keys, base)
         except StorageUnavailableError:
             if self._connection is None or not self._connection.is_lost:
                 raise
-        return await self._locked(ids, base)
+        return await self._locked(keys, base)
 
-    async def _locked(self, ids: Sequence[str], base: int | None) -> Locked:
+    async def _locked(self, keys: Keys, base: int | None) -> Locked:
         connection = await self._ready()
         with connection.answered_within(_ANSWER_SECONDS):
-            return await self._locked_on(connection, ids, base)
+            return await self._locked_on(connection, keys, base)
 
-    async def _locked_on(self, connection: Connection, ids: Sequence[str], base: int | None) -> Locked:
+    async def _locked_on(self, connection: Connection, keys: Keys, base: int | None) -> Locked:
         patience = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
-        held: frozenset[str] = frozenset()
+        await self._name_owners(connection, keys.owners)
         try:
             with refusals(_CANNOT_WRITE):
-                rows = (await connection.run(self._locking("connection.lock", ids, patience)))[2]
+                [*_, rows, _] = await connection.run(self._locking(keys, patience))
+            return Locked(base, _stored(rows))
         except BusyError:
             await connection.rollback()
-            known = self._step("connection.known", ids=ids)
-            answers = await connection.run([*self._locking("connection.lock_free", ids, patience), known])
-            rows = answers[2]
-            held = frozenset(row["investigation_id"] for row in answers[-1]) - {row["investigation_id"] for row in rows}
-        states = {row["investigation_id"]: Stored(row["version"], row["updated_at"]) for row in rows}
+        known = self._step("connection.known", ids=sorted(keys.states))
+        [*_, owners, rows, _, existing] = await connection.run([*self._locking(keys, patience, "_free"), known])
+        states = _stored(rows)
+        held = Keys(
+            frozenset(row["investigation_id"] for row in existing) - states.keys(),
+            keys.owners - {row["user_id"] for row in owners} if keys.owners else frozenset(),
+        )
         return Locked(base, states, held)
 
-    def _locking(self, lock: str, ids: Sequence[str], patience: int) -> list[Step]:
+    async def _name_owners(self, connection: Connection, owners: Collection[str]) -> None:
+        """Make the rows that stand for the templates of users; at once, or who comes second could not skip them."""
+        if owners:
+            await connection.run([self._step("connection.name_owners", owners=sorted(owners))])
+
+    def _locking(self, keys: Keys, patience: int, how: str = "") -> list[Step]:
+        """Return what locks `keys`, in the order that everybody keeps; the step before the last answers with states."""
+        owners = [self._step(f"connection.lock_owners{how}", owners=sorted(keys.owners))] if keys.owners else []
         return [
             self._step("connection.begin"),
             self._step("connection.wait_at_most", milliseconds=patience),
-            self._step(lock, ids=ids),
+            *owners,
+            self._step(f"connection.lock{how}", ids=sorted(keys.states)),
             self._step("connection.wait_at_most", milliseconds=_LOCK_TIMEOUT_MS),
         ]
 
-    async def until_free(self, keys: Collection[str]) -> None:
-        """Return once nobody holds the states `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
+    async def until_free(self, keys: Keys) -> None:
+        """Return once nobody holds the rows of `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
         connection = await self._connect()
         try:
             with refusals(_CANNOT_WRITE):
                 patience = port.BUSY_TIMEOUT_SECONDS
                 with connection.answered_within(patience + _ANSWER_SECONDS):
-                    await connection.run(self._locking("connection.lock", sorted(keys), int(patience * 1000)))
+                    await connection.run(self._locking(keys, int(patience * 1000)))
         finally:
             await connection.close()  # and with it the locks
 
@@ -238,6 +249,10 @@ class Writer:
 def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Return `rows` as a statement takes them: a list for each of its parameters."""
     return {name: [row[name] for row in rows] for name in query.parameters}
+
+
+def _stored(rows: Sequence[Record]) -> dict[str, Stored]:
+    return {row["investigation_id"]: Stored(row["version"], row["updated_at"]) for row in rows}
 
 
 def _place(rows: Sequence[Record]) -> int:

@@ -2,13 +2,13 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Locked, StaleError, Write
+from wizard_server.storage.engine import BusyError, Keys, Locked, StaleError, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.row_shapes import SEQUENCE, only
@@ -82,14 +82,14 @@ class SqliteEngine:
         """Lend any reader: each sees what was committed before."""
         return self._readers.acquire()
 
-    async def begin(self, keys: Collection[str], base: int | None) -> Locked:
+    async def begin(self, keys: Keys, base: int | None) -> Locked:
         """See `Writer`."""
         return Locked(base)
 
     async def release(self) -> None:
         """See `Writer`; nothing was locked."""
 
-    async def until_free(self, keys: Collection[str]) -> None:
+    async def until_free(self, keys: Keys) -> None:
         """See `Writer`; no row is ever held."""
 
     async def commit(
