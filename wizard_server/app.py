@@ -25,6 +25,7 @@ from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
+from wizard_server.storage.statements.bounded import largest_part
 from wizard_server.storage.store import StateStore
 from wizard_server.web.api.kept_answers import made_again
 from wizard_server.web.auth.authenticator import AUTHENTICATOR, Authenticator
@@ -164,6 +165,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         audit=config.features.audit_logging,
         wake=config.database.wake,
         pooler=config.database.pooler,
+        largest_part=largest_part(config.state.max_size_kb * 1024, config.state.max_nodes),
     )
     hub = app[HUB]
     store = await StateStore.open(options, hub=hub, clock=app[CLOCK])

@@ -79,6 +79,22 @@ async def test_a_history_that_costs_much_holds_nobody_up(trail_of: MakeTrail, ke
         assert silence.longest < LOUD, question
 
 
+async def test_rows_from_before_the_bounds_hold_nobody_up(database: str) -> None:
+    add_trail(Path(database), OLD, factories.USER, tiny_nodes(3, 500_000), by_index)
+    expected = {**dict.fromkeys(QUESTIONS, 410), "a page of history": 200, "the state": 200, "a poll": 200}
+    found = {}
+    async with unobserved(database) as client:
+        asked = {what: path(what, OLD) for what in QUESTIONS} | {"the state": url(OLD), "a poll": poll_url(OLD)}
+        for what, where in asked.items():
+            async with Silence() as silence:
+                found[what], text = await ask(client, "GET", where)
+            assert silence.longest < LOUD, what
+            if what == "a page of history":
+                entries = orjson.loads(text)["items"]
+    assert found == expected
+    assert [entry.get("parts_left_out") for entry in entries[:2]] == [True, True]
+
+
 @pytest.mark.parametrize("key", [NEW, SLIDING, LONG, NAMES])
 async def test_answers_cut_by_bytes_lead_on_to_the_newest_state(trail_of: MakeTrail, key: str) -> None:
     async with unobserved(str(trail_of(key))) as client:

@@ -28,7 +28,8 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     """
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
-    return await _unwound(store, record.investigation_id, record.document(), record.version, version)
+    document = await aside(len(record.opened), record.document)
+    return await _unwound(store, record.investigation_id, document, record.version, version)
 
 
 async def document_at(store: Store, investigation_id: str, record: StateRecord | None, version: int) -> Document:
@@ -60,7 +61,10 @@ async def _unwound(
         if not entries:
             break
     if position != version:
-        raise HistoryGoneError(f"version {version} of {investigation_id} is outside the kept history")
+        raise HistoryGoneError(
+            f"version {version} of {investigation_id} is outside the kept history,"
+            " or before a change that is larger than changes may be"
+        )
     if document is None:
         raise NotFoundError(f"{investigation_id} had no state at version {version}")
     return document
@@ -101,7 +105,10 @@ async def changes_after(store: Store, record: StateRecord, since: int, limit: in
     """
     if since == record.version:
         return Changes(since, since, (), has_more=False)
-    gone = HistoryGoneError(f"the changes of {record.investigation_id} after version {since} are outside the history")
+    gone = HistoryGoneError(
+        f"the changes of {record.investigation_id} after version {since} are outside the history,"
+        " or one is larger than changes may be"
+    )
     if since > record.version or record.newest_version > record.version:
         raise gone
     found = await _readable_after(store, record.investigation_id, since, limit)

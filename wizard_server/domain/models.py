@@ -347,7 +347,9 @@ class AuditLogResponse(Schema):
     version: int | None = Field(None, description="The version that this entry committed")
     mutation_id: str | None = Field(None, description="The Idempotency-Key of the request")
     parts_left_out: bool = Field(
-        default=False, description="The page would be too large; a page that begins with this entry has its states"
+        default=False,
+        description="The page would be too large; a page that begins with this entry has its states, if they are no"
+        " larger than a state may be",
     )
 
 

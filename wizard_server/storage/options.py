@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from wizard_server.storage.statements.bounded import Largest
+
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
     """Where the database is and how much of the machine the store may use; `pool_timeout` in seconds.
 
     `path` is a file, or the URL of a server. Then `wake` says how the commits of others are noticed (auto, listen,
-    poll), and `pooler` that a pooler in transaction mode stands between.
+    poll), and `pooler` that a pooler in transaction mode stands between. Entries of the trail of which
+    `largest_part` does not admit a side are read without their parts (None: all are read whole).
     """
 
     path: str
@@ -20,3 +23,4 @@ class StoreOptions:
     audit: bool = True
     wake: str = "auto"
     pooler: bool = False
+    largest_part: Largest | None = None

@@ -58,7 +58,7 @@ class StateStore:
         unreadable = UnreadableRows()
         self.engine = engine
         self._states = States(engine.dialect, unreadable)
-        self._trail = Trail(engine.dialect, unreadable)
+        self._trail = Trail(engine.dialect, unreadable, options.largest_part)
         self._templates = Templates(engine.dialect, unreadable)
         self._dashboards = Dashboards(engine.dialect, unreadable)
         self._answers = Answers(engine.dialect, unreadable)

@@ -8,13 +8,15 @@ import orjson
 
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import Listed, StateFilter, StatesEnd
-from wizard_server.domain.record import Stamp, StateRecord
+from wizard_server.domain.record import PARTS, Stamp, StateRecord
+from wizard_server.domain.time_slices import aside
 from wizard_server.domain.trail import Investigation
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.rows import folded, investigation_from_row, state_from_row, summary_from_row
 from wizard_server.storage.statements import paging
 from wizard_server.storage.statements.asking import Statements, asked_of
 
+_TEXTS = tuple(f"{part}_json" for part in PARTS)
 NEWEST_FIRST = "-updated_at"
 # The statement of a first page, and that of one after it.
 _NEWEST_FIRST = ("states.list_newest", "states.list_newest_after")
@@ -27,7 +29,10 @@ class States(Statements):
     async def state(self, reader: Reader, investigation_id: str) -> StateRecord | None:
         """Return the newest committed version of a state."""
         rows = await self._fetch(reader, "states.get", {"investigation_id": investigation_id})
-        return self._unreadable.one(state_from_row, rows[0]) if rows else None
+        if not rows:
+            return None
+        size = sum(len(text) for text in map(rows[0].__getitem__, _TEXTS) if isinstance(text, str))
+        return await aside(size, self._unreadable.one, state_from_row, rows[0])
 
     async def investigation(self, reader: Reader, investigation_id: str) -> Investigation | None:
         """Return the parent row of a state."""

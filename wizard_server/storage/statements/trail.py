@@ -11,13 +11,18 @@ from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import Query, bound
 from wizard_server.storage.rows import entry_from_row, partial_entry_from_row
 from wizard_server.storage.statements.asking import Statements, asked_of
-from wizard_server.storage.statements.bounded import Decoding, bounded
+from wizard_server.storage.statements.bounded import Decoding, Largest, bounded
+from wizard_server.storage.unreadable import UnreadableRows
 
-_ENTRIES = Decoding(("previous_state", "new_state"), entry_from_row, partial_entry_from_row)
+_DOCUMENTS = ("previous_state", "new_state")
 
 
 class Trail(Statements):
-    """The statements of ``audit.sql`` that read."""
+    """The statements of ``audit.sql`` that read; sides that `largest` does not admit are not."""
+
+    def __init__(self, dialect: str, unreadable: UnreadableRows | None = None, largest: Largest | None = None) -> None:
+        super().__init__(dialect, unreadable)
+        self._decoding = Decoding(_DOCUMENTS, entry_from_row, partial_entry_from_row, largest)
 
     async def history(self, reader: Reader, wanted: HistoryFilter) -> Listed[AuditEntry, EntriesEnd]:
         """Return one page of a trail; entries beyond `MAX_BYTES` come without their parts."""
@@ -53,7 +58,7 @@ class Trail(Statements):
     async def _whole(self, reader: Reader, query: Query, parameters: Mapping[str, Any]) -> list[AuditEntry]:
         """Return the entries that `query` finds, with their parts, as many as one answer may hold.
 
-        One that cannot be read ends the answer, and raises when it would be the first.
+        One that cannot be read ends the answer, and raises when it would be the first; one that is too large ends it.
         """
         entries: list[AuditEntry] = []
         async with aclosing(self._read(reader, query, parameters)) as rows:
@@ -68,4 +73,4 @@ class Trail(Statements):
     def _read(
         self, reader: Reader, query: Query, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[Row, AuditEntry | UnreadableRowError], None]:
-        return bounded(reader, query, parameters, _ENTRIES, self._unreadable)
+        return bounded(reader, query, parameters, self._decoding, self._unreadable)
