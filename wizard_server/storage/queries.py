@@ -34,6 +34,7 @@ class Query:
     parameters: frozenset[str]
 
 
+@cache
 def sql_root() -> Traversable:
     """Return the folder of scripts, statements and manifest: inside the wheel, or the checkout's ``sql/``."""
     packaged = resources.files("wizard_server") / "sql"

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -14,15 +15,14 @@ from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_k
 
 def load_manifest(engine: str = "sqlite") -> DatabaseSchema:
     """Return what a database of `engine` has to look like; raise `SchemaError` naming what is wrong in the manifest."""
-    names = tuple(script.name for script in scripts(engine))
-    return _described((sql_root() / "manifest.json").read_text(encoding="utf-8"), engine, names)
+    return _described(sql_root(), engine)
 
 
 @cache
-def _described(text: str, engine: str, ordered: tuple[str, ...]) -> DatabaseSchema:
-    """Return what `text` describes. Checking it takes 30 ms, so a process checks the same text once."""
-    manifest = parse_manifest(text)
-    names = dict(enumerate(ordered, start=1))
+def _described(root: Traversable, engine: str) -> DatabaseSchema:
+    """Return what the manifest in `root` describes. Checking it takes 30 ms, so a process reads it once."""
+    manifest = parse_manifest((root / "manifest.json").read_text(encoding="utf-8"))
+    names = {script.version: script.name for script in scripts(engine)}
     if manifest["schema_version"] != len(names):
         raise SchemaError(
             f"manifest.json is of version {manifest['schema_version']}, the newest script is {len(names)}"

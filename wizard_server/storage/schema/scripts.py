@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources.abc import Traversable
 
 from wizard_server.errors import SchemaError
 from wizard_server.storage.operating import Database, ScriptError
@@ -22,14 +24,18 @@ class Script:
 
 def scripts(engine: str) -> list[Script]:
     """Return the scripts of `engine` in their order; raise `SchemaError` unless they are numbered 1, 2, 3, ..."""
+    return list(_read(sql_root() / engine / "migrations"))
+
+
+@cache
+def _read(folder: Traversable) -> tuple[Script, ...]:
     found = []
-    folder = sql_root() / engine / "migrations"
     for position, file in enumerate(sorted(folder.iterdir(), key=lambda entry: entry.name), start=1):
         match = _SCRIPT.match(file.name)
         if match is None or int(match.group(1)) != position:
             raise SchemaError(f"script {file.name} is out of line: expected {position:04}_<name>.sql")
         found.append(Script(position, file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")))
-    return found
+    return tuple(found)
 
 
 async def status(database: Database) -> list[tuple[Script, str | None]]:
