@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +33,11 @@ class Query:
 
 
 @cache
-def sql_root() -> Traversable:
+def sql_root() -> Path:
     """Return the folder of scripts, statements and manifest: inside the wheel, or the checkout's ``sql/``."""
-    packaged = resources.files("wizard_server") / "sql"
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "sql"
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "sql"
+    return packaged if packaged.is_dir() else package.parent / "sql"
 
 
 def parse_queries(text: str) -> Iterator[Query]:

@@ -2,7 +2,7 @@
 
 import json
 from functools import cache
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -19,7 +19,7 @@ def load_manifest(engine: str = "sqlite") -> DatabaseSchema:
 
 
 @cache
-def _described(root: Traversable, engine: str) -> DatabaseSchema:
+def _described(root: Path, engine: str) -> DatabaseSchema:
     """Return what the manifest in `root` describes. Checking it takes 30 ms, so a process reads it once."""
     manifest = parse_manifest((root / "manifest.json").read_text(encoding="utf-8"))
     names = {script.version: script.name for script in scripts(engine)}

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from wizard_server.errors import SchemaError
 from wizard_server.storage.operating import Database, ScriptError
@@ -28,7 +28,7 @@ def scripts(engine: str) -> list[Script]:
 
 
 @cache
-def _read(folder: Traversable) -> tuple[Script, ...]:
+def _read(folder: Path) -> tuple[Script, ...]:
     found = []
     for position, file in enumerate(sorted(folder.iterdir(), key=lambda entry: entry.name), start=1):
         match = _SCRIPT.match(file.name)
