@@ -176,3 +176,26 @@ def test_what_is_printed_has_every_finding_and_when_it_was(wizard: WizardPage, w
     wizard.sees_no("Export JSON")
     wizard.printed(printed=False)
     wizard.sees_no("At night")
+
+
+def test_reports_that_follow_each_other_are_one_entry_of_the_trail_that_opens(
+    wizard: WizardPage, wizard_server: ServerProcess
+) -> None:
+    agent(wizard_server, "POST", "", {"investigation_id": "trail", "user_id": "dev", "settings": SETTINGS})
+    agent(wizard_server, "PATCH", "trail", {"wizard_step": "PROGRESS"})
+    for progress in range(37):
+        agent(wizard_server, "POST", "trail/progress", {"overall_progress": progress})
+    wizard.open("/investigations/trail/history")
+    wizard.sees("reported progress, 37 reports in", "versions 3 to 39", "started it", "created the investigation")
+    wizard.sees_no("version 20 ·")
+    wizard.focus(".trail [aria-expanded=false]")
+    wizard.press(Keys.ENTER)
+    wizard.sees("version 20 ·", "version 3 ·")
+    agent(wizard_server, "POST", "trail/progress", {"overall_progress": 38})
+    wizard.sees("38 reports in", "version 40 ·")
+    wizard.click("One version back")
+    wizard.sees("Version 39")
+    wizard.press("[" * 19)
+    wizard.sees("Version 20")
+    assert "version 20" in wizard.driver.execute_script("return document.querySelector('.trail .now').innerText")
+    assert wizard.complaints() == []

@@ -4,6 +4,7 @@ One hash stands for all of them and is a folder of their addresses, so that a re
 """
 
 import hashlib
+import re
 import threading
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _MEDIA = {
     "wizard.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+# A fortieth of the compressed bytes; no text of the pages runs over lines.
+_INDENTATION = re.compile(r"^[ \t]+", re.M)
 # The first one says in which order the layers count; within a layer a later sheet overrules.
 _SHEETS = (
     "app.css",
@@ -40,7 +43,7 @@ class Files:
         """Read the files unless that is done; it takes some milliseconds, so call it in a thread."""
         with self._making:
             if not self._assets:
-                assets = {name: Asset.of(text.encode(), _MEDIA[name]) for name, text in _texts().items()}
+                assets = {name: Asset.of(_unindented(text), _MEDIA[name]) for name, text in _texts().items()}
                 self._hash = hashlib.sha256("".join(asset.tag for asset in assets.values()).encode()).hexdigest()[:16]
                 self._assets = assets
 
@@ -61,6 +64,10 @@ def shell() -> str:
 
 def _read(path: str) -> str:
     return (_PAGES / path).read_text(encoding="utf-8")
+
+
+def _unindented(text: str) -> bytes:
+    return _INDENTATION.sub("", text).encode()
 
 
 def _texts() -> dict[str, str]:

@@ -1,0 +1,15 @@
+const FEWEST = 3;
+
+const alike = (one, other) => one.action_type === "PROGRESS_UPDATED" && other?.action_type === one.action_type
+  && other.user_id === one.user_id && other.source === one.source;
+
+/** The entries in their order, reports of one author that follow each other as one run: `[[entry, ...], ...]`. */
+export function inRuns(entries) {
+  const runs = [];
+  for (const entry of entries) {
+    const last = runs.at(-1);
+    if (last && alike(last[0], entry)) last.push(entry);
+    else runs.push([entry]);
+  }
+  return runs.flatMap((run) => (run.length < FEWEST ? run.map((entry) => [entry]) : [run]));
+}
