@@ -25,6 +25,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    protocol: str
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -61,7 +62,8 @@ class Connection:
             pairs = (line.partition(":") for line in lines)
             headers = {name.lower(): value.strip() for name, _, value in pairs}
             body = await self._reader.readexactly(int(headers.get("content-length", 0)))
-        return Answer(int(first.split()[1]), headers, body)
+        protocol, status = first.split()[:2]
+        return Answer(int(status), headers, body, protocol)
 
     async def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a request and return its answer."""

@@ -31,12 +31,17 @@ from tests.acceptance.process import ServerProcess, processor_seconds, write_con
 HOST = b"Host: x\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
 POST = b"POST /api/v1/wizard-state HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+UNSPOKEN = "http-version-not-supported"
 LIMIT = 2 * 500 * 1024 + 64 * 1024
 TCP_CLOSE = 7
 
 REFUSED = {
     "another protocol": (b"\x16\x03\x01\x02\x00\x01\x00", 400, "malformed-request"),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed-request"),
+    **{
+        f"HTTP/{version}": (b"GET /healthz HTTP/%b\r\n%b\r\n" % (version.encode(), HOST), 505, UNSPOKEN)
+        for version in ("0.9", "1.2", "1.9", "2.0", "3.0")
+    },
     "a method that is none": (b"FOO / HTTP/1.1\r\n" + HOST + b"\r\n", 400, "malformed-request"),
     "no host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400, "malformed-request"),
     "two hosts": (GET + HOST + b"\r\n", 400, "malformed-request"),
@@ -123,7 +128,7 @@ async def refusal(odd: Connection, text: bytes, code: str) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-request-id"] == problem["request_id"]
-    assert answer.status == problem["status"]
+    assert (answer.protocol, answer.status) == ("HTTP/1.1", problem["status"])
     if code not in ("body-too-large", "expectation-failed"):  # after these the client may go on to send the body
         assert await odd.ended()
     return answer.status, problem["code"]
@@ -142,6 +147,14 @@ async def test_what_is_no_proper_request_is_refused_with_a_problem_and_the_conne
             assert await is_served(control)
         found = dict(zip(REFUSED, [await task for task in refusals], strict=True))
     assert found == {name: (status, code) for name, (_, status, code) in REFUSED.items()}
+
+
+async def test_another_version_is_refused_behind_requests_that_are_answered(impatient: ServerProcess) -> None:
+    async with pair(impatient) as (odd, _):
+        await odd.send(GET + b"\r\nGET /healthz HTTP/2.0\r\n" + HOST + b"\r\n")
+        answers = [await odd.answer(), await odd.answer()]
+        assert [(answer.protocol, answer.status) for answer in answers] == [("HTTP/1.1", 200), ("HTTP/1.1", 505)]
+        assert await odd.ended()
 
 
 async def test_no_part_of_what_is_refused_is_logged(config: Path, serve: Serve) -> None:

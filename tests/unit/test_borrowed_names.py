@@ -57,6 +57,8 @@ REACHED = {
 # What is imported from modules of these packages that their documentation does not name.
 UNDOCUMENTED = {
     ("web.http.targets", "RawRequestMessage", "aiohttp.http"),
+    ("web.http.targets", "ERROR", "aiohttp.web_protocol"),
+    ("web.http.connections", "BadHttpMessage", "aiohttp.http_exceptions"),
     ("web.http.refused_requests", "LineTooLong", "aiohttp.http_exceptions"),
     ("logs", "HttpProcessingError", "aiohttp.http_exceptions"),
 }

@@ -20,10 +20,10 @@ def refused_field(headers: dict[str, str]) -> str:
     return field
 
 
-def foreign(headers: dict[str, str]) -> str:
+def foreign(headers: dict[str, str], method: str = "GET") -> str:
     """Return the header that betrays another machine, of a refusal that says what to set."""
     with pytest.raises(ForeignOriginError) as caught:
-        TrustingAuthenticator().authenticate(request_with(headers))
+        TrustingAuthenticator().authenticate(request_with(headers, method=method))
     header: str = caught.value.extra["errors"][0]["field"]
     settings = {"Host": "[server] public_url", "Origin": "[cors] allowed_origins"}
     assert settings[header] in caught.value.message
@@ -111,9 +111,20 @@ def test_behind_a_proxy_every_host_is_its_own_and_so_is_its_origin() -> None:
             behind.authenticate(request_with(upgrade(origin)))
 
 
-def test_where_anything_else_comes_from_is_left_to_cors() -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_page_of_another_origin_changes_nothing_unless_it_is_allowed(method: str) -> None:
     headers = {"Host": "127.0.0.1", "Origin": "https://evil.example"}
-    assert TrustingAuthenticator().authenticate(request_with(headers)) == DEV
+    request = request_with(headers, method=method)
+    assert foreign(headers, method=method) == "Origin"
+    assert TrustingAuthenticator(("https://evil.example",)).authenticate(request) == DEV
+    own = request_with({"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:8080"}, method=method)
+    assert TrustingAuthenticator().authenticate(own) == DEV
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_which_page_reads_is_left_to_cors(method: str) -> None:
+    headers = {"Host": "127.0.0.1", "Origin": "https://evil.example"}
+    assert TrustingAuthenticator().authenticate(request_with(headers, method=method)) == DEV
 
 
 def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:

@@ -129,6 +129,21 @@ async def test_a_page_that_is_not_named_may_read_nothing(start_server: StartServ
         assert (answer.status, cors_headers(answer)) == (204, set())
 
 
+async def test_a_page_that_is_not_named_changes_nothing_of_a_developers(start_server: StartServer) -> None:
+    client = await start_server(cors=ALLOWED)
+    async with client.post("/api/v1/templates", json={"name": "T", "settings": factories.settings()}) as answer:
+        template = f"/api/v1/templates/{(await answer.json())['template_id']}"
+    for method, path in [("POST", f"{template}/apply"), ("POST", STATE), ("DELETE", template)]:
+        async with client.request(method, path, headers={"Origin": "https://evil.example"}) as answer:
+            problem = await answer.json(content_type="application/problem+json")
+        assert (answer.status, problem["code"], problem["errors"][0]["field"]) == (403, "foreign-origin", "Origin")
+        assert "[cors] allowed_origins" in problem["detail"]
+    async with client.get(template) as answer:
+        assert (answer.status, (await answer.json())["usage_count"]) == (200, 0)
+    async with client.delete(template, headers={"Origin": PAGE}) as answer:
+        assert answer.status == 204
+
+
 async def test_an_answer_varies_with_the_origin_also_where_none_is_sent(start_server: StartServer) -> None:
     client = await start_server(cors=ALLOWED)
     async with client.get(f"{STATE}/absent") as answer:

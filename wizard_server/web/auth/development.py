@@ -15,15 +15,16 @@ from wizard_server.web.auth.leases import Lease, Unending
 from wizard_server.web.auth.tokens import FOREIGN_HOST, FOREIGN_ORIGIN
 
 DEVELOPER = "dev"
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 class TrustingAuthenticator:
     """Mode ``none``, on loopback addresses only: the user is ``X-User-Id`` or ``dev``, with the scopes of a user.
 
     The developer's browser runs on this machine and has other sites' pages open. A page whose host name resolves to
-    127.0.0.1 (DNS rebinding) is refused by its ``Host``, and one that opens a WebSocket, which CORS does not cover, by
-    its ``Origin``. Other requests that a page may send without a preflight are refused for their Content-Type, or
-    change nothing. With `public_url` a proxy is in front, and ``Host`` is not checked, because the proxy decides on it.
+    127.0.0.1 (DNS rebinding) is refused by its ``Host``, and one that sends a change or opens a WebSocket by its
+    ``Origin``: for some of these browsers ask no permission, so that CORS does not cover them. What it only reads a
+    page does not get to see, and browsers do not always say where a reading request comes from. With `public_url` a proxy is in front, and ``Host`` is not checked, because the proxy decides on it.
     """
 
     _scopes = frozenset({READ, WRITE})
@@ -38,7 +39,7 @@ class TrustingAuthenticator:
         headers = request.headers
         if not (self._any_host or _is_nearby(headers.get(hdrs.HOST, ""))):
             raise ForeignOriginError("Host", FOREIGN_HOST)
-        if hdrs.UPGRADE in headers and hdrs.ORIGIN in headers:
+        if hdrs.ORIGIN in headers and (request.method not in _READING or hdrs.UPGRADE in headers):
             self._check_origin(headers[hdrs.ORIGIN])
         user_id = headers.get("X-User-Id", DEVELOPER)
         if not USER.fullmatch(user_id):

@@ -24,7 +24,8 @@ FOREIGN_HOST = (
     ' which browsers reach the server, or [auth] mode = "jwt"'
 )
 FOREIGN_ORIGIN = (
-    'Origin is of another machine, and mode "none" opens no WebSocket to it: add it to [cors] allowed_origins'
+    'Origin is of another machine, and mode "none" takes no change from its pages and opens no WebSocket to them:'
+    " add it to [cors] allowed_origins"
 )
 
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.web_protocol import _ErrInfo
 
 from wizard_server.errors import RequestTimeoutError
@@ -23,7 +24,7 @@ from wizard_server.web.http.common_headers import HEADERS
 from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import CLOCK, INSTANT
 from wizard_server.web.http.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
-from wizard_server.web.http.refused_requests import reason
+from wizard_server.web.http.refused_requests import OTHER_VERSION, reason
 from wizard_server.web.http.slow_readers import SendProgress, reset
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,8 @@ class Connection(web.RequestHandler):
         if self._request_count != known:
             if self._head_timer is not None:
                 self._stop_head_timer()
+            for place in range(known - self._request_count, 0):
+                self._refuse_other_version(place)
             message, body = self._messages[-1]
             self._body = body
             if self._upgraded and not isinstance(message, _ErrInfo):
@@ -146,6 +149,13 @@ class Connection(web.RequestHandler):
             self._has_begun = True
             if self._head_timer is None:
                 self._start_head_timer()
+
+    def _refuse_other_version(self, place: int) -> None:
+        """Refuse the message at `place` unless it is HTTP/1: the parser takes HTTP/0.9 and HTTP/2.0 for it, too."""
+        message, _ = self._messages[place]
+        if not isinstance(message, _ErrInfo) and message.version.major != 1:
+            error = BadHttpMessage(OTHER_VERSION)
+            self._messages[place] = _ErrInfo(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, error, ""), EMPTY_PAYLOAD
 
     def _check_chunks(self, body: StreamReader) -> None:
         """End a body whose chunks are so small that parsing them is most of its cost."""

@@ -7,8 +7,9 @@ lose the body of a POST, and all would need a second request.
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
+from aiohttp.web_protocol import ERROR
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -16,6 +17,8 @@ Factory = Callable[..., web.BaseRequest]
 
 # Set for a request about the server as a whole: its target is ``*``, or an authority (CONNECT).
 SERVER_WIDE = web.RequestKey("server_wide", bool)
+# Stands for bytes that are no request; the answer to them is our own HTTP/1.1, whatever they said.
+_REFUSED = ERROR._replace(version=HttpVersion11)
 _NO_PATH = "/*"  # no route matches it
 
 
@@ -23,6 +26,8 @@ def with_path(make: Factory) -> Factory:
     """Return `make` behind a step that rewrites the target of the message to a path without a final slash."""
 
     def made(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+        if message is ERROR:
+            return make(_REFUSED, *rest)
         if message.path[:1] != "/" or message.method == hdrs.METH_CONNECT:
             if message.path == "*" or message.method == hdrs.METH_CONNECT:
                 message = message._replace(url=URL.build(path=_NO_PATH, encoded=True), path=_NO_PATH)
