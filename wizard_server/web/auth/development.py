@@ -23,8 +23,9 @@ class TrustingAuthenticator:
 
     The developer's browser runs on this machine and has other sites' pages open. A page whose host name resolves to
     127.0.0.1 (DNS rebinding) is refused by its ``Host``, and one that sends a change or opens a WebSocket by its
-    ``Origin``: for some of these browsers ask no permission, so that CORS does not cover them. What it only reads a
-    page does not get to see, and browsers do not always say where a reading request comes from. With `public_url` a proxy is in front, and ``Host`` is not checked, because the proxy decides on it.
+    ``Origin``: for some of these browsers ask no permission, so that CORS does not cover them. What a page only reads
+    it does not get to see, and browsers do not always say where a reading request comes from. With `public_url` a proxy
+    is in front, and ``Host`` is not checked, because the proxy decides on it.
     """
 
     _scopes = frozenset({READ, WRITE})
