@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from wizard_server.domain.field_types import Schema
 from wizard_server.domain.models import WizardStateUpdate
 from wizard_server.domain.read_only import MARKS, OF_STATES, read_only_errors, sent_back
 from wizard_server.domain.record import FIELDS, PARTS, Document
@@ -45,8 +46,9 @@ class FieldUpdate:
     def of(cls, body: Any) -> "FieldUpdate":
         """Check `body` as a `WizardStateUpdate`."""
         update = validate(WizardStateUpdate, body)
-        present = {name for name in FIELDS if getattr(update, name) is not None}
-        return cls(update.model_dump(mode="json", include=present), update.version, sent_back(body, OF_STATES))
+        given = ((name, getattr(update, name)) for name in FIELDS)
+        values = {name: _encoded(value) for name, value in given if value is not None}
+        return cls(values, update.version, sent_back(body, OF_STATES))
 
     @property
     def fields(self) -> frozenset[str]:
@@ -88,6 +90,10 @@ class MergePatch:
         """See `Update`; raises `ValidationFailedError` for read-only members that differ or are removed."""
         _check_read_only(self.read_only, document)
         return canonical({field: merged(document.get(field), value) for field, value in self.patch.items()})
+
+
+def _encoded(value: str | Schema) -> Any:
+    return value if isinstance(value, str) else value.model_dump(mode="json")
 
 
 def _check_read_only(given: Mapping[str, Any], document: Document) -> None:
