@@ -9,19 +9,19 @@ import json
 import logging
 import re
 import sys
-from datetime import UTC, datetime
 
 import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 
 from wizard_server.config.loading import LoggingConfig
-from wizard_server.domain.clock import to_wire
+from wizard_server.domain.clock import instant_at, to_wire
 
 # Python loads a codec from a file at its first use, which would fail when no file can be opened any more.
 codecs.lookup("unicode_escape")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OWN = "wizard_server"
+_NUMBERS = frozenset({int, float, bool})
 _WORD = re.compile(r'[^ ="\\]+')
 # The least level of other packages, because at DEBUG the database driver logs every value that it binds.
 _OTHERS = logging.WARNING
@@ -58,7 +58,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _instant(record: logging.LogRecord) -> str:
-    return to_wire(datetime.fromtimestamp(record.created, UTC))
+    return to_wire(instant_at(int(record.created * 1000)))
 
 
 class HumanFormatter(logging.Formatter):
@@ -75,7 +75,7 @@ class HumanFormatter(logging.Formatter):
 def _quoted(value: object) -> str:
     """Return `value` as one word, quoted where it has a space, a quote or an equals sign."""
     text = str(value)
-    if isinstance(value, int | float):
+    if type(value) in _NUMBERS:
         return text
     if text.isprintable() and _WORD.fullmatch(text):
         return text

@@ -10,11 +10,12 @@ _NANOSECONDS = 1_000_000
 
 def utc_now() -> datetime:
     """Return the current instant, cut to milliseconds, so that what is stored and sent equals what was read."""
-    return _at(time.time_ns() // _NANOSECONDS)
+    return instant_at(time.time_ns() // _NANOSECONDS)
 
 
 @lru_cache(maxsize=16)  # a busy server reads the clock many times within a millisecond
-def _at(milliseconds: int) -> datetime:
+def instant_at(milliseconds: int) -> datetime:
+    """Return the instant `milliseconds` after the epoch."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 

@@ -18,6 +18,7 @@ from aiohttp import web
 from wizard_server.domain.callers import Caller
 from wizard_server.sparing import Sparing
 from wizard_server.web.http.context import CALLER, request_id
+from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.http.problems import CODE
 
 logger = logging.getLogger(__name__)
@@ -120,8 +121,11 @@ class Requests:
         if status >= 400 and (caller is None or status in _IN_MASSES) and not self._sparing(level, status).admits():
             return
         if logger.isEnabledFor(level):
-            fields = _fields(request, response.headers.get("ETag"), caller)
-            _log(level, "request answered", fields, counts, begun, status=status, code=code)
+            fields = _fields(request, caller)
+            version = _VERSION_TAG.search(_tag(response))
+            if version:
+                fields["version"] = int(version[1])
+            _log(level, "request answered", fields, counts, begun, status, code)
 
     def _sparing(self, level: int, status: int) -> Sparing:
         if status not in self._spared:
@@ -137,14 +141,14 @@ class Requests:
             return
         counts.cancelled += 1
         if logger.isEnabledFor(counts.level):
-            _log(counts.level, "request cancelled", _fields(request, None, caller), counts, begun)
+            _log(counts.level, "request cancelled", _fields(request, caller), counts, begun)
 
     def opened(self, request: web.Request, response: web.StreamResponse) -> None:
         """Count and log a push connection whose head was just sent."""
         transport = "websocket" if isinstance(response, web.WebSocketResponse) else "sse"
         self.of(request).opens = True
         self.open[transport] += 1
-        fields = {**_fields(request, None, request[CALLER]), "transport": transport}
+        fields = {**_fields(request, request[CALLER]), "transport": transport}
         request[_PUSH] = _Push(transport, response.status, perf_counter(), fields)
         logger.info("connection opened", extra=fields)
 
@@ -158,24 +162,39 @@ class Requests:
         return push.status
 
 
-def _fields(request: web.Request, etag: str | None, caller: Caller | None) -> dict[str, Any]:
+def _tag(response: web.StreamResponse) -> str:
+    tag = response.entity_tag if isinstance(response, Prepared) else response.headers.get("ETag")
+    return tag or ""
+
+
+def _fields(request: web.Request, caller: Caller | None) -> dict[str, Any]:
     """Return the fields that identify request, user and investigation: never a token, a query or a body."""
-    fields = {"request_id": request_id(request)}
+    fields: dict[str, Any] = {"request_id": request_id(request)}
     if caller is not None:
         fields["user"] = caller.user_id
     investigation = request.match_info.get("investigation_id")
     if investigation is not None:
         fields["investigation"] = investigation
-    version = _VERSION_TAG.search(etag or "")
-    return {**fields, "version": int(version[1])} if version else fields
+    return fields
 
 
-def _log(level: int, event: str, fields: dict[str, Any], counts: RouteCounts, begun: float, **more: object) -> None:
-    given = {key: value for key, value in more.items() if value is not None}
-    where = {"method": counts.method, "route": counts.route}
-    extra = {**fields, **where, **given, "duration_ms": _milliseconds(begun)}
+def _log(
+    level: int,
+    event: str,
+    fields: dict[str, Any],
+    counts: RouteCounts,
+    begun: float,
+    status: int | None = None,
+    code: str | None = None,
+) -> None:
+    fields["method"], fields["route"] = counts.method, counts.route
+    if status is not None:
+        fields["status"] = status
+    if code is not None:
+        fields["code"] = code
+    fields["duration_ms"] = _milliseconds(begun)
     # `logger.log` would search the stack for file and line, which no formatter prints: a quarter of the time.
-    logger.handle(logger.makeRecord(logger.name, level, "", 0, event, (), None, extra=extra))
+    logger.handle(logger.makeRecord(logger.name, level, "", 0, event, (), None, extra=fields))
 
 
 def _milliseconds(begun: float) -> float:

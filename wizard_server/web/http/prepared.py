@@ -57,6 +57,12 @@ class Prepared(web.StreamResponse):
         return b"".join(self._pieces)
 
     @property
+    def entity_tag(self) -> str | None:
+        """The ``ETag``, read without parsing the other headers."""
+        _, found, rest = self._head.partition(b"ETag: ")
+        return rest[: rest.index(b"\r")].decode() if found else None
+
+    @property
     def headers(self) -> "CIMultiDict[str]":
         """The headers so far."""
         if self._parsed is None:
