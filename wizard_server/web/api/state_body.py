@@ -78,6 +78,12 @@ def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Pr
 
 
 @lru_cache(maxsize=4096)
+def minimal_head(version: int) -> bytes:
+    """Return the head of the answer to a change whose client asked for no body."""
+    return head(204, {**state_headers(version), **MINIMAL})
+
+
+@lru_cache(maxsize=4096)
 def _head(version: int, compresses: bool) -> bytes:
     return head(200, {**state_headers(version), **JSON_BODY, **(GZIP_BODY if compresses else {})})
 

@@ -21,6 +21,7 @@ from wizard_server.web.api.paging import Page, Slice
 from wizard_server.web.api.state_body import (
     MINIMAL,
     large_json_response,
+    minimal_head,
     shared_state,
     state_headers,
     state_location,
@@ -32,6 +33,7 @@ from wizard_server.web.http.bodies import read_model
 from wizard_server.web.http.context import CONFIG, RULES, SERVICE, STORE, instant
 from wizard_server.web.http.etags import parse_tags, tags_in
 from wizard_server.web.http.parameters import path_identifier, query, wants_minimal
+from wizard_server.web.http.prepared import Prepared
 
 
 class StatesQuery(Page):
@@ -117,7 +119,7 @@ async def list_states(request: web.Request, caller: Caller) -> web.Response:
     return json_response(request, part.answer(found, items, asked.sort))
 
 
-async def update(request: web.Request, caller: Caller) -> web.Response:
+async def update(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Change a wizard state."""
     investigation_id = path_identifier(request)
     change = await read_update(request)
@@ -133,18 +135,18 @@ async def _changed(
     based_on: Precondition | None,
     *,
     from_agent: bool = False,
-) -> web.Response:
+) -> web.StreamResponse:
     service, show = request.app[SERVICE], changed_state(request)
     author = origin(request, caller, from_agent=from_agent, show=lambda outcome: show(outcome.record))
     outcome = await service.update(caller, investigation_id, change, based_on, author)
     if wants_minimal(request):
-        return web.Response(status=204, headers={**state_headers(outcome.record.version), **MINIMAL})
+        return Prepared(204, minimal_head(outcome.record.version))
     now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))
-    return state_response(request, outcome.record, now)
+    return shared_state(request, outcome.record, now)
 
 
-async def report_progress(request: web.Request, caller: Caller) -> web.Response:
+async def report_progress(request: web.Request, caller: Caller) -> web.StreamResponse:
     """Merge what an agent reports into the progress; reports at the same time lose nothing of each other."""
     investigation_id = path_identifier(request)
     report = await read_model(request, ProgressReport)

@@ -22,6 +22,7 @@ from wizard_server.web.http.bodies import whole_body
 from wizard_server.web.http.compression import accepts_gzip
 from wizard_server.web.http.context import STORE, instant
 from wizard_server.web.http.parameters import KEYED, idempotency_key
+from wizard_server.web.http.prepared import Prepared
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -105,6 +106,8 @@ class IdempotencyStore:
             response = await self._carried_out(request, caller, handler, asked)
         except RequestError as error:
             response = problems.from_error(request, error)
+        if isinstance(response, Prepared):
+            return _Kept(response.status, response.body, dict(response.headers), None)
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes | None):
             raise TypeError("only a complete answer can be kept")
         return _Kept(response.status, response.body or b"", dict(response.headers), response.get(problems.CODE))

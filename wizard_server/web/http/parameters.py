@@ -58,4 +58,5 @@ def preferences(header: str) -> dict[str, str]:
 
 def wants_minimal(request: web.Request) -> bool:
     """Whether the client asks for no body: ``Prefer: return=minimal``."""
-    return preferences(",".join(request.headers.getall("Prefer", ()))).get("return") == "minimal"
+    given = request.headers.getall("Prefer", None)
+    return given is not None and preferences(",".join(given)).get("return") == "minimal"
