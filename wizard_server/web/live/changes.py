@@ -21,7 +21,7 @@ from wizard_server.web.http.parameters import path_identifier, query
 from wizard_server.web.http.prepared import Prepared, head
 from wizard_server.web.http.problems import retry_after
 from wizard_server.web.live.listing import listing
-from wizard_server.web.live.waits import asked_seconds, with_jitter
+from wizard_server.web.live.waits import asked_seconds, deadline, left_until
 
 
 class ChangesQuery(Schema):
@@ -39,7 +39,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
     since = _since(request, asked)
     headers: dict[str, str] = {}
     seconds = asked_seconds(request, asked.wait, headers)
-    service, hub = request.app[SERVICE], request.app[HUB]
+    service, hub, until = request.app[SERVICE], request.app[HUB], deadline(seconds)
     with hub.subscribe(investigation_id) as waiter:
         if seconds:
             record = await service.read_from(caller, investigation_id, since, instant(request))
@@ -52,7 +52,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         if not hub.may_park(caller.user_id):
             return await _answer(request, caller, record, found, {}, crowded=True)
         began = asyncio.get_running_loop().time()
-        end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, with_jitter(seconds))
+        end = await hub.park(waiter, caller.user_id, lambda record: record.version != since, left_until(until))
     if isinstance(end, StateEvent):
         if end.record is None or not caller.may_see(end.record.user_id):
             raise await service.absence(caller, investigation_id)

@@ -27,7 +27,7 @@ from wizard_server.web.http.context import CLOCK, HUB, INTERVALS, LIMITER, RULES
 from wizard_server.web.http.etags import opaque_tags, tags_in
 from wizard_server.web.http.parameters import query
 from wizard_server.web.http.problems import retry_after
-from wizard_server.web.live.waits import asked_seconds, with_jitter
+from wizard_server.web.live.waits import asked_seconds, deadline, left_until
 
 _MOST_STALLED = 1000
 _TAG = re.compile(r"list-([0-9]{1,18})")
@@ -56,6 +56,7 @@ class _Dashboard:
     by_header: bool
     anything: bool
     seconds: float
+    deadline: float
     headers: dict[str, str]
 
 
@@ -108,7 +109,7 @@ def _asked(request: web.Request, caller: Caller) -> _Dashboard:
     headers: dict[str, str] = {}
     seconds = asked_seconds(request, parameters.wait, headers)
     cursor, by_header = int(tag.group(1)) if tag else parameters.cursor, bool(tag) or tags is None
-    return _Dashboard(wanted, cursor, by_header, tags is None, seconds, headers)
+    return _Dashboard(wanted, cursor, by_header, tags is None, seconds, deadline(seconds), headers)
 
 
 async def _parked(
@@ -120,11 +121,9 @@ async def _parked(
     when what others have done is nothing to this dashboard.
     """
     loop, hub, store = asyncio.get_running_loop(), request.app[HUB], request.app[STORE]
-    began = loop.time()
-    deadline = began + with_jitter(asked.seconds)
-    now = arrived
+    began, now = loop.time(), arrived
     while True:
-        left = max(deadline - loop.time(), 0)
+        left = left_until(asked.deadline)
         stalls_in = await _next_stall(request, asked.wanted, now)
         end = await hub.park_list(waiter, caller.user_id, min(left, stalls_in))
         if end is WaitEnd.TIMEOUT and store.is_shared:

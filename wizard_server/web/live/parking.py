@@ -15,7 +15,7 @@ from wizard_server.domain.rules import Rules, is_running
 from wizard_server.hub.hub import WaitEnd
 from wizard_server.hub.waiters import Waiter
 from wizard_server.web.http.context import CLOCK, HUB, SERVICE
-from wizard_server.web.live.waits import with_jitter
+from wizard_server.web.live.waits import left_until
 
 
 class Polled(NamedTuple):
@@ -77,14 +77,13 @@ class Condition:
         return None
 
 
-async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Condition, seconds: float) -> Polled:
-    """Wait until there is something to tell or time is up. This frame is what a parked poll costs: it holds little."""
+async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Condition, deadline: float) -> Polled:
+    """Wait until there is something to tell, or for `deadline`. This frame is a parked poll's cost: it holds little."""
     hub = app[HUB]
-    seconds = with_jitter(seconds)
-    deadline = asyncio.get_running_loop().time() + seconds
+    began = asyncio.get_running_loop().time()
     outcome: Polled | None = None
     while outcome is None:
-        left = max(deadline - asyncio.get_running_loop().time(), 0)
+        left = left_until(deadline)
         last = left <= watch.stalls_in
         try:
             await hub.begin(waiter, caller.user_id, watch, min(left, watch.stalls_in))
@@ -100,6 +99,6 @@ async def park(app: web.Application, caller: Caller, waiter: Waiter, watch: Cond
             if draining:
                 record = await app[SERVICE].read_from(caller, watch.investigation_id, 0, now)
             else:  # "unchanged" rests on a look that began after the poll was parked
-                record = await app[SERVICE].read(caller, watch.investigation_id, now, since=deadline - seconds)
+                record = await app[SERVICE].read(caller, watch.investigation_id, now, since=began)
             outcome = watch.ended(record, now, draining=draining, last=last)
     return outcome

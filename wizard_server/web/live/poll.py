@@ -20,6 +20,7 @@ from wizard_server.web.http.prepared import Prepared, head, lines
 from wizard_server.web.http.problems import retry_after
 from wizard_server.web.live.parking import Condition, Polled, park
 from wizard_server.web.live.poll_query import Poll, asked_by
+from wizard_server.web.live.waits import deadline
 
 # Bodies of one event that are kept: intervals differ with the load.
 _MOST_SHARED = 16
@@ -35,7 +36,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         if record is None or asked.wait.is_reset(record):
             record = await _read(request, caller, investigation_id, asked, now)
         return _answer(request, caller, asked, _outcome(app, asked, record, now))
-    hub = app[HUB]
+    hub, until = app[HUB], deadline(asked.seconds)
     # The subscription stands before the state is read, so nothing falls in between.
     with hub.subscribe(investigation_id) as waiter:
         now = app[CLOCK]()
@@ -44,7 +45,7 @@ async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
         outcome = _outcome(app, asked, record, now)
         if not outcome.news and not outcome.wait.satisfied(outcome.record):
             if hub.may_park(caller.user_id):
-                outcome = await park(app, caller, waiter, Condition(app[RULES], outcome), asked.seconds)
+                outcome = await park(app, caller, waiter, Condition(app[RULES], outcome), until)
             else:
                 record = await _read(request, caller, investigation_id, asked._replace(seconds=0), now)
                 outcome = _outcome(app, asked, record, now)._replace(crowded=True)

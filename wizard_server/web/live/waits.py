@@ -1,5 +1,6 @@
 """How long a poll waits: what was asked for, what is granted, and the jitter below it."""
 
+import asyncio
 import random
 
 from aiohttp import web
@@ -8,8 +9,7 @@ from multidict import istr
 from wizard_server.web.http.context import CONFIG
 from wizard_server.web.http.parameters import preferences
 
-_JITTER_SHARE = 16
-
+_MOST_SHARE, _LEAST_SHARE = 16, 64
 
 PREFER = istr("Prefer")
 
@@ -31,12 +31,27 @@ def granted_seconds(wait: float | None, prefer: str, longest: float, headers: di
     return seconds
 
 
-def with_jitter(seconds: float) -> float:
-    """Return `seconds` or up to a sixteenth less, so that clients that came together do not come back together.
+def deadline(seconds: float) -> float:
+    """Return when a poll that has just arrived and waits for `seconds` is answered (the loop's clock).
 
-    Never more: what a client asks for is an upper bound (RFC 7240, 4.3), and its own time-out lies just above.
+    Ask for it before anything is read, because what a client asks for is an upper bound (RFC 7240, 4.3), and its own
+    time-out lies just above.
     """
-    return seconds - random.uniform(0, seconds / _JITTER_SHARE)  # noqa: S311 - spreads load, keeps no secret
+    return asyncio.get_running_loop().time() + with_jitter(seconds)
+
+
+def left_until(deadline: float) -> float:
+    """Return the seconds that are left, at least 0."""
+    return max(deadline - asyncio.get_running_loop().time(), 0)
+
+
+def with_jitter(seconds: float) -> float:
+    """Return up to a sixteenth less than `seconds`, so that clients that came together do not come back together.
+
+    It is always a little less, so that the answer has arrived when the client's time is up.
+    """
+    early = random.uniform(seconds / _LEAST_SHARE, seconds / _MOST_SHARE)  # noqa: S311 - spreads load, keeps no secret
+    return seconds - early
 
 
 def _preferred_wait(prefer: str) -> float | None:
