@@ -55,7 +55,10 @@ ALTER TABLE investigations
 
     -- The place of its newest change in the order of all changes; without a state, of its removal. 0: from before there
     -- was an order.
-    ADD COLUMN change_seq BIGINT DEFAULT 0 NOT NULL;
+    ADD COLUMN change_seq BIGINT DEFAULT 0 NOT NULL,
+
+    -- The place of its newest version; change_seq is above it when agents have been heard since.
+    ADD COLUMN version_seq BIGINT DEFAULT 0 NOT NULL;
 
 UPDATE investigations
 SET user_id = (SELECT s.user_id FROM investigation_states AS s WHERE s.investigation_id = investigations.id);
@@ -93,8 +96,11 @@ ALTER TABLE investigation_audit_log
     -- The Idempotency-Key of the request that made the change. NULL: it had none.
     ADD COLUMN mutation_id VARCHAR(255) COLLATE "C",
 
-    -- The order of the entries of one trail.
-    ADD COLUMN place BIGINT GENERATED ALWAYS AS IDENTITY;
+    -- The order of the entries of one trail. It says nothing about those of others: who has 7 may commit before 6.
+    ADD COLUMN place BIGINT GENERATED ALWAYS AS IDENTITY,
+
+    -- The place, in the order of all changes, of the version before this one: its own is not known until it commits.
+    ADD COLUMN follows BIGINT DEFAULT 0 NOT NULL;
 
 -- change_lock ---------------------------------------------------------------------------------------------------------
 
@@ -160,6 +166,14 @@ ON investigation_states(user_id, updated_at DESC, investigation_id);
 -- What has changed for one user, or at all, since a place in the order.
 CREATE INDEX idx_investigations_user_change ON investigations(user_id, change_seq);
 CREATE INDEX idx_investigations_change ON investigations(change_seq);
+
+-- The place of an investigation's newest version in the order of all changes; what was imported stands at the floor.
+CREATE OR REPLACE FUNCTION wizard_newest_place(investigation TEXT) RETURNS BIGINT
+LANGUAGE SQL STABLE
+AS $$
+    SELECT coalesce((SELECT nullif(i.version_seq, 0) FROM investigations AS i WHERE i.id = investigation), l.floor)
+    FROM change_lock AS l;
+$$;
 
 -- A whole state as an audit entry has it ------------------------------------------------------------------------------
 
@@ -240,10 +254,10 @@ BEGIN
     NEW.last_entry := wizard_entry_id();
 
     INSERT INTO investigation_audit_log (
-        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, follows
     )
     SELECT NEW.last_entry, NEW.investigation_id, NEW.user_id, 'STATE_CREATED', NULL, wizard_state(NEW), 'SYSTEM', moment,
-           NEW.version
+           NEW.version, wizard_newest_place(NEW.investigation_id)
     WHERE (SELECT enabled FROM audit_switch) = 1;
 
     UPDATE investigations
@@ -304,10 +318,12 @@ BEGIN
         END IF;
 
         INSERT INTO investigation_audit_log (
-            entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+            entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version,
+            follows
         )
         SELECT NEW.last_entry, NEW.investigation_id, NEW.user_id, 'STATE_CHANGE', wizard_parts(OLD, handed_over),
-               wizard_parts(NEW, handed_over), 'SYSTEM', NEW.updated_at, NEW.version
+               wizard_parts(NEW, handed_over), 'SYSTEM', NEW.updated_at, NEW.version,
+               wizard_newest_place(NEW.investigation_id)
         WHERE (SELECT enabled FROM audit_switch) = 1;
     END IF;
 
@@ -356,10 +372,10 @@ BEGIN
     END IF;
 
     INSERT INTO investigation_audit_log (
-        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version
+        entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, follows
     )
     SELECT wizard_entry_id(), OLD.investigation_id, OLD.user_id, 'STATE_DELETED', wizard_state(OLD), NULL, 'SYSTEM', moment,
-           next
+           next, wizard_newest_place(OLD.investigation_id)
     WHERE (SELECT enabled FROM audit_switch) = 1;
 
     UPDATE investigations SET newest_version = next, removed_at = moment WHERE id = OLD.investigation_id;

@@ -9,11 +9,16 @@ WHERE id = 1
 FOR UPDATE;
 
 -- name: places.take
--- Gives the next place to the investigations with the given ids.
+-- Gives the next place to the investigations with the given ids, those of :changed among them with a new version.
 UPDATE investigations
-SET change_seq = 1 + greatest(
-    (SELECT max(change_seq) FROM investigations), (SELECT floor FROM change_lock), (SELECT max(place) FROM hand_edits)
-)
+SET change_seq = next.place,
+    version_seq = CASE WHEN id = ANY (CAST(:changed AS text[])) THEN next.place ELSE version_seq END
+FROM (
+    SELECT 1 + greatest(
+        (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
+    ) AS place
+    FROM change_lock
+) AS next
 WHERE id = ANY (CAST(:ids AS text[]))
 RETURNING change_seq;
 
@@ -38,7 +43,7 @@ WITH edited AS (
     WHERE EXISTS (SELECT 1 FROM edited WHERE kind IN ('gone', 'handed_over'))
 )
 UPDATE investigations
-SET change_seq = settled.place
+SET change_seq = settled.place, version_seq = settled.place
 FROM settled
 WHERE id = settled.investigation_id;
 

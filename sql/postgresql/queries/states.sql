@@ -165,10 +165,12 @@ SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.st
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
        s.heard_at,
        wizard_instant(s.updated_at) AS place,
-       (SELECT greatest((SELECT max(change_seq) FROM investigations), change_lock.floor, (SELECT max(place) FROM hand_edits))
-        FROM change_lock) AS sequence,
-       (SELECT coalesce(max(place), 0) FROM investigation_audit_log) AS trail
+       newest.place AS sequence, newest.place AS trail
 FROM investigation_states AS s
+CROSS JOIN (
+    SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
+    FROM change_lock
+) AS newest
 WHERE s.user_id = :user_id
   AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
   AND (CAST(:wizard_step AS json) IS NULL
@@ -183,9 +185,7 @@ LIMIT :limit OFFSET :offset;
 SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
        s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
        s.heard_at, p.place,
-       (SELECT greatest((SELECT max(change_seq) FROM investigations), change_lock.floor, (SELECT max(place) FROM hand_edits))
-        FROM change_lock) AS sequence,
-       (SELECT coalesce(max(place), 0) FROM investigation_audit_log) AS trail
+       newest.place AS sequence, newest.place AS trail
 FROM (
     SELECT sorted.investigation_id, sorted.place
     FROM (
@@ -205,6 +205,10 @@ FROM (
              sorted.investigation_id
     LIMIT :limit OFFSET :offset
 ) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+CROSS JOIN (
+    SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
+    FROM change_lock
+) AS newest
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
@@ -237,11 +241,19 @@ FROM (
                    coalesce((
                        SELECT a.timestamp
                        FROM investigation_audit_log AS a
-                       WHERE a.investigation_id = s.investigation_id AND a.place <= :trail AND a.version IS NOT NULL
+                       WHERE a.investigation_id = s.investigation_id AND a.follows < later.follows
+                         AND a.version IS NOT NULL
                        ORDER BY a.place DESC
                        LIMIT 1
                    ), s.updated_at) AS place
             FROM investigations AS i JOIN investigation_states AS s ON s.investigation_id = i.id
+            LEFT JOIN LATERAL (
+                SELECT a.follows
+                FROM investigation_audit_log AS a
+                WHERE a.investigation_id = s.investigation_id AND a.version IS NOT NULL AND a.follows <= :trail
+                ORDER BY a.place DESC
+                LIMIT 1
+            ) AS later ON i.version_seq > :sequence
             WHERE i.user_id = :user_id AND i.change_seq > :sequence
               AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
               AND (CAST(:wizard_step AS json) IS NULL
@@ -269,14 +281,15 @@ FROM (
                CASE
                    WHEN :sort IN ('created_at', '-created_at') THEN wizard_instant(s.created_at)
                    WHEN :sort IN ('name', '-name') THEN coalesce(
-                       CASE WHEN i.change_seq > :sequence THEN (
+                       CASE WHEN i.version_seq > :sequence THEN (
                            SELECT lower(coalesce(
                                CAST(a.previous_state AS json) #>> '{settings,name}',
                                CAST(a.previous_state AS json) #>> '{settings,1,name}',
                                ''
                            ))
                            FROM investigation_audit_log AS a
-                           WHERE a.investigation_id = s.investigation_id AND a.place > :trail AND a.version IS NOT NULL
+                           WHERE a.investigation_id = s.investigation_id AND a.follows >= later.follows
+                             AND a.version IS NOT NULL
                              AND (json_typeof(CAST(a.previous_state AS json) -> 'settings') = 'null'
                                   OR CAST(a.previous_state AS json) #> '{settings,name}' IS NOT NULL
                                   OR CAST(a.previous_state AS json) #> '{settings,1,name}' IS NOT NULL)
@@ -286,10 +299,11 @@ FROM (
                        s.name_folded, lower(s.name), ''
                    )
                    ELSE wizard_instant(coalesce(
-                       CASE WHEN i.change_seq > :sequence THEN (
+                       CASE WHEN i.version_seq > :sequence THEN (
                            SELECT a.timestamp
                            FROM investigation_audit_log AS a
-                           WHERE a.investigation_id = s.investigation_id AND a.place <= :trail AND a.version IS NOT NULL
+                           WHERE a.investigation_id = s.investigation_id AND a.follows < later.follows
+                             AND a.version IS NOT NULL
                            ORDER BY a.place DESC
                            LIMIT 1
                        ) END,
@@ -297,6 +311,13 @@ FROM (
                    ))
                END COLLATE "C" AS place
         FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+        LEFT JOIN LATERAL (
+            SELECT a.follows
+            FROM investigation_audit_log AS a
+            WHERE a.investigation_id = s.investigation_id AND a.version IS NOT NULL AND a.follows <= :trail
+            ORDER BY a.place DESC
+            LIMIT 1
+        ) AS later ON i.version_seq > :sequence
         WHERE s.user_id = :user_id
           AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
           AND (CAST(:wizard_step AS json) IS NULL

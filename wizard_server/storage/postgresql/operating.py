@@ -96,7 +96,8 @@ class OperatorConnection:
         """See `Database`."""
         if investigation_ids:
             await self.fetch_all(self._queries["places.lock"])
-            await self.fetch_all(self._queries["places.take"], {"ids": list(investigation_ids)})
+            ids = list(investigation_ids)
+            await self.fetch_all(self._queries["places.take"], {"ids": ids, "changed": ids})
 
     async def outdate(self) -> None:
         """See `Database`."""

@@ -22,7 +22,8 @@ from wizard_server.storage.queries import Query, load_queries
 Result = TypeVar("Result")
 _CANNOT_WRITE = "the database cannot be written"
 # What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
-_PLACED = frozenset({"states.insert", "states.update", "states.delete", "states.revive", "states.heard"})
+_VERSIONS = frozenset({"states.insert", "states.update", "states.delete"})
+_PLACED = _VERSIONS | {"states.revive", "states.heard"}
 # How long a batch waits for the rows that it names before it leaves those out that somebody else holds. Another node's
 # batch holds them for one commit, so it is at least so many times what the last one took.
 _PATIENCE_MS = 50
@@ -179,9 +180,10 @@ class Writer:
         steps += [
             Step(self._queries[write.query], _columns(self._queries[write.query], write.rows)) for write in writes
         ]
-        placed = {row["investigation_id"] for write in writes if write.query in _PLACED for row in write.rows}
+        placed = _ids(writes, _PLACED)
         if placed:
-            steps += [self._step("places.lock"), self._step("places.take", ids=sorted(placed))]
+            taking = self._step("places.take", ids=sorted(placed), changed=sorted(_ids(writes, _VERSIONS)))
+            steps += [self._step("places.lock"), taking]
         answers = await self._answers(connection, [*steps, self._step("connection.commit")])
         doubt, connection.doubt = connection.doubt, None
         if doubt is not None:
@@ -253,6 +255,11 @@ def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[
 
 def _stored(rows: Sequence[Record]) -> dict[str, Stored]:
     return {row["investigation_id"]: Stored(row["version"], row["updated_at"]) for row in rows}
+
+
+def _ids(writes: Sequence[Write], queries: Collection[str]) -> set[str]:
+    """Return the investigations of those of `writes` that run one of `queries`."""
+    return {row["investigation_id"] for write in writes if write.query in queries for row in write.rows}
 
 
 def _place(rows: Sequence[Record]) -> int:
