@@ -12,7 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, AppRunner, Request
 
-from tests import factories, postgresql
+from tests import factories, postgresql, shell
 from tests.engines import CAPABILITIES, able, is_of_each_engine
 from tests.observer import Observer
 from tests.postgresql import Cluster, Database
@@ -129,6 +129,9 @@ async def start_server(database: str, observer: Observer) -> AsyncIterator[Start
 
     async def start(*, clock: Callable[[], Any] | None = None, **sections: dict[str, Any]) -> Client:
         extra: dict[str, Any] = {} if clock is None else {"clock": clock}
+        if database.startswith("postgresql://"):  # where the server compares the switch, and an operator turns it
+            is_on = sections.get("features", {}).get("audit_logging", True)
+            shell.run(database, "UPDATE audit_switch SET enabled = ?", [int(is_on)])
         app = create_app(factories.config(database, **sections), **extra)
         observer.watch(app)
         client: Client = TestClient(Server(app))

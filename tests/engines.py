@@ -4,7 +4,7 @@ import pytest
 
 CAPABILITIES: dict[str, set[str]] = {
     # files: the database is one that somebody can lock, move, fill or write anything into
-    "sqlite": {"files", "trail switched at start"},
+    "sqlite": {"files"},
     "postgresql": {"row locks"},
 }
 

@@ -223,6 +223,13 @@ def as_operator(database: str, statement: str, *values: Any) -> None:
     shell.run(database, statement, values)
 
 
+async def noticed(client: Client) -> bool:
+    """Have the server look at what others have done, operators among them; return whether there was anything."""
+    store = client.app[DATABASE]
+    await store.look_around()
+    return await store.notice_external_commits()
+
+
 def rows(database: str, statement: str, *values: Any) -> list[dict[str, Any]]:
     return shell.ask(database, statement, values)
 

@@ -15,6 +15,7 @@ from tests.web.helpers import (
     create,
     fields_named,
     hold_commits,
+    noticed,
     parked,
     patch,
     queued,
@@ -251,7 +252,6 @@ async def test_without_polling_it_is_a_404(start_server: StartServer) -> None:
     assert (answer.status, answer.body["code"]) == (404, "feature-disabled")
 
 
-@pytest.mark.needs("trail switched at start")
 async def test_without_a_trail_it_works_all_the_same(start_server: StartServer) -> None:
     client = await start_server(features={"audit_logging": False})
     await create(client, "a")
@@ -282,7 +282,7 @@ async def test_an_edit_by_hand_is_told(
     place = await cursor(client)
     as_operator(database, statement)
     await client.app[DATABASE].look_around()
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     answer = await ask(client, cursor=place)
     if not answer.body.get("reset"):
         assert (ids(answer), answer.body["removed"]) == (changed, removed)

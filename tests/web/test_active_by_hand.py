@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import Commit, as_operator, parked, patch, replace_commits, sending, soon, start
+from tests.web.helpers import Commit, as_operator, noticed, parked, patch, replace_commits, sending, soon, start
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import told, waiting
 from wizard_server.app import DATABASE
@@ -18,7 +18,7 @@ async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: 
     task = waiting(client, await cursor(client))
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'a'")
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     answer = await soon(task)
     assert told(answer) == (["a"], [])
     assert told(await ask(client, cursor=answer.body["cursor"])) == ([], [])
@@ -47,7 +47,7 @@ async def test_edits_by_hand_of_what_is_polled_too_are_told_once(
 
     monkeypatch.setattr(store, "state", slow)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-    await store.notice_external_commits()
+    await noticed(client)
     answer = await soon(task)
     seen = ids(answer)
     again = await ask(client, cursor=answer.body["cursor"])
@@ -77,7 +77,6 @@ async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(
     replace_commits(monkeypatch, made)
     await patch(client, {"status": "ERROR"}, "a")
     answer = await soon(task)
-    await client.app[DATABASE].look_around()
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     again = await ask(client, cursor=answer.body["cursor"])
     assert sorted([*ids(answer), *ids(again)]) == ["a", "b"]

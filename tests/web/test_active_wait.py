@@ -13,6 +13,7 @@ from tests.web.helpers import (
     create,
     hold_commits,
     hold_told,
+    noticed,
     parked,
     patch,
     queued,
@@ -233,7 +234,7 @@ async def test_the_touch_of_a_reader_is_no_change(client: Client) -> None:
     await parked(client)
     await send(client, "GET", url())
     await client.app[DATABASE].flush_touched()
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     assert not task.done()
     await patch(client, {"wizard_step": "PROGRESS"})
     assert told(await soon(task)) == (["inv-1"], [])

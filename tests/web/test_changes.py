@@ -14,6 +14,7 @@ from tests.web.helpers import (
     as_operator,
     create,
     fields_named,
+    noticed,
     patch,
     poll_url,
     read,
@@ -21,7 +22,6 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
@@ -244,7 +244,7 @@ async def test_a_page_before_a_hole_ends_there(client: Client, database: str, li
 
 async def set_back(client: Client, database: str, version: int) -> None:
     as_operator(database, "UPDATE investigation_states SET version = ?", version)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
 
 
 @pytest.mark.parametrize("since", [1, 2, 4, 5])

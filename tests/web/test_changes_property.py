@@ -10,10 +10,9 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import INV, STATES, as_operator, create, poll_url, read, send, url
+from tests.web.helpers import INV, STATES, as_operator, create, noticed, poll_url, read, send, url
 from tests.web.test_active import ACTIVE, ask
 from tests.web.test_changes import content
-from wizard_server.app import DATABASE
 from wizard_server.storage.statements import dashboards
 
 FAIL_BY_HAND = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?"
@@ -155,7 +154,7 @@ async def test_a_dashboard_ends_as_the_list_whatever_happens(
 
     async def run() -> None:
         await asyncio.gather(*(live(random.Random(seed * 100 + number)) for number in range(4)))
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         ended.set()
 
     async def dashboard(dice: random.Random) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tests.web.helpers import (
     as_operator,
     create,
     hold_told,
+    noticed,
     parked,
     patch,
     poll_url,
@@ -240,7 +241,7 @@ async def test_an_edit_by_hand_is_told_with_its_patch(client: Client, database: 
     task = waiting(client, 2)
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     answer = await soon(task)
     [change] = answer.body["changes"]
     assert (change["version"], change["source"], change["fields_changed"]) == (3, "SYSTEM", ["status"])
@@ -253,7 +254,7 @@ async def test_a_row_set_back_by_hand_ends_the_wait_with_a_410(client: Client, d
     task = waiting(client, 3)
     await parked(client)
     as_operator(database, "UPDATE investigation_states SET version = 2")
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     assert (await soon(task)).status == 410
 
 

@@ -9,9 +9,9 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.schema import databases
+from tests.web.helpers import noticed
 from tests.web.test_template_apply import apply
 from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make
-from wizard_server.app import DATABASE
 
 OFF = {"audit_logging": False}
 
@@ -37,7 +37,7 @@ def entries(database: str) -> int:
 async def look(client: Client) -> None:
     """Let the server notice what an operator did, now instead of within half a second."""
     assert client.app is not None
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
 
 
 async def rename(client: Client, name: str) -> int:

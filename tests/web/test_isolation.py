@@ -17,7 +17,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.schema import databases
-from tests.web.helpers import STATES, StoppedClock, send, stored, url
+from tests.web.helpers import STATES, StoppedClock, noticed, send, stored, url
 from tests.web.isolation import EXAMPLES, NAMED_IN_BODY, NOBODYS, Comparable, Example, ask
 from wizard_server import app as application
 from wizard_server.app import DATABASE
@@ -83,7 +83,7 @@ async def world(start_server: StartServer, database: str, monkeypatch: pytest.Mo
     own = await made(client, TEMPLATES, {"name": "Of eve", "settings": factories.settings()}, EVE)
     assert (await send(client, "DELETE", url(ERASED), headers=ANN)).status == 204
     purge(database, PURGED)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     assert (await send(client, "GET", url(MINE), headers=EVE)).status == 200  # a reader is open from here on
     return World(client, database, theirs["template_id"], own["template_id"])
 

@@ -16,6 +16,7 @@ from tests.web.helpers import (
     create,
     fields_named,
     hold_commits,
+    noticed,
     patch,
     queued,
     rows,
@@ -168,7 +169,6 @@ async def test_the_answer_to_what_changed_nothing_has_the_marks_of_then(restart:
     assert same(first, await send(client, "PATCH", url(), json={"status": "IN_PROGRESS"}, headers=KEY))
 
 
-@pytest.mark.needs("trail switched at start")
 async def test_without_a_trail_the_whole_answer_is_kept(start_server: StartServer) -> None:
     features = {"audit_logging": False}
     client = await start_server(features=features)
@@ -325,7 +325,7 @@ async def test_what_another_server_did_with_the_key_is_no_refusal(
     await start(one)
     based = {**KEY, "If-Match": '"version-2"'}
     first = await send(one, "PATCH", url(), json={"status": "ERROR"}, headers=based)
-    await two.app[DATABASE].notice_external_commits()
+    await noticed(two)
     assert same(first, await send(two, "PATCH", url(), json={"status": "ERROR"}, headers=based))
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 

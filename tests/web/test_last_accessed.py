@@ -10,6 +10,7 @@ from tests.web.helpers import (
     Door,
     StoppedClock,
     create,
+    noticed,
     parked,
     patch,
     poll,
@@ -89,7 +90,7 @@ async def test_an_access_wakes_nobody_also_when_it_is_written(timed: Client, dat
     await parked(timed)
     await read(timed)
     await timed.app[DATABASE].flush_touched()
-    await timed.app[DATABASE].notice_external_commits()
+    await noticed(timed)
     assert rows(database, QUERY) == [{"version": 2, "last_accessed": ACCESSED}]
     assert not waiting.done()
     await patch(timed, {"status": "ERROR"})

@@ -6,9 +6,8 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import COMPLETE, as_operator, patch, read, send, start, url
+from tests.web.helpers import COMPLETE, as_operator, noticed, patch, read, send, start, url
 from tests.web.test_progress import PROGRESS, report
-from wizard_server.app import DATABASE
 
 Json = dict[str, Any]
 MINIMAL = {"Prefer": "return=minimal"}
@@ -101,7 +100,7 @@ async def test_progress_edited_by_hand_into_nulls_is_merged_all_the_same(
 ) -> None:
     await start(client)
     as_operator(database, "UPDATE investigation_states SET progress_json = ?", written)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     body = {"agents": [{"agent_name": "a", "logs": ["l"]}], "phases": [{"phase_name": "p"}], "logs": ["x"]}
     state = await report(client, body)
     assert state["progress"]["agents"][0]["logs"] == ["l"]

@@ -20,6 +20,7 @@ from tests.web.helpers import (
     as_operator,
     create,
     hold_commits,
+    noticed,
     parked,
     patch,
     poll,
@@ -290,8 +291,8 @@ async def test_what_another_process_commits_is_noticed_once(client: Client, data
     await create(client)
     before = (await scrape(client))("external_commits_total")
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-    await client.app[DATABASE].notice_external_commits()
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
+    await noticed(client)
     assert (await scrape(client))("external_commits_total") == before + 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests import factories
 from tests.conftest import StartServer
 from tests.observer import Observer
-from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator, engine_of
+from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator, engine_of, noticed
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
 from wizard_server.app import DATABASE
 from wizard_server.errors import UnknownOutcomeError
@@ -117,7 +117,7 @@ async def history_gone(start: Start, mode: str, case: Case) -> None:
     as_operator(case.database, "DELETE FROM investigation_states")
     as_operator(case.database, "DELETE FROM investigation_audit_log")
     as_operator(case.database, "UPDATE investigations SET purged_at = '2026-05-01T00:00:00.000Z'")
-    await world.client.app[DATABASE].notice_external_commits()
+    await noticed(world.client)
     for each in [each for each in documented("history-gone", mode) if each not in [makes for makes, _ in made]]:
         body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
         await world.ask(each, json=body, **about(each))
@@ -235,7 +235,7 @@ async def unreadable_row(start: Start, mode: str, case: Case) -> None:
         ("change_sequence", "floor"),
     ):
         as_operator(case.database, f"UPDATE {table} SET {column} = 'by hand'")
-    await world.client.app[DATABASE].notice_external_commits()
+    await noticed(world.client)
     for each in documented("unreadable-row", mode):
         body = {"name": "t", "from_investigation_id": INV} if each.path == TEMPLATES else None
         await world.ask(each, json=body, **about(each))

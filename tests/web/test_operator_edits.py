@@ -15,6 +15,7 @@ from tests.web.helpers import (
     as_operator,
     but_access,
     create,
+    noticed,
     parked,
     patch,
     poll,
@@ -26,7 +27,6 @@ from tests.web.helpers import (
     trail,
     url,
 )
-from wizard_server.app import DATABASE
 
 INSERT = (
     "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, settings_json, status)"
@@ -35,7 +35,7 @@ INSERT = (
 
 
 async def notice(client: Client) -> None:
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
 
 
 async def test_a_parked_poll_wakes_for_an_edit_by_hand(client: Client, database: str) -> None:

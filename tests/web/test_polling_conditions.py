@@ -9,6 +9,7 @@ from tests.web.helpers import (
     Answer,
     as_operator,
     create,
+    noticed,
     parked,
     patch,
     poll,
@@ -18,7 +19,6 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.app import DATABASE
 
 BRIEF = 0.01
 REPORT = {"progress": factories.progress()}
@@ -190,7 +190,7 @@ async def test_a_client_ahead_of_the_server_is_told_of_the_reset(
 ) -> None:
     await ahead(client)
     set_back(database)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     assert_reset(await poll(client, wait=wait, **asked))
 
 
@@ -200,14 +200,14 @@ async def test_a_client_that_waits_is_told_of_the_reset(client: Client, database
     waiting = polling(client, **asked)
     await parked(client)
     set_back(database)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     assert_reset(await soon(waiting))
 
 
 async def test_after_a_reset_the_next_version_is_one_that_nobody_has_seen(client: Client, database: str) -> None:
     await ahead(client)
     set_back(database)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     after = await patch(client, {"status": "CANCELLED"})
     assert (after["version"], after["progress"]) == (5, None)
     answer = await poll(client, since_version=4, wait=30)

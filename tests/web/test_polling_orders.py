@@ -14,6 +14,7 @@ from tests.web.helpers import (
     as_operator,
     create,
     hold_commits,
+    noticed,
     parked,
     patch,
     poll,
@@ -27,7 +28,6 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.app import DATABASE
 from wizard_server.domain.callers import Caller
 from wizard_server.web.http.context import HUB, SERVICE
 from wizard_server.web.live import parking
@@ -158,7 +158,7 @@ async def test_an_operators_write_between_the_read_and_the_park_is_answered(
 ) -> None:
     async def edit() -> None:
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
 
     await start(client)
     before_the_next_park(monkeypatch, edit)

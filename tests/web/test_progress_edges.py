@@ -4,9 +4,8 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import COMPLETE, INV, as_operator, create, patch, send, start, stored, url
+from tests.web.helpers import COMPLETE, INV, as_operator, create, noticed, patch, send, start, stored, url
 from tests.web.test_progress import PROGRESS, report
-from wizard_server.app import DATABASE
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ async def test_progress_edited_by_hand_into_anything_is_never_a_500(
     running: Client, database: str, written: str
 ) -> None:
     as_operator(database, "UPDATE investigation_states SET progress_json = ? WHERE investigation_id = ?", written, INV)
-    await running.app[DATABASE].notice_external_commits()
+    await noticed(running)
     answer = await send(running, "POST", PROGRESS, json={"agents": [{"agent_name": "a", "logs": ["l"]}], "logs": ["x"]})
     assert answer.status in (200, 409, 422), answer.body
 

@@ -10,9 +10,9 @@ import pytest
 from tests import factories
 from tests.conftest import Client
 from tests.schema import databases
+from tests.web.helpers import noticed
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, investigate, make, trail
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 
 POLL = "/api/v1/polling/wizard-state/inv-1"
@@ -45,7 +45,7 @@ def bury(database: str) -> None:
 async def look(client: Client) -> None:
     """Let the server notice what an operator did, now instead of within half a second."""
     assert client.app is not None
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tests.web.helpers import (
     MERGE,
     as_operator,
     create,
+    noticed,
     patch,
     poll,
     read,
@@ -23,7 +24,6 @@ from tests.web.helpers import (
 )
 from tests.web.test_progress import report
 from tests.web.test_templates import TEMPLATES
-from wizard_server.app import DATABASE
 
 Json = dict[str, Any]
 SHAPES = {
@@ -72,7 +72,7 @@ async def test_a_state_with_marks_and_trimmed_logs_can_be_sent_back(start_server
     await report(client, {"agents": [{"agent_name": "a", "logs": ["x"] * 8}], "logs": ["y"] * 8})
     await report(client, {"agents": [{"agent_name": "a", "logs": ["z"] * 8}], "logs": ["w"] * 8})
     as_operator(database, "UPDATE investigation_states SET updated_at = '2020-01-01T00:00:00.000Z'")
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     state = await read(client)
     assert (state["stale"], state["stalled"], state["progress"]["logs_dropped"]) == (True, True, 6)
     answer = await send(client, "PUT", url(), json=state)

@@ -13,6 +13,7 @@ from tests.web.helpers import (
     Answer,
     as_operator,
     create,
+    noticed,
     patch,
     read,
     send,
@@ -31,7 +32,6 @@ from tests.web.push import (
     report,
     waiting,
 )
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 
 
@@ -244,7 +244,7 @@ async def test_a_state_handed_over_to_another_user_ends_the_stream(client: Clien
         await stream.event(of="state")
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         await stream.event(of="closed")
         assert await stream.block() is None
 
@@ -255,7 +255,7 @@ async def test_an_operators_edit_is_told_as_what_the_trail_says(client: Client, 
         state = (await stream.event(of="state")).data
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         [change] = await stream.changes(1)
         assert rebuilt(state, [change])["status"] == "ERROR"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import INV, Door, hold_told, patch, read, send, sending, soon, start, url
+from tests.web.helpers import INV, Door, hold_told, noticed, patch, read, send, sending, soon, start, url
 from tests.web.push import (
     after_the_next_read,
     before_the_next_read,
@@ -151,7 +151,7 @@ async def test_what_retention_removes_ends_the_stream(
         await stream.event(of="state")
         await waiting(client)
         bury(database)
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         await stream.event(of="closed")
         assert await stream.block() is None
     await everybody_has_gone(client)
@@ -169,7 +169,7 @@ async def test_what_retention_removes_while_a_change_is_being_sent_ends_the_stre
         await patch(client, report(1))
         await door.reached.wait()
         bury(database)
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         door.open()
         await stream.changes(1)
         await stream.event(of="closed")

@@ -16,6 +16,7 @@ from tests.web.helpers import (
     Answer,
     StoppedClock,
     as_operator,
+    noticed,
     parked,
     poll,
     polling,
@@ -154,13 +155,13 @@ async def evicted_once_written(client: Client, start_server: StartServer, clock:
 
 async def purged(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     await purge(database, max_age_days=1, dry_run=False, now=NOW)
-    assert await client.app[DATABASE].notice_external_commits()
+    assert await noticed(client)
     return client
 
 
 async def edited(client: Client, start_server: StartServer, clock: StoppedClock, database: str) -> Client:
     as_operator(database, "INSERT INTO investigations (id) VALUES ('unrelated')")
-    assert await client.app[DATABASE].notice_external_commits()
+    assert await noticed(client)
     return client
 
 
@@ -168,7 +169,7 @@ async def on_another_server(client: Client, start_server: StartServer, clock: St
     other = await start_server(clock=clock, polling=STALL_AFTER)
     await read(other)
     await client.app[DATABASE].flush_touched()
-    assert await other.app[DATABASE].notice_external_commits()
+    assert await noticed(other)
     return other
 
 
@@ -299,6 +300,6 @@ async def test_those_who_wait_elsewhere_learn_of_a_revival_once_it_is_written(
     task = polling(two, since_version=3, stalled="true")
     await parked(two)
     await report(one)
-    await two.app[DATABASE].notice_external_commits()
+    await noticed(two)
     answer = await soon(task)
     assert (answer.body["version"], stalled(answer.body["state"])) == (3, False)

@@ -6,8 +6,20 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client
-from tests.web.helpers import COMPLETE, INV, STATES, as_operator, create, parked, patch, send, sending, soon, start
-from wizard_server.app import DATABASE
+from tests.web.helpers import (
+    COMPLETE,
+    INV,
+    STATES,
+    as_operator,
+    create,
+    noticed,
+    parked,
+    patch,
+    send,
+    sending,
+    soon,
+    start,
+)
 
 Json = dict[str, Any]
 ACTIVE = "/api/v1/polling/active-investigations"
@@ -70,6 +82,6 @@ async def test_what_a_hand_wrote_otherwise_is_shown_as_nothing(client: Client, d
     statement = "UPDATE investigation_states SET settings_json = ?, progress_json = ?, results_json = ?"
     settings = '{"name": "by hand", "description": {"a": 1}, "entities": 3}'
     as_operator(database, f"{statement} WHERE investigation_id = ?", settings, '"text"', results, INV)
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     found = await shown(client)
     assert (found["started_at"], found["completed_at"], found["risk_score"]) == (None, None, None)

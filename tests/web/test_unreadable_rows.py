@@ -18,6 +18,7 @@ from tests.web.helpers import (
     INV,
     STATES,
     Answer,
+    noticed,
     parked,
     patch,
     poll_url,
@@ -29,7 +30,6 @@ from tests.web.helpers import (
 )
 from tests.web.openapi_world import USER, World
 from tests.web.push import events_url, socket_url
-from wizard_server.app import DATABASE
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.row_shapes import SHAPES
 from wizard_server.storage.schema.manifest import load_manifest
@@ -206,7 +206,7 @@ async def test_no_value_of_any_column_breaks_more_than_its_row(
         if not hand.write(table, column, value, where):
             continue
         tried += 1
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         for path, answer in await everything(client, INV, template_id):
             assert is_as_described(answer), (path, value, answer.status, answer.text[:500])
             if path in LISTS:
@@ -220,13 +220,13 @@ async def test_no_value_of_any_column_breaks_more_than_its_row(
                 assert (await send(client, "GET", path)).status == 200, (path, value)
         hand.put_back(table, kept)
     assert tried >= 2
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
     for path, answer in await everything(client, INV, template_id):
         assert answer.status < 500, (path, "after the row was mended")
 
 
 async def notice(client: Client) -> None:
-    await client.app[DATABASE].notice_external_commits()
+    await noticed(client)
 
 
 async def test_a_template_that_is_no_json_is_left_out_with_a_mark_and_answered_for_itself(

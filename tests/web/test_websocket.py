@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 
 from tests.conftest import Client, StartServer
-from tests.web.helpers import INV, TIMESTAMP, as_operator, create, patch, read, send, start, url
+from tests.web.helpers import INV, TIMESTAMP, as_operator, create, noticed, patch, read, send, start, url
 from tests.web.push import (
     canonical,
     closing,
@@ -24,7 +24,6 @@ from tests.web.push import (
     updates,
     waiting,
 )
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 
 
@@ -291,7 +290,7 @@ async def test_a_state_handed_over_to_another_user_ends_the_connection(client: C
         await told(opened, of="connection_established")
         await waiting(client)
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         await told(opened, of="connection_closed")
         assert (await closing(opened))[0] == 4004
     await everybody_has_gone(client)
@@ -302,7 +301,7 @@ async def test_no_state_is_shown_to_whom_it_was_taken_from(client: Client, datab
     async with socket(client) as opened:
         await told(opened, of="connection_established")
         as_operator(database, "UPDATE investigation_states SET user_id = 'bob'")
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         await opened.send_json({"type": "sync"})
         assert (await closing(opened))[0] == 4004
         assert (await opened.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSING)

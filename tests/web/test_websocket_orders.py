@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import Door, patch, read, send, soon, start, url
+from tests.web.helpers import Door, noticed, patch, read, send, soon, start, url
 from tests.web.push import (
     after_the_next_read,
     before_the_next_read,
@@ -149,7 +149,7 @@ async def test_what_retention_removes_while_a_change_is_being_sent_closes_with_a
         await patch(client, report(1))
         await door.reached.wait()
         bury(database)
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         door.open()
         await updates(opened, 1)
         assert (await closing(opened))[0] == 4004
@@ -163,7 +163,7 @@ async def test_what_retention_removes_closes_with_a_code(
         await told(opened, of="connection_established")
         await waiting(client)
         bury(database)
-        await client.app[DATABASE].notice_external_commits()
+        await noticed(client)
         assert (await closing(opened))[0] == 4004
     await everybody_has_gone(client)
     assert "unforeseen" not in caplog.text
