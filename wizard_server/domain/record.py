@@ -44,7 +44,7 @@ class StateRecord:
     `field_versions` maps each of `FIELDS` to the version that last changed it. `newest_version` is the highest version
     in the trail; it exceeds `version` only in a row that an edit in SQL set back. `mutation_id` is the Idempotency-Key
     of the request that made this version, `heard_at` when its agents last sent a report without news.
-    `renderings` holds other forms of the body (compressed, summary), each made once.
+    `renderings` holds other forms of the body (compressed, summary), each made once, and answers with it.
     """
 
     investigation_id: str
@@ -61,7 +61,7 @@ class StateRecord:
     opened: bytes
     mutation_id: str | None = None
     heard_at: str | None = None
-    renderings: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
+    renderings: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
     def document(self) -> Document:
         """Return the state as a fresh JSON object."""

@@ -52,7 +52,12 @@ class Rules:
 
     def marks(self, record: StateRecord, now: datetime) -> dict[str, bool]:
         """Return ``stale`` and ``stalled``, those that are true; they depend on the time, not on the version."""
-        return _true(stale=self.is_stale(record.updated_at, now), stalled=self.has_stalled(record, now))
+        marks = {}
+        if self.is_stale(record.updated_at, now):
+            marks["stale"] = True
+        if self.has_stalled(record, now):
+            marks["stalled"] = True
+        return marks
 
     def shown(self, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Return a row of a list as clients get it, with both marks of its state."""
@@ -79,10 +84,6 @@ class Rules:
                 f"{record.investigation_id} has not changed since {record.updated_at};"
                 f" state recovery is off, so reset it: wizard_step SETTINGS"
             )
-
-
-def _true(**marks: bool) -> dict[str, bool]:
-    return {name: True for name, marked in marks.items() if marked}
 
 
 def is_running(record: StateRecord) -> bool:
