@@ -196,8 +196,8 @@ async def _require_fit(path: str, config_path: str, *, require_durability: bool)
     database = await open_database(path, read_only=True)
     try:
         differences = await comparing.check(database)
-        tables = load_manifest(database.dialect).tables
-        found = await database.examine(tables, require_durability=require_durability)
+        wanted = load_manifest(database.dialect)
+        found = await database.examine([*wanted.tables, *wanted.views], require_durability=require_durability)
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot read database {path}: {error}") from error
     finally:

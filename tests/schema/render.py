@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from tests import postgresql
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema.scripts import scripts
+from wizard_server.storage.shape import fingerprint
 
 _KINDS = {"p": "primary key", "u": "unique key", "f": "foreign key", "c": "check", "x": "exclusion"}
 
@@ -35,15 +36,23 @@ def render(url: str) -> str:
     with closing(fresh()) as connection:
         names = [row["name"] for row in _rows(connection, "tables")]
         tables = {name: _table(connection, name) for name in names}
+        views = {row["name"]: fingerprint(row["body"]) for row in _rows(connection, "views")}
     with psycopg.connect(url, row_factory=dict_row) as server:
         found = {
-            kind: _asked(server, kind) for kind in ("tables", "columns", "keys", "indexes", "triggers", "functions")
+            kind: _asked(server, kind)
+            for kind in ("tables", "columns", "keys", "indexes", "triggers", "functions", "views")
         }
     lines = ["{", '  "$schema": "manifest.schema.json",', f'  "schema_version": {len(scripts("sqlite"))},']
-    lines += ['  "sqlite": {', *_tables(tables), "    }", "  },", '  "postgresql": {']
+    lines += ['  "sqlite": {', *_tables(tables), "    },", *_bodies("views", views), "  },", '  "postgresql": {']
     lines += [*_tables({row["name"]: _postgresql_table(row["name"], found) for row in found["tables"]}), "    },"]
-    bodies = [f'      "{row["name"]}": "{row["body"]}"' for row in found["functions"]]
-    return "\n".join([*lines, '    "functions": {', ",\n".join(bodies), "    }", "  }", "}", ""])
+    functions = _bodies("functions", {row["name"]: row["body"] for row in found["functions"]})
+    views = _bodies("views", {row["name"]: fingerprint(row["body"]) for row in found["views"]})
+    return "\n".join([*lines, *functions[:-1], "    },", *views, "  }", "}", ""])
+
+
+def _bodies(kind: str, bodies: dict[str, str]) -> list[str]:
+    lines = [f'      "{name}": "{body}"' for name, body in bodies.items()]
+    return [f'    "{kind}": {{', ",\n".join(lines), "    }"]
 
 
 def _tables(tables: dict[str, dict[str, list[Any]]]) -> list[str]:

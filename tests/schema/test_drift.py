@@ -138,6 +138,7 @@ async def test_an_object_that_no_script_made_is_unknown(statement: str, message:
         ("index", "uq_audit_log_version"),
         ("trigger", "trg_states_edited"),
         ("trigger", "trg_states_deleted"),
+        ("view", "finished_investigations"),
     ],
 )
 async def test_a_missing_object_is_named_once_and_what_show_prints_mends_it(
@@ -155,6 +156,28 @@ async def test_a_missing_object_is_named_once_and_what_show_prints_mends_it(
         connection.executescript(capsys.readouterr().out)
     assert await differences(path) == []
     assert objects(path) == objects(make(tmp_path / "fresh.db"))
+
+
+async def test_a_changed_view_is_named_and_what_show_prints_replaces_it(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(connect(path)) as connection:
+        connection.executescript("DROP VIEW spare_entries; CREATE VIEW spare_entries AS SELECT * FROM dated_entries;")
+    (found,) = await differences(path)
+    assert found.message.startswith("view spare_entries is ")
+    assert (
+        found.mend_with(config="c.toml", file="f.db") == "wizard-server schema show spare_entries | sqlite3 -bail f.db"
+    )
+    assert await commands.show(str(path), "c.toml", "spare_entries") == 0
+    with closing(connect(path)) as connection:
+        connection.executescript(capsys.readouterr().out)
+    assert await differences(path) == []
+
+
+async def test_a_view_of_the_operators_own_is_no_difference(path: Path) -> None:
+    with closing(connect(path)) as connection:
+        connection.execute("CREATE VIEW report AS SELECT count(*) FROM investigation_states")
+    assert await differences(path) == []
 
 
 async def test_a_database_of_0001_lacks_0002_and_apply_mends_all_of_it(tmp_path: Path) -> None:
@@ -204,7 +227,7 @@ async def test_check_prints_every_difference_with_what_mends_it_and_exits_with_1
 def test_the_definition_of_a_name_that_no_script_has_is_refused() -> None:
     with pytest.raises(
         SchemaError,
-        match="no script defines nonsense; there are: audit_switch, change_sequence, idempotency_keys, idx_",
+        match="no script defines nonsense; there are: audit_switch, change_sequence, dashboard_states, dated_",
     ):
         commands.definition("nonsense")
 

@@ -63,6 +63,7 @@ DRIFTS = [
         "ALTER TABLE investigation_templates DROP CONSTRAINT uq_user_template_name",
         "unique key of investigation_templates UNIQUE (user_id, name) is missing",
     ),
+    ("DROP VIEW listed_states", "view listed_states is missing"),
     ("ALTER TABLE idempotency_keys SET UNLOGGED", "table idempotency_keys is UNLOGGED: a crash empties it"),
 ]
 
@@ -81,7 +82,7 @@ async def test_a_difference_is_named(cluster: Cluster, postgres: Database, state
     cluster.execute(statement, database=postgres.name, role="owner")
     messages = [difference.message for difference in await found(postgres)]
     assert message in messages
-    assert len(messages) == (2 if "heard_at" in statement else 1)  # an index goes with its column
+    assert len(messages) == (5 if "heard_at" in statement else 1)  # an index and three views go with their column
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,12 @@ async def test_a_difference_is_named(cluster: Cluster, postgres: Database, state
         ),
         ("DROP TRIGGER trg_states_inserted ON investigation_states", "trigger trg_states_inserted is missing"),
         ("DROP INDEX uq_audit_log_version", "index uq_audit_log_version is missing"),
+        ("DROP VIEW finished_investigations", "view finished_investigations is missing"),
+        (
+            "CREATE OR REPLACE VIEW spare_entries AS"
+            " SELECT place, investigation_id, timestamp FROM investigation_audit_log",
+            "view spare_entries is ",
+        ),
     ],
 )
 async def test_the_command_that_a_difference_names_mends_it(
@@ -107,6 +114,13 @@ async def test_the_command_that_a_difference_names_mends_it(
     assert shell == f"psql -X -v ON_ERROR_STOP=1 '{postgres.owner_url.replace('owner@', 'OWNER@')}'"
     text = "\n\n".join(commands.definition(difference.object, "postgresql"))
     psql(postgres, "-f", "-", stdin=text)
+    assert await found(postgres) == []
+
+
+async def test_a_view_of_the_operators_own_is_no_difference(cluster: Cluster, postgres: Database) -> None:
+    cluster.execute(
+        "CREATE VIEW report AS SELECT count(*) FROM investigation_states", database=postgres.name, role="owner"
+    )
     assert await found(postgres) == []
 
 

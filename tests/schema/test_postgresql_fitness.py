@@ -43,6 +43,17 @@ async def test_a_role_that_may_not_do_what_the_server_has_to_is_refused(cluster:
         await start(postgres.url)
 
 
+async def test_a_role_that_may_not_read_a_view_is_refused_and_need_not_write_to_it(
+    cluster: Cluster, postgres: Database
+) -> None:
+    statement = "REVOKE SELECT, INSERT, UPDATE, DELETE ON dashboard_states FROM wizard"
+    cluster.execute(statement, database=postgres.name, role="owner")
+    with pytest.raises(SchemaError, match="GRANT SELECT ON dashboard_states TO wizard"):
+        await start(postgres.url)
+    cluster.execute("GRANT SELECT ON dashboard_states TO wizard", database=postgres.name, role="owner")
+    await start(postgres.url)
+
+
 async def test_a_role_that_may_change_the_schema_is_told_of(
     postgres: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 Closing = TypeVar("Closing", bound=Database)
 CONTENT = ("script", "table", "column")
 KEYS = ("primary key", "foreign key", "unique key", "check", "exclusion")
-EVERYTHING = (*CONTENT, *KEYS, "index", "trigger", "function")
+EVERYTHING = (*CONTENT, *KEYS, "index", "trigger", "function", "view")
 _IN_MEMORY = ":memory:"
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another process keeps writing to it; try again",

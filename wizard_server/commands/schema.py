@@ -24,7 +24,7 @@ from wizard_server.storage.schema.splitting import split_statements
 MOST_LISTED = 10_000
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _DEFINES = re.compile(
-    r"\s*(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:unique\s+)?(?:table|index|trigger|function)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
+    r"\s*(?:create|alter|drop)\s+(?:or\s+replace\s+)?(?:unique\s+)?(?:table|index|trigger|function|view)\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)",
     re.IGNORECASE,
 )
 _BELONGS_TO = re.compile(r"\son\s+(\w+)", re.IGNORECASE)
@@ -126,7 +126,7 @@ def _difference(found: Difference, path: str, config: str) -> dict[str, str]:
 
 @reported
 async def show(path: str, config: str, name: str | None = None, *, as_json: bool = False) -> int:
-    """Print the text that `apply` would run, or the statements that define the table, index or trigger `name`.
+    """Print the text that `apply` would run, or the statements that define `name`: a table, index, trigger, view ...
 
     Without `name`, a file that does not exist lacks every script. The output is SQL and nothing else.
     JSON: ``{database, scripts: [{version, name, sql}]}``, or with `name` ``{name, statements: [sql]}``.

@@ -1,5 +1,6 @@
 """What a database looks like, as the manifest describes it and as it is found: tables, columns, keys, indexes."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -34,13 +35,14 @@ class Table:
 class DatabaseSchema:
     """What a database looks like, or has to: the tables, and the scripts that are in, by number.
 
-    `functions` has what tells one body from another, by name; empty where the engine has none of ours.
+    `views` and `functions` have what tells one body from another, by name; empty where the engine has none of ours.
     """
 
     tables: Mapping[str, Table]
     scripts: Mapping[int, str]
     foreign_keys_enforced: bool = True
     functions: Mapping[str, str] = field(default_factory=dict)
+    views: Mapping[str, str] = field(default_factory=dict)
 
 
 def listed(names: Collection[str]) -> str:
@@ -57,6 +59,11 @@ def primary_key(positions: Mapping[str, int]) -> set[tuple[str, str]]:
 def foreign_key(columns: Collection[str], table: str, targets: Collection[str], on_delete: str) -> tuple[str, str]:
     """Return a foreign key as a kind and its text."""
     return "foreign key", f"{listed(columns)} -> {table}{listed(targets)} ON DELETE {on_delete}"
+
+
+def fingerprint(body: str) -> str:
+    """Return what tells the text of one view from another: its SHA-256, whatever the white space."""
+    return hashlib.sha256(" ".join(body.split()).encode()).hexdigest()
 
 
 def index_text(unique: object, partial: object, columns: Collection[str]) -> str:

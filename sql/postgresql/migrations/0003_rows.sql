@@ -1,5 +1,5 @@
--- 0003_rows: answers that hold over a restart, when agents were last heard, what lists show,
--- and templates that are JSON.
+-- 0003_rows: answers that hold over a restart, when agents last reported, what lists show, templates that are JSON,
+-- and views that say once what lists, dashboards and retention go by.
 --
 -- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
 -- 0002 on the ledger's NOT NULL. No stored row stops it: a template that is no JSON stays as it is.
@@ -231,5 +231,53 @@ CREATE OR REPLACE TRIGGER trg_templates_renamed
 BEFORE UPDATE OF name, description ON investigation_templates
 FOR EACH ROW
 EXECUTE FUNCTION templates_renamed();
+
+-- Views: what several statements share is said here once -------------------------------------------------------------
+
+-- What lists show of a state.
+CREATE OR REPLACE VIEW listed_states AS
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at
+FROM investigation_states;
+
+-- What dashboards show of a state: the same, how far the agents are (0 to 100), and what they are at.
+CREATE OR REPLACE VIEW dashboard_states AS
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, overall_progress, current_phase
+FROM investigation_states;
+
+-- The investigations that run, and when each was last reported on.
+CREATE OR REPLACE VIEW running_states AS
+SELECT investigation_id, user_id, greatest(updated_at, heard_at) AS last_report
+FROM investigation_states
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
+
+-- The entries that a trail can do without: it keeps the one with the highest version; one without any version keeps its
+-- last entry, unless there is a state: then nothing depends on it.
+CREATE OR REPLACE VIEW spare_entries AS
+SELECT a.place, a.investigation_id, a.timestamp
+FROM investigation_audit_log AS a
+WHERE a.place <> (
+        SELECT kept.place
+        FROM investigation_audit_log AS kept
+        WHERE kept.investigation_id = a.investigation_id
+        ORDER BY kept.version DESC NULLS LAST, kept.place DESC
+        LIMIT 1
+    )
+    OR (a.version IS NULL AND EXISTS (
+        SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = a.investigation_id
+    ));
+
+-- Every investigation, and when it was finished: the last change of a terminal state, or the last entry where there is
+-- no state. NULL: it is not finished.
+CREATE OR REPLACE VIEW finished_investigations AS
+SELECT i.id,
+       CASE
+           WHEN s.status IN ('COMPLETED', 'CANCELLED') THEN s.updated_at
+           WHEN s.investigation_id IS NULL THEN (
+               SELECT max(a.timestamp) FROM investigation_audit_log AS a WHERE a.investigation_id = i.id
+           )
+       END AS finished_at
+FROM investigations AS i LEFT JOIN investigation_states AS s ON s.investigation_id = i.id;
 
 COMMIT;

@@ -5,10 +5,8 @@ FROM change_lock;
 
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+SELECT s.*
+FROM dashboard_states AS s
 WHERE s.user_id = :user_id
   AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
   AND (CAST(:wizard_step AS json) IS NULL
@@ -27,10 +25,8 @@ WHERE s.user_id = :user_id
 
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+SELECT s.*, i.change_seq
+FROM investigations AS i JOIN dashboard_states AS s ON s.investigation_id = i.id
 WHERE i.user_id = :user_id AND i.change_seq > :cursor
 ORDER BY i.change_seq
 LIMIT :limit;
@@ -46,30 +42,24 @@ LIMIT :limit;
 
 -- name: active.newly_stalled_user
 -- The running investigations of a user whose last report came between two instants, the oldest report first.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
-WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
-  AND greatest(s.updated_at, s.heard_at) > :after AND greatest(s.updated_at, s.heard_at) <= :until
-ORDER BY greatest(s.updated_at, s.heard_at)
+SELECT d.*
+FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+WHERE r.user_id = :user_id AND r.last_report > :after AND r.last_report <= :until
+ORDER BY r.last_report
 LIMIT :limit;
 
 -- name: active.last_reports_user
 -- The last reports on running investigations of a user that came after an instant, the oldest first.
-SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_report
-FROM investigation_states AS s
-WHERE s.user_id = :user_id AND s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
-  AND greatest(s.updated_at, s.heard_at) > :after
-ORDER BY last_report
+SELECT r.investigation_id, r.last_report
+FROM running_states AS r
+WHERE r.user_id = :user_id AND r.last_report > :after
+ORDER BY r.last_report
 LIMIT :limit;
 
 -- name: active.page_all
 -- One page of the investigations of everybody, the last changed first.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+SELECT s.*
+FROM dashboard_states AS s
 WHERE TRUE
   AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
   AND (CAST(:wizard_step AS json) IS NULL
@@ -88,10 +78,8 @@ WHERE TRUE
 
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
+SELECT s.*, i.change_seq
+FROM investigations AS i JOIN dashboard_states AS s ON s.investigation_id = i.id
 WHERE i.change_seq > :cursor
 ORDER BY i.change_seq
 LIMIT :limit;
@@ -107,20 +95,16 @@ LIMIT :limit;
 
 -- name: active.newly_stalled_all
 -- The running investigations of everybody whose last report came between two instants, the oldest report first.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, i.change_seq, s.overall_progress, s.current_phase
-FROM investigation_states AS s JOIN investigations AS i ON i.id = s.investigation_id
-WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
-  AND greatest(s.updated_at, s.heard_at) > :after AND greatest(s.updated_at, s.heard_at) <= :until
-ORDER BY greatest(s.updated_at, s.heard_at)
+SELECT d.*
+FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+WHERE r.last_report > :after AND r.last_report <= :until
+ORDER BY r.last_report
 LIMIT :limit;
 
 -- name: active.last_reports_all
 -- The last reports on running investigations of everybody that came after an instant, the oldest first.
-SELECT s.investigation_id, greatest(s.updated_at, s.heard_at) AS last_report
-FROM investigation_states AS s
-WHERE s.status = 'IN_PROGRESS' AND s.wizard_step = 'PROGRESS'
-  AND greatest(s.updated_at, s.heard_at) > :after
-ORDER BY last_report
+SELECT r.investigation_id, r.last_report
+FROM running_states AS r
+WHERE r.last_report > :after
+ORDER BY r.last_report
 LIMIT :limit;

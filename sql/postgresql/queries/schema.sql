@@ -85,6 +85,19 @@ WHERE p.pronamespace = to_regnamespace(quote_ident(current_schema()))
   AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
 ORDER BY p.proname;
 
+-- name: schema.views
+-- Every view's name and text. Releases before 16 name the table of each column, later ones only where there are two: the
+-- names of tables are taken out.
+SELECT c.relname AS name,
+       regexp_replace(
+           regexp_replace(pg_get_viewdef(c.oid, TRUE), '::(character varying|text)(\[\])?', '', 'g'),
+           '\m[a-z_]+\.', '', 'g'
+       ) AS body
+FROM pg_class AS c
+WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind = 'v'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'e')
+ORDER BY c.relname;
+
 -- name: schema.server
 -- What the server itself is, and where a session of ours works.
 SELECT CAST(current_setting('server_version_num') AS integer) AS version, current_user AS role,
@@ -93,12 +106,14 @@ SELECT CAST(current_setting('server_version_num') AS integer) AS version, curren
        current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby;
 
 -- name: schema.missing_rights
--- What the role may not do and the server has to; the ledger is only read.
+-- What the role may not do and the server has to; the ledger and views are only read.
 SELECT c.relname AS table, r.privilege
 FROM pg_class AS c
 CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r (privilege)
 WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relname = ANY (CAST(:tables AS text[]))
-  AND NOT has_table_privilege(c.oid, r.privilege) AND (r.privilege = 'SELECT' OR c.relname <> 'schema_migrations')
+  AND NOT has_table_privilege(c.oid, r.privilege) AND (
+      r.privilege = 'SELECT' OR c.relkind <> 'v' AND c.relname <> 'schema_migrations'
+  )
 ORDER BY c.relname, r.privilege;
 
 -- name: schema.excess_rights

@@ -160,31 +160,33 @@ WHERE s.user_id = :user_id
   AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0);
 
 -- name: states.list_newest
--- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at,
-       wizard_instant(s.updated_at) AS place,
+-- One page of a user's states, the last changed first: the order of an index, so that a page costs a page. OFFSET 0
+-- keeps the planner from reading the table as a whole for it.
+SELECT s.*, wizard_instant(s.updated_at) AS place,
        newest.place AS sequence, newest.place AS trail
-FROM investigation_states AS s
+FROM (
+    SELECT s.investigation_id
+    FROM investigation_states AS s
+    WHERE s.user_id = :user_id
+      AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+      AND (CAST(:wizard_step AS json) IS NULL
+           OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
+      AND (CAST(:updated_since AS timestamptz) IS NULL OR s.updated_at >= :updated_since)
+      AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0)
+    ORDER BY s.updated_at DESC, s.investigation_id
+    LIMIT :limit OFFSET :offset
+) AS p CROSS JOIN LATERAL (
+    SELECT * FROM listed_states AS l WHERE l.investigation_id = p.investigation_id OFFSET 0
+) AS s
 CROSS JOIN (
     SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
     FROM change_lock
 ) AS newest
-WHERE s.user_id = :user_id
-  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
-  AND (CAST(:wizard_step AS json) IS NULL
-       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
-  AND (CAST(:updated_since AS timestamptz) IS NULL OR s.updated_at >= :updated_since)
-  AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0)
-ORDER BY s.updated_at DESC, s.investigation_id
-LIMIT :limit OFFSET :offset;
+ORDER BY s.updated_at DESC, s.investigation_id;
 
 -- name: states.list_sorted
 -- One page of a user's states in any other order; sorts all that match, and reads only those of the page whole.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, p.place,
+SELECT s.*, p.place,
        newest.place AS sequence, newest.place AS trail
 FROM (
     SELECT sorted.investigation_id, sorted.place
@@ -204,7 +206,7 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN sorted.place END, CASE WHEN :sort LIKE '-%' THEN sorted.place END DESC,
              sorted.investigation_id
     LIMIT :limit OFFSET :offset
-) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 CROSS JOIN (
     SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
     FROM change_lock
@@ -215,9 +217,7 @@ ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-
 -- name: states.list_newest_after
 -- The page after a row, the last changed first, as `states.list_after` has it: what has not changed since the list was
 -- first asked for in the order of an index, and the few that have.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, wizard_instant(p.place) AS place
+SELECT s.*, wizard_instant(p.place) AS place
 FROM (
     SELECT found.investigation_id, found.place
     FROM (
@@ -265,15 +265,13 @@ FROM (
     ) AS found
     ORDER BY found.place DESC, found.investigation_id
     LIMIT :limit
-) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 ORDER BY p.place DESC, s.investigation_id;
 
 -- name: states.list_after
 -- The page after a row in any order, as the order was when the list was first asked for: what changed since (above
 -- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, p.place
+SELECT s.*, p.place
 FROM (
     SELECT found.investigation_id, found.place
     FROM (
@@ -330,6 +328,6 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN found.place END, CASE WHEN :sort LIKE '-%' THEN found.place END DESC,
              found.investigation_id
     LIMIT :limit
-) AS p JOIN investigation_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;

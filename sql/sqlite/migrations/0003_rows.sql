@@ -1,5 +1,5 @@
--- 0003_rows: answers that hold over a restart, when agents were last heard, what lists show,
--- and templates that are JSON.
+-- 0003_rows: answers that hold over a restart, when agents last reported, what lists show, templates that are JSON,
+-- and views that say once what lists, dashboards and retention go by.
 --
 -- One transaction that records itself first: running it twice fails on the ledger's primary key, running it before
 -- 0002 on the ledger's NOT NULL. No stored row stops it: a template that is no JSON stays as it is.
@@ -102,5 +102,75 @@ WHEN NOT json_valid(NEW.template_json) AND (SELECT enabled FROM audit_switch) IS
 BEGIN
     SELECT RAISE(ABORT, 'template_json: malformed JSON');
 END;
+
+-- Views: what several statements share is said here once -------------------------------------------------------------
+--
+-- Each is dropped first, so that its text from `schema show` also replaces another one of its name.
+
+-- What lists show of a state.
+DROP VIEW IF EXISTS listed_states;
+CREATE VIEW listed_states AS
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at
+FROM investigation_states;
+
+-- What dashboards show of a state: the same, its place in the order of changes, how far the agents are (0 to 100), and
+-- what they are at.
+DROP VIEW IF EXISTS dashboard_states;
+CREATE VIEW dashboard_states AS
+SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
+       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
+FROM investigation_states;
+
+-- The investigations that run, and when each was last reported on.
+DROP VIEW IF EXISTS running_states;
+CREATE VIEW running_states AS
+SELECT investigation_id, user_id, max(updated_at, coalesce(heard_at, '')) AS last_report
+FROM investigation_states INDEXED BY idx_investigation_states_running
+WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
+
+-- Entries, and when they were written (ISO 8601, UTC, milliseconds; NULL: the timestamp is no date).
+DROP VIEW IF EXISTS dated_entries;
+CREATE VIEW dated_entries AS
+SELECT rowid AS row, investigation_id, version, timestamp,
+       CASE WHEN timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+            THEN strftime('%Y-%m-%dT%H:%M:%fZ', timestamp) END AS written_at
+FROM investigation_audit_log;
+
+-- The entries that a trail can do without. A trail keeps the entry with the highest version; one without any version
+-- keeps its last entry, unless there is a state: then nothing depends on it.
+DROP VIEW IF EXISTS spare_entries;
+CREATE VIEW spare_entries AS
+SELECT a.row, a.investigation_id, a.timestamp, a.written_at
+FROM dated_entries AS a
+WHERE a.row <> (
+        SELECT kept.rowid
+        FROM investigation_audit_log AS kept
+        WHERE kept.investigation_id = a.investigation_id
+        ORDER BY kept.version DESC, kept.rowid DESC
+        LIMIT 1
+    )
+    OR (a.version IS NULL AND EXISTS (
+        SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = a.investigation_id
+    ));
+
+-- Every investigation, and when it was finished: the last change of a terminal state, or the last entry where there is
+-- no state (ISO 8601, UTC, milliseconds). NULL: it is not finished, or a timestamp that counts is no date.
+DROP VIEW IF EXISTS finished_investigations;
+CREATE VIEW finished_investigations AS
+SELECT i.id,
+       CASE
+           WHEN s.investigation_id IS NULL THEN (
+               SELECT CASE WHEN count(*) = count(a.written_at) THEN max(a.written_at) END
+               FROM dated_entries AS a
+               WHERE a.investigation_id = i.id
+           )
+           WHEN s.status IN ('COMPLETED', 'CANCELLED')
+               AND s.updated_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+               THEN strftime('%Y-%m-%dT%H:%M:%fZ', s.updated_at)
+       END AS finished_at
+FROM investigations AS i LEFT JOIN investigation_states AS s ON s.investigation_id = i.id;
 
 COMMIT;

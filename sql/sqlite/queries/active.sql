@@ -4,11 +4,8 @@ SELECT value, floor FROM change_sequence;
 
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
+SELECT *
+FROM dashboard_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
@@ -25,11 +22,8 @@ WHERE user_id = :user_id
 
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
+SELECT *
+FROM dashboard_states
 WHERE user_id = :user_id AND change_seq > :cursor
 ORDER BY change_seq
 LIMIT :limit;
@@ -44,32 +38,24 @@ LIMIT :limit;
 
 -- name: active.newly_stalled_user
 -- The running investigations of a user whose last report came between two instants, the oldest report first.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
-WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-  AND max(updated_at, coalesce(heard_at, '')) > :after AND max(updated_at, coalesce(heard_at, '')) <= :until
-ORDER BY max(updated_at, coalesce(heard_at, ''))
+SELECT d.*
+FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+WHERE r.user_id = :user_id AND r.last_report > :after AND r.last_report <= :until
+ORDER BY r.last_report
 LIMIT :limit;
 
 -- name: active.last_reports_user
 -- The last reports on running investigations of a user that came after an instant, the oldest first.
-SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_report
-FROM investigation_states
-WHERE user_id = :user_id AND status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-  AND max(updated_at, coalesce(heard_at, '')) > :after
+SELECT investigation_id, last_report
+FROM running_states
+WHERE user_id = :user_id AND last_report > :after
 ORDER BY last_report
 LIMIT :limit;
 
 -- name: active.page_all
 -- One page of the investigations of everybody, the last changed first.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
+SELECT *
+FROM dashboard_states
 WHERE TRUE
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
@@ -86,11 +72,8 @@ WHERE TRUE
 
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
+SELECT *
+FROM dashboard_states
 WHERE change_seq > :cursor
 ORDER BY change_seq
 LIMIT :limit;
@@ -105,21 +88,16 @@ LIMIT :limit;
 
 -- name: active.newly_stalled_all
 -- The running investigations of everybody whose last report came between two instants, the oldest report first.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
-       CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
-FROM investigation_states
-WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-  AND max(updated_at, coalesce(heard_at, '')) > :after AND max(updated_at, coalesce(heard_at, '')) <= :until
-ORDER BY max(updated_at, coalesce(heard_at, ''))
+SELECT d.*
+FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+WHERE r.last_report > :after AND r.last_report <= :until
+ORDER BY r.last_report
 LIMIT :limit;
 
 -- name: active.last_reports_all
 -- The last reports on running investigations of everybody that came after an instant, the oldest first.
-SELECT investigation_id, max(updated_at, coalesce(heard_at, '')) AS last_report
-FROM investigation_states
-WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS'
-  AND max(updated_at, coalesce(heard_at, '')) > :after
+SELECT investigation_id, last_report
+FROM running_states
+WHERE last_report > :after
 ORDER BY last_report
 LIMIT :limit;

@@ -35,6 +35,13 @@ FROM sqlite_master AS m
 WHERE m.type = 'trigger' AND m.tbl_name = :table
 ORDER BY m.name;
 
+-- name: schema.views
+-- Every view's name, and the text that made it.
+SELECT m.name, m.sql AS body
+FROM sqlite_master AS m
+WHERE m.type = 'view'
+ORDER BY m.name;
+
 -- name: schema.foreign_keys_enforced
 -- Whether this connection enforces foreign keys: 1 or 0.
 SELECT p.foreign_keys AS enforced

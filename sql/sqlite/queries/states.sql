@@ -75,12 +75,10 @@ WHERE user_id = :user_id
 
 -- name: states.list_newest
 -- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at,
-       CAST(updated_at AS TEXT) AS place,
+SELECT *, CAST(updated_at AS TEXT) AS place,
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
-FROM investigation_states
+FROM listed_states
 WHERE user_id = :user_id
   AND (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
   AND (:wizard_step IS NULL OR wizard_step IN (SELECT value FROM json_each(:wizard_step)))
@@ -91,15 +89,13 @@ LIMIT :limit OFFSET :offset;
 
 -- name: states.list_sorted
 -- One page of a user's states in any other order; sorts all that match, and reads only those of the page whole.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, CAST(p.place AS TEXT) AS place,
+SELECT s.*, CAST(p.place AS TEXT) AS place,
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM (
-    SELECT row, place
+    SELECT investigation_id, place
     FROM (
-        SELECT rowid AS row, investigation_id,
+        SELECT investigation_id,
                CASE ltrim(:sort, '-') WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at
                                       ELSE coalesce(casefold(CAST(name AS BLOB)), '') END AS place
         FROM investigation_states
@@ -112,22 +108,20 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit OFFSET :offset
-) AS p JOIN investigation_states AS s ON s.rowid = p.row
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
 -- name: states.list_newest_after
 -- The page after a row, the last changed first, as `states.list_after` has it: what has not changed since the list was
 -- first asked for in the order of an index, and the few that have.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, CAST(p.place AS TEXT) AS place
+SELECT s.*, CAST(p.place AS TEXT) AS place
 FROM (
-    SELECT row, place
+    SELECT investigation_id, place
     FROM (
-        SELECT row, investigation_id, place
+        SELECT investigation_id, place
         FROM (
-            SELECT rowid AS row, investigation_id, updated_at AS place
+            SELECT investigation_id, updated_at AS place
             FROM investigation_states INDEXED BY idx_investigation_states_user_updated
             WHERE user_id = :user_id AND change_seq <= :sequence
               AND updated_at <= :value AND (updated_at < :value OR investigation_id > :key)
@@ -139,9 +133,9 @@ FROM (
             LIMIT :limit
         )
         UNION ALL
-        SELECT row, investigation_id, place
+        SELECT investigation_id, place
         FROM (
-            SELECT rowid AS row, investigation_id,
+            SELECT investigation_id,
                    coalesce((
                        SELECT a.timestamp
                        FROM investigation_audit_log AS a
@@ -161,19 +155,17 @@ FROM (
     )
     ORDER BY place DESC, investigation_id
     LIMIT :limit
-) AS p JOIN investigation_states AS s ON s.rowid = p.row
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 ORDER BY p.place DESC, s.investigation_id;
 
 -- name: states.list_after
 -- The page after a row in any order, as the order was when the list was first asked for: what changed since (above
 -- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
-SELECT s.investigation_id, s.user_id, s.name, s.description, s.wizard_step, s.status, s.version, s.created_at,
-       s.updated_at, s.last_accessed, s.entity_count, s.started_at, s.completed_at, s.overall_score, s.risk_level,
-       s.heard_at, CAST(p.place AS TEXT) AS place
+SELECT s.*, CAST(p.place AS TEXT) AS place
 FROM (
-    SELECT row, place
+    SELECT investigation_id, place
     FROM (
-        SELECT rowid AS row, investigation_id,
+        SELECT investigation_id,
                CASE
                    WHEN :sort IN ('created_at', '-created_at') THEN created_at
                    WHEN :sort IN ('name', '-name') THEN coalesce(casefold(CAST(coalesce(
@@ -218,6 +210,6 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit
-) AS p JOIN investigation_states AS s ON s.rowid = p.row
+) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;

@@ -12,7 +12,7 @@ _RUNBOOK = 'sql/README.md, "PostgreSQL"'
 
 
 async def examine(reader: Reader, tables: Collection[str], *, require_durability: bool) -> Examination:
-    """Return why the server must not be used, and what its operator should know; `tables` are those of the manifest."""
+    """Return why the server must not be used, and what operators should know; `tables` has the views, too."""
     queries = load_queries("postgresql")
     [server] = await reader.fetch_all(queries["schema.server"])
     refusals = list(_faults(server))

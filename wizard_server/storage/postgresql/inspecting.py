@@ -1,10 +1,10 @@
-"""What a PostgreSQL database looks like: its tables, columns, keys, indexes, triggers and functions, and its ledger."""
+"""What a PostgreSQL database looks like: tables, columns, keys, indexes, triggers, functions, views, and its ledger."""
 
 from collections.abc import Sequence
 
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.shape import Column, DatabaseSchema, Table
+from wizard_server.storage.shape import Column, DatabaseSchema, Table, fingerprint
 
 _LEDGER = "schema_migrations"
 _KINDS = {"p": "primary key", "u": "unique key", "f": "foreign key", "c": "check", "x": "exclusion"}
@@ -29,8 +29,9 @@ async def inspect(reader: Reader) -> DatabaseSchema:
         for row in names
     }
     functions = {row["name"]: row["body"] for row in await _rows(reader, "functions")}
+    views = {row["name"]: fingerprint(row["body"]) for row in await _rows(reader, "views")}
     scripts = {version: name for version, (name, _) in (await ledger(reader)).items()}
-    return DatabaseSchema(tables, scripts, functions=functions)
+    return DatabaseSchema(tables, scripts, functions=functions, views=views)
 
 
 async def ledger(reader: Reader) -> dict[int, tuple[str, str]]:

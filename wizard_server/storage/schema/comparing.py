@@ -24,7 +24,7 @@ _SHOW = f"wizard-server schema show {{name}} | {_SQLITE}"
 
 
 # What the statement that makes it also puts in the place of another one.
-_REPLACEABLE = frozenset({"trigger", "function"})
+_REPLACEABLE = frozenset({"trigger", "function", "view"})
 
 
 _CONNECT = 'sql/README.md, "Edit a row by hand"'
@@ -54,10 +54,15 @@ class Difference:
 
 
 def compare(manifest: DatabaseSchema, actual: DatabaseSchema) -> list[Difference]:
-    """Return every difference, scripts first; none means that the database is what the manifest says."""
+    """Return every difference, scripts first; none means that the database is what the manifest says.
+
+    Views that no script made are the operators' own and no difference: nothing that is written depends on them.
+    """
+    ours = {name: body for name, body in actual.views.items() if name in manifest.views}
     found = [
         *_compare_tables(manifest.tables, actual.tables),
         *_compare_texts("function", manifest.functions, actual.functions),
+        *_compare_texts("view", manifest.views, ours),
     ]
     missing = [name for version, name in manifest.scripts.items() if version not in actual.scripts]
     unknown = [name for version, name in actual.scripts.items() if manifest.scripts.get(version) != name]

@@ -30,7 +30,7 @@ def _described(root: Path, engine: str) -> DatabaseSchema:
     described = manifest[engine]
     table = _DESCRIBING[engine]
     tables = {name: table(entry) for name, entry in described["tables"].items()}
-    return DatabaseSchema(tables, names, functions=described.get("functions", {}))
+    return DatabaseSchema(tables, names, functions=described.get("functions", {}), views=described["views"])
 
 
 def parse_manifest(text: str) -> dict[str, Any]:

@@ -1,11 +1,20 @@
-"""What an SQLite database looks like: its tables, columns, keys and indexes, and its ledger of scripts."""
+"""What an SQLite database looks like: its tables, columns, keys, indexes and views, and its ledger of scripts."""
 
 from itertools import groupby
 
 from wizard_server.errors import SchemaError
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
+from wizard_server.storage.shape import (
+    Column,
+    DatabaseSchema,
+    Table,
+    fingerprint,
+    foreign_key,
+    index_text,
+    listed,
+    primary_key,
+)
 
 
 async def inspect(reader: Reader) -> DatabaseSchema:
@@ -13,7 +22,9 @@ async def inspect(reader: Reader) -> DatabaseSchema:
     tables = {name: await _inspect_table(reader, name) for name in await _table_names(reader)}
     scripts = {version: name for version, (name, _) in (await ledger(reader)).items()}
     (enforced,) = await reader.fetch_all(load_queries("sqlite")["schema.foreign_keys_enforced"])
-    return DatabaseSchema(tables, scripts, bool(enforced["enforced"]))
+    views = await reader.fetch_all(load_queries("sqlite")["schema.views"])
+    bodies = {row["name"]: fingerprint(row["body"]) for row in views}
+    return DatabaseSchema(tables, scripts, bool(enforced["enforced"]), views=bodies)
 
 
 async def _table_names(reader: Reader) -> list[str]:
