@@ -46,8 +46,8 @@ def render(url: str) -> str:
     lines += ['  "sqlite": {', *_tables(tables), "    },", *_bodies("views", views), "  },", '  "postgresql": {']
     lines += [*_tables({row["name"]: _postgresql_table(row["name"], found) for row in found["tables"]}), "    },"]
     functions = _bodies("functions", {row["name"]: row["body"] for row in found["functions"]})
-    views = _bodies("views", {row["name"]: fingerprint(row["body"]) for row in found["views"]})
-    return "\n".join([*lines, *functions[:-1], "    },", *views, "  }", "}", ""])
+    server_views = _bodies("views", {row["name"]: fingerprint(row["body"]) for row in found["views"]})
+    return "\n".join([*lines, *functions[:-1], "    },", *server_views, "  }", "}", ""])
 
 
 def _bodies(kind: str, bodies: dict[str, str]) -> list[str]:
