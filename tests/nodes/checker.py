@@ -7,17 +7,35 @@ An answer of version v, asked for at `begun` and there at `ended`, is right when
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One answer about one investigation; times by one monotonic clock, in seconds."""
+    """One answer about one investigation; times by one monotonic clock, in seconds.
+
+    A write left its `mark`; None: it was a read.
+    """
 
     node: int
     begun: float
     ended: float
     version: int
-    is_write: bool
+    mark: str | None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether a version was written."""
+        return self.mark is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the trail has of one version: what it was marked with, and when it was written."""
+
+    version: int
+    mark: str | None
+    updated_at: str
 
 
 @dataclass
@@ -27,11 +45,16 @@ class Story:
     seen: list[Seen] = field(default_factory=list)
     # The versions that the follower of changes was told, and those of the trail, in their order.
     followed: list[int] = field(default_factory=list)
-    trail: list[int] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     # What was refused, which never happens to a sound client of sound nodes.
     refused: list[str] = field(default_factory=list)
     # The version that each node's dashboard showed last.
     shown: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def trail(self) -> list[int]:
+        """The versions of the trail."""
+        return [entry.version for entry in self.entries]
 
 
 def violations(stories: dict[str, Story]) -> list[str]:
@@ -49,11 +72,23 @@ def _of(story: Story) -> Iterable[str]:
     newest = max(story.trail)
     if story.trail != list(range(1, newest + 1)) or not set(written) <= set(story.trail):
         yield f"the trail {story.trail} has a gap, or lacks one of {sorted(written)}"
+    yield from _lost(story)
     if story.followed != story.trail[-len(story.followed) :]:
         yield f"changes were told as {story.followed}"
     for node, version in story.shown.items():
         if version != newest:
             yield f"the dashboard of node {node} ends at version {version} of {newest}"
+
+
+def _lost(story: Story) -> Iterable[str]:
+    """Yield what was acknowledged and the trail has otherwise, and what was written before the version before it."""
+    entries = {entry.version: entry for entry in story.entries}
+    for seen in story.seen:
+        if seen.is_write and seen.version in entries and entries[seen.version].mark != seen.mark:
+            yield f"version {seen.version} was acknowledged as {seen.mark}, and is {entries[seen.version].mark}"
+    for before, after in pairwise(story.entries):
+        if after.updated_at < before.updated_at:
+            yield f"version {after.version} was written at {after.updated_at}, the one before at {before.updated_at}"
 
 
 def _too_old(seen: Sequence[Seen]) -> Iterable[str]:

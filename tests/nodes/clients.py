@@ -10,10 +10,11 @@ from typing import Any
 from aiohttp import ClientConnectionError, ClientPayloadError, ClientSession, ClientTimeout
 
 from tests import factories
-from tests.nodes.checker import Seen, Story
+from tests.nodes.checker import Entry, Seen, Story
 
 API = "/api/v1"
 KEYS = 3
+WRITES = 0.4
 CLIENTS = 8
 STEPS = 25
 # How long one request is repeated before the clients give up, in seconds.
@@ -29,8 +30,9 @@ Fault = Callable[["Run"], Awaitable[None]]
 class Run:
     """One run of `clients` on the nodes at `urls`; `stories` has what they saw, `interruptions` what they repeated.
 
-    Each makes `steps` requests, and goes on while a `fault` is at work: then it repeats what is not answered, or
-    answered by 503, with the same key and maybe at another node.
+    Each makes `steps` requests, a share `writes` of them reports, and goes on while a `fault` is at work, which is
+    repeated for `seconds`: then what is not answered, or answered by 503, is asked again, with the same key and maybe
+    at another node.
     """
 
     def __init__(
@@ -41,14 +43,18 @@ class Run:
         *,
         clients: int = CLIENTS,
         steps: int = STEPS,
+        writes: float = WRITES,
         fault: Fault | None = None,
+        seconds: float = 0.0,
     ) -> None:
         self._session = session
         self._urls = urls
         self._seed = seed
         self._clients = clients
         self._steps = steps
+        self._writes = writes
         self._fault = fault
+        self._seconds = seconds
         self.stories = {f"run-{seed}-{number}": Story() for number in range(KEYS)}
         self.interruptions: Counter[int | str] = Counter()
         self.user = f"run-{seed}"
@@ -70,7 +76,7 @@ class Run:
                 following.create_task(self._watch(node, cursor))
             await asyncio.gather(self._disturb(), *(self._client(number) for number in range(self._clients)))
             for key, story in self.stories.items():
-                story.trail = await self._trail(key)
+                story.entries = await self._trail(key)
             self._is_over.set()
         return self.stories
 
@@ -80,11 +86,29 @@ class Run:
             wanted = self._answers + count
             await self._answered.wait_for(lambda: self._answers >= wanted)
 
+    def name(self, what: str) -> str:
+        """Return the name of an investigation of this run that the clients leave alone."""
+        return f"{self.user}-{what}"
+
+    async def make(self, what: str) -> None:
+        """Create it, at version 2, unless it is there."""
+        key = self.name(what)
+        await self.ask(0, "POST", "/wizard-state", factories.creation(key, user_id=self.user))
+        await self.ask(0, "PATCH", f"/wizard-state/{key}", {"wizard_step": "PROGRESS"})
+
+    @property
+    def writes(self) -> list[Seen]:
+        """The writes that were acknowledged, in no order."""
+        return [seen for story in self.stories.values() for seen in story.seen if seen.is_write]
+
     async def _disturb(self) -> None:
         if self._fault is not None:
             try:
                 await self.answers(2 * self._clients)
-                await self._fault(self)
+                begun, is_first = monotonic(), True
+                while is_first or monotonic() - begun < self._seconds:
+                    await self._fault(self)
+                    is_first = False
                 await self.answers(2 * self._clients)
             finally:
                 self._is_disturbed = False
@@ -94,19 +118,25 @@ class Run:
         step = 0
         while step < self._steps or self._is_disturbed:
             key, node = random.choice(list(self.stories)), random.randrange(len(self._urls))
-            begun = monotonic()
-            if is_write := random.random() < 0.4:
-                body = {"logs": [f"{number} {step}"]}
-                _, found = await self.ask(node, "POST", f"/wizard-state/{key}/progress", body, f"{number}-{step}")
+            begun, mark = monotonic(), f"{number}-{step}" if random.random() < self._writes else None
+            if mark is not None:
+                found = await self.report(node, key, mark)
             elif random.random() < 0.5:
                 begun, found = await self.ask(node, "GET", f"/wizard-state/{key}")
             else:
                 begun, found = await self.ask(node, "GET", f"/polling/wizard-state/{key}")
-            self.stories[key].seen.append(Seen(node, begun, monotonic(), found["version"], is_write))
+            self.stories[key].seen.append(Seen(node, begun, monotonic(), found["version"], mark))
             step += 1
-            async with self._answered:
-                self._answers += 1
-                self._answered.notify_all()
+            await self._count_answer()
+
+    async def _count_answer(self) -> None:
+        async with self._answered:
+            self._answers += 1
+            self._answered.notify_all()
+
+    async def report(self, node: int, key: str, mark: str) -> Any:
+        """Return the state after a report that leaves `mark`, which is the request's key too."""
+        return (await self.ask(node, "POST", f"/wizard-state/{key}/progress", {"current_phase": mark}, mark))[1]
 
     async def _follow(self, key: str) -> None:
         """Follow the changes from node to node, until all that are in the trail were told."""
@@ -132,22 +162,23 @@ class Run:
             found = await self._active(node, f"?cursor={cursor}&wait=0.3")
             cursor = found["cursor"]
             for row in found["investigations"]:
-                self.stories[row["investigation_id"]].shown[node] = row["version"]
-                is_last = False
+                if row["investigation_id"] in self.stories:
+                    self.stories[row["investigation_id"]].shown[node] = row["version"]
+                    is_last = False
 
     async def _active(self, node: int, query: str = "") -> Any:
         return (await self.ask(node, "GET", f"/polling/active-investigations{query}", moves=False))[1]
 
-    async def _trail(self, key: str) -> list[int]:
-        """Return the versions that have an entry, in their order."""
-        versions: list[int] = []
+    async def _trail(self, key: str) -> list[Entry]:
+        """Return the entries in the order of their versions."""
+        entries: list[Entry] = []
         page, has_more = 1, True
         while has_more:
             path = f"/wizard-state/{key}/history?page_size={_MOST_ENTRIES}&page={page}"
             items = (await self.ask(0, "GET", path))[1]["items"]
-            versions += [item["new_state"]["version"] for item in items]
+            entries += [_entry(item["new_state"]) for item in items]
             page, has_more = page + 1, len(items) == _MOST_ENTRIES
-        return sorted(versions)
+        return sorted(entries, key=lambda entry: entry.version)
 
     async def ask(
         self, node: int, method: str, path: str, body: Any = None, key: str | None = None, *, moves: bool = True
@@ -177,15 +208,22 @@ class Run:
                 node = random.randrange(len(self._urls))
 
 
+def _entry(state: Any) -> Entry:
+    """Return the entry whose `state` is what its version changed: a report, or an edit by hand."""
+    progress, settings = state.get("progress"), state.get("settings")
+    mark = progress.get("current_phase") if progress else settings and settings["name"]
+    return Entry(state["version"], mark, state["updated_at"])
+
+
 async def played(urls: Sequence[str], seed: int) -> dict[str, Story]:
     """Return what the clients of one run saw."""
     async with ClientSession(timeout=ClientTimeout(30)) as session:
         return await Run(session, urls, seed).play()
 
 
-async def disturbed(urls: Sequence[str], seed: int, fault: Fault, *, clients: int = CLIENTS) -> Run:
-    """Return a run during which `fault` was at work."""
+async def disturbed(urls: Sequence[str], seed: int, fault: Fault, **options: Any) -> Run:
+    """Return a run during which `fault` was at work; `options` are those of `Run`."""
     async with ClientSession(timeout=ClientTimeout(PATIENCE_SECONDS)) as session:
-        run = Run(session, urls, seed, clients=clients, steps=0, fault=fault)
+        run = Run(session, urls, seed, steps=0, fault=fault, **options)
         await run.play()
         return run

@@ -6,11 +6,18 @@ Each fault is given the nodes and the run that it disturbs, and returns when eve
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 
+import psycopg
+
+from tests.nodes.checker import Seen
 from tests.nodes.clients import Run
 from tests.nodes.wire import Cut
 from tests.nodes.world import World
 
+# How long another's write may take while a row is held, and an edit by hand until everybody has been told.
+_HELD_SECONDS = 0.15
+_TOLD_SECONDS = 0.5
 Disturbance = Callable[[World, Run], Awaitable[None]]
 # Connections of the nodes by what they asked last.
 _SESSIONS = {
@@ -31,7 +38,7 @@ async def node_killed(world: World, run: Run) -> None:
 def _terminated(what: str) -> Disturbance:
     async def terminated(world: World, run: Run) -> None:
         condition = f"{_OF_NODES} AND ({_SESSIONS[what]})"
-        ended = world.ask(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition}")
+        ended = await world.ask(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition}")
         assert ended[0][0] > 0
         await run.answers(20)
 
@@ -91,6 +98,60 @@ async def node_stopped(world: World, run: Run) -> None:
     await run.answers(50)
 
 
+async def row_held(world: World, run: Run) -> None:
+    """An operator holds a row for 3 s: its write goes through afterwards, and nobody else's waits for it."""
+    await run.make("held")
+    statement = "SELECT 1 FROM investigation_states WHERE investigation_id = %s FOR UPDATE"
+    before = max(seen.ended - seen.begun for seen in run.writes)
+    begun = monotonic()
+    with psycopg.connect(world.cluster.url(world.database)) as operator:
+        operator.execute(statement, [run.name("held")])
+        waiting = asyncio.create_task(run.report(0, run.name("held"), "held"))
+        await asyncio.sleep(3)
+        assert not waiting.done()
+    assert (await waiting)["version"] == 3
+    took = sorted(seen.ended - seen.begun for seen in run.writes if seen.begun > begun)
+    assert took[int(len(took) * 0.99)] < 3 * max(_HELD_SECONDS, before)
+
+
+async def edited_by_hand(world: World, run: Run) -> None:
+    """An operator changes states by hand: each change gets its place, and everybody is told."""
+    await run.make("edited")
+    for version in range(2, 6):
+        path = f"/polling/wizard-state/{run.name('edited')}?since_version={version}&wait=20"
+        parked = [asyncio.create_task(run.ask(node, "GET", path)) for node in range(len(world.nodes))]
+        await run.answers(20)
+        begun = monotonic()
+        await world.edit(run.name("edited"))
+        told = await asyncio.gather(*parked)
+        assert monotonic() - begun < 3 * _TOLD_SECONDS
+        assert [found["version"] for _, found in told] == [version + 1] * len(parked)
+        for key, story in run.stories.items():
+            begun = monotonic()
+            edited = await world.edit(key)
+            story.seen.append(Seen(-1, begun, monotonic(), *edited))
+
+
+async def one_key_twice(world: World, run: Run) -> None:
+    """A client asks two nodes at once to do the same: it is done once, and both say so."""
+    await run.make("keyed")
+    for version in range(3, 13):
+        asked = [run.report(node, run.name("keyed"), f"keyed-{version}") for node in (0, 1)]
+        one, two = await asyncio.gather(*asked)
+        assert one == two
+        assert one["version"] == version
+
+
+async def restarted(world: World, run: Run) -> None:
+    """The nodes are restarted one after the other: clients connect anew, and meet no other error."""
+    before = +run.interruptions
+    for node in world.nodes:
+        await node.stop()
+        await node.start()
+        await run.answers(20)
+    assert set(run.interruptions - before) <= {"gone"}
+
+
 FAULTS: Mapping[str, Disturbance] = {
     "node killed": node_killed,
     **{f"{what} terminated": _terminated(what) for what in _SESSIONS},
@@ -100,4 +161,8 @@ FAULTS: Mapping[str, Disturbance] = {
     "deaf": deaf,
     **{f"commit cut, {where.value}": _cut(where) for where in Cut},
     "node stopped": node_stopped,
+    "row held": row_held,
+    "edited by hand": edited_by_hand,
+    "one key twice": one_key_twice,
+    "restarted": restarted,
 }

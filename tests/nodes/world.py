@@ -15,6 +15,14 @@ from tests.nodes.wire import Wire
 from tests.postgresql import Cluster
 
 NODES = 3
+LATE = (sys.executable, "-m", "tests.nodes.late")
+# What an operator may do who wants to see that it is told.
+_EDIT = """
+    UPDATE investigation_states
+    SET settings_json = jsonb_set(CAST(settings_json AS jsonb), '{name}', to_jsonb('by hand ' || version))
+    WHERE investigation_id = %s
+    RETURNING version, CAST(settings_json AS jsonb) ->> 'name'
+"""
 _SOCKET = ".s.PGSQL.5432"
 _URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
 
@@ -22,9 +30,10 @@ _URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
 class Node:
     """One server process, which listens on the same port each time that it is started."""
 
-    def __init__(self, folder: Path, wires: Sequence[Wire], database: str) -> None:
+    def __init__(self, folder: Path, wires: Sequence[Wire], database: str, command: Sequence[str]) -> None:
         self._folder = folder
         self._wires = wires
+        self._command = tuple(command)
         hosts = ",".join(f"127.0.0.1:{wire.port}" for wire in wires)
         url = _URL.format(hosts=hosts, name=database)
         self._config = write_config(folder, database={"url": url, "require_durability": False})
@@ -43,11 +52,11 @@ class Node:
         assert self._process is not None
         return self._process
 
-    async def start(self, command: Sequence[str] = WIZARD_SERVER) -> None:
+    async def start(self) -> None:
         """Start it and return once it listens."""
         port = ["--port", self.url.rpartition(":")[2]] if self.url else []
         env = {"PYTHONPATH": str(CHECKOUT)}
-        self._process = ServerProcess(self._config, *port, command=tuple(command), env=env)
+        self._process = ServerProcess(self._config, *port, command=self._command, env=env)
         await asyncio.to_thread(self._process.ready)
         self.url = self._process.url
 
@@ -79,11 +88,22 @@ class World:
         """Where the nodes listen."""
         return [node.url for node in self.nodes]
 
-    def ask(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a statement as an operator does who may do everything, and return its rows."""
+    async def ask(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement as an operator does who may do everything, and return its rows.
+
+        It may wait for a row that a node holds, whose commit has to pass a `Wire` meanwhile.
+        """
+        return await asyncio.to_thread(self._ask, statement, parameters)
+
+    def _ask(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.cluster.url(self.database), autocommit=True) as operator:
             cursor = operator.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    async def edit(self, investigation_id: str) -> tuple[int, str]:
+        """Rename a state by hand; return its version then, and its name, by which its entry is known."""
+        [(version, name)] = await self.ask(_EDIT, investigation_id)
+        return version, name
 
     @property
     def complaints(self) -> list[str]:
@@ -93,21 +113,17 @@ class World:
 
 
 @asynccontextmanager
-async def world_on(cluster: Cluster, folder: Path, *, late: bool = False) -> AsyncIterator[World]:
-    """Yield three nodes on a new database of `cluster`; with `late` the clock of the last is 5 s behind."""
+async def world_on(cluster: Cluster, folder: Path) -> AsyncIterator[World]:
+    """Yield three nodes on a new database of `cluster`; the clock of the last is 5 s behind, see `late`."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(cluster.database())
         nodes = []
-        for number in range(NODES):
+        for number, command in enumerate([WIZARD_SERVER] * (NODES - 1) + [LATE]):
             place = folder / f"node-{number}"
             place.mkdir()
             wire = await stack.enter_async_context(Wire(cluster.folder / _SOCKET))
-            node = Node(place, [wire], database.name)
+            node = Node(place, [wire], database.name, command)
             stack.callback(node.kill)
             nodes.append(node)
-        commands = [WIZARD_SERVER] * (NODES - 1) + [LATE if late else WIZARD_SERVER]
-        await asyncio.gather(*(node.start(command) for node, command in zip(nodes, commands, strict=True)))
+        await asyncio.gather(*(node.start() for node in nodes))
         yield World(cluster, database.name, nodes)
-
-
-LATE = (sys.executable, "-m", "tests.nodes.late")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.store.conftest import Kit, OpenStore
-from tests.store.steps import INSTANT, by_hand, creation, rows, written
+from tests.store.steps import INSTANT, by_hand, change, creation, rows, written
 from wizard_server.errors import SchemaError
 from wizard_server.storage import engine as port
 from wizard_server.storage.engine import BusyError, Keys, StaleError, Stored, Write
@@ -86,7 +86,18 @@ async def test_who_waits_for_a_held_row_goes_on_when_it_is_free(kit: Kit) -> Non
         waiting = asyncio.create_task(kit.engine.until_free(states("b")))
         await kit.engine.commit(revival("a"), await kit.engine.begin(states("a"), None))
         assert not waiting.done()
-    await waiting
+    assert await waiting == states("b")
+
+
+async def test_who_needs_a_row_that_is_free_again_does_not_wait_for_the_others(kit: Kit) -> None:
+    await made(kit, "a", "b")
+    with held(kit, "b"):
+        with held(kit, "a"):
+            waiting = [asyncio.create_task(kit.store.transact(change(each, status="ERROR"))) for each in ("a", "b")]
+            await asyncio.wait(waiting, timeout=0.2)
+        assert (await waiting[0]).version == 2
+        assert not waiting[1].done()
+    assert (await waiting[1]).version == 2
 
 
 async def test_a_row_that_stays_held_is_given_up_in_time(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:

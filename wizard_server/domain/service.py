@@ -260,7 +260,8 @@ class WizardService:
         """Write the next version; where it takes more than its `room`, old lines of logs leave first."""
         parts = change.parts
         changed = fields_changed(parts)
-        version, now = record.newest_version + 1, to_wire(origin.now)
+        version = record.newest_version + 1
+        now = max(to_wire(origin.now), record.updated_at)  # the node that wrote before may have another clock
         parts.previous.update(version=record.version, updated_at=record.updated_at)
         parts.current.update(version=version, updated_at=now)
         versions = {**record.field_versions, **dict.fromkeys(changed, version)}

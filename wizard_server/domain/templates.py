@@ -124,7 +124,7 @@ class TemplateService:
                 changed = replace(changed, settings=request.settings.model_dump(mode="json"))
             if changed == template:
                 return template
-            changed = replace(changed, updated_at=to_wire(origin.now))
+            changed = replace(changed, updated_at=max(to_wire(origin.now), template.updated_at))
             self._check_size(changed)
             transaction.save_template(changed)
             return changed

@@ -10,7 +10,7 @@ with its place in the order of all changes. An engine raises, with nothing writt
 and `UnknownOutcomeError` when the connection was lost while the commit was under way.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -93,6 +93,16 @@ class Keys(NamedTuple):
         """Whether all of `other` is among these."""
         return self.states >= other.states and self.owners >= other.owners
 
+    def among(self, other: "Keys") -> "Keys":
+        """Return those that are among `other`."""
+        return Keys(self.states & other.states, self.owners & other.owners)
+
+    @classmethod
+    def of_all(cls, keys: Iterable["Keys"]) -> "Keys":
+        """Return all of `keys`."""
+        states, owners = zip(*keys, strict=True)
+        return cls(frozenset().union(*states), frozenset().union(*owners))
+
     def meets(self, other: "Keys") -> bool:
         """Whether any of `other` is among these."""
         return bool(self.states & other.states or self.owners & other.owners)
@@ -167,8 +177,11 @@ class Writer(Protocol):
     async def release(self) -> None:
         """Give up what `begin` locked: nothing will be committed on it."""
 
-    async def until_free(self, keys: Keys) -> None:
-        """Return once nobody holds the rows `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
+    async def until_free(self, keys: Keys) -> Keys:
+        """Return those of the rows of `keys` that nobody holds, once there are any.
+
+        Raises `BusyError` after `BUSY_TIMEOUT_SECONDS`.
+        """
 
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None

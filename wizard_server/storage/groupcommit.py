@@ -229,17 +229,21 @@ class GroupCommit:
         task.add_done_callback(self._aside.discard)
 
     async def _queue_once_free(self, jobs: list[Job], held: Keys) -> None:
+        """Queue each of `jobs` again once nobody holds those of the rows `held` that it reads."""
         try:
-            await self._engine.until_free(held)
+            while jobs := [job for job in jobs if job.is_waiting]:
+                needed = {job: job.ran.keys.among(held) for job in jobs if job.ran}
+                free = await self._engine.until_free(Keys.of_all(needed.values()))
+                for job, keys in needed.items():
+                    job.is_aside = not free.has(keys)
+                self._queue.extend(job for job in jobs if not job.is_aside)
+                self._queued.set()
+                jobs = [job for job in jobs if job.is_aside]
         except asyncio.CancelledError:
             _refuse(jobs, "the server is shutting down")
             raise
         except StorageUnavailableError as error:
             _refuse(jobs, error.message)
-        for job in jobs:
-            job.is_aside = False
-        self._queue.extend(jobs)
-        self._queued.set()
 
     @staticmethod
     async def _outcome(job: Job, batch: Batch) -> _Outcome:

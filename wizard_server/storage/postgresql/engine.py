@@ -68,9 +68,9 @@ class PostgresqlEngine:
         """See `Writer`."""
         await self._writer.release()
 
-    async def until_free(self, keys: Keys) -> None:
+    async def until_free(self, keys: Keys) -> Keys:
         """See `Writer`."""
-        await self._writer.until_free(keys)
+        return await self._writer.until_free(keys)
 
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None

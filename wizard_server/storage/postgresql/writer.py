@@ -29,6 +29,8 @@ _PLACED = _VERSIONS | {"states.revive", "states.heard"}
 _PATIENCE_MS = 50
 _COMMITS_OF_PATIENCE = 10
 _LOCK_TIMEOUT_MS = 1000
+# How often it is looked whether what was left out is free.
+_LOOK_SECONDS = 0.05
 # How long everything else may take that is no commit: it waits for locks for two seconds at most.
 _ANSWER_SECONDS = 4.0
 # How long it is tried to find out what became of a commit, in seconds.
@@ -43,6 +45,8 @@ class Writer:
         self._queries: Mapping[str, Query] = load_queries("postgresql")
         self._connect = connect
         self._connection: Connection | None = None
+        # What looked last whether rows are free: they are held often where many write the same.
+        self._spare: list[Connection] = []
         self._turn = asyncio.Lock()
         self._begun: Locked | None = None
         self._last_commit_ms = 0.0
@@ -84,6 +88,10 @@ class Writer:
             return Locked(base, _stored(rows))
         except BusyError:
             await connection.rollback()
+        return Locked(base, *await self._lock_free(connection, keys, patience))
+
+    async def _lock_free(self, connection: Connection, keys: Keys, patience: int) -> tuple[Mapping[str, Stored], Keys]:
+        """Lock those of `keys` that nobody else holds; return the states, and what somebody holds."""
         known = self._step("connection.known", ids=sorted(keys.states))
         [*_, owners, rows, _, existing] = await connection.run([*self._locking(keys, patience, "_free"), known])
         states = _stored(rows)
@@ -91,7 +99,7 @@ class Writer:
             frozenset(row["investigation_id"] for row in existing) - states.keys(),
             keys.owners - {row["user_id"] for row in owners} if keys.owners else frozenset(),
         )
-        return Locked(base, states, held)
+        return states, held
 
     async def _name_owners(self, connection: Connection, owners: Collection[str]) -> None:
         """Make the rows that stand for the templates of users; at once, or who comes second could not skip them."""
@@ -109,16 +117,25 @@ class Writer:
             self._step("connection.wait_at_most", milliseconds=_LOCK_TIMEOUT_MS),
         ]
 
-    async def until_free(self, keys: Keys) -> None:
-        """Return once nobody holds the rows of `keys`; raise `BusyError` after `BUSY_TIMEOUT_SECONDS`."""
-        connection = await self._connect()
+    async def until_free(self, keys: Keys) -> Keys:
+        """See `engine.Writer`."""
+        deadline = monotonic() + port.BUSY_TIMEOUT_SECONDS
+        connection = self._spare.pop() if self._spare else await self._connect()
         try:
-            with refusals(_CANNOT_WRITE):
-                patience = port.BUSY_TIMEOUT_SECONDS
-                with connection.answered_within(patience + _ANSWER_SECONDS):
-                    await connection.run(self._locking(keys, int(patience * 1000)))
+            while True:
+                await asyncio.sleep(_LOOK_SECONDS)
+                with refusals(_CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
+                    _, held = await self._lock_free(connection, keys, _PATIENCE_MS)
+                    await connection.rollback()
+                if not held.has(keys):
+                    return Keys(keys.states - held.states, keys.owners - held.owners)
+                if monotonic() > deadline:
+                    raise BusyError(f"somebody else has held the rows for {port.BUSY_TIMEOUT_SECONDS:g} s")
         finally:
-            await connection.close()  # and with it the locks
+            if connection.is_usable and not self._spare:
+                self._spare.append(connection)
+            else:
+                await connection.close()
 
     async def release(self) -> None:
         """See `engine.Writer`."""
@@ -244,8 +261,9 @@ class Writer:
     async def close(self) -> None:
         """Close the connection after what is under way."""
         async with self._turn:
-            if self._connection is not None:
-                await self._connection.close()
+            for connection in (self._connection, *self._spare):
+                if connection is not None:
+                    await connection.close()
 
 
 def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -89,8 +89,9 @@ class SqliteEngine:
     async def release(self) -> None:
         """See `Writer`; nothing was locked."""
 
-    async def until_free(self, keys: Keys) -> None:
+    async def until_free(self, keys: Keys) -> Keys:
         """See `Writer`; no row is ever held."""
+        return keys
 
     async def commit(
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
