@@ -5,8 +5,8 @@ An answer of version v, asked for at `begun` and there at `ended`, is right when
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 
@@ -50,6 +50,8 @@ class Story:
     refused: list[str] = field(default_factory=list)
     # The version that each node's dashboard showed last.
     shown: dict[int, int] = field(default_factory=dict)
+    # When an edit by hand got its place: until then a node need not know of that version.
+    placed: dict[int, float] = field(default_factory=dict)
 
     @property
     def trail(self) -> list[int]:
@@ -64,7 +66,7 @@ def violations(stories: dict[str, Story]) -> list[str]:
 
 def _of(story: Story) -> Iterable[str]:
     yield from story.refused
-    yield from _too_old(story.seen)
+    yield from _too_old([_known(seen, story.placed) for seen in story.seen])
     yield from _too_new(story.seen)
     written = [seen.version for seen in story.seen if seen.is_write]
     if len(set(written)) != len(written):
@@ -89,6 +91,11 @@ def _lost(story: Story) -> Iterable[str]:
     for before, after in pairwise(story.entries):
         if after.updated_at < before.updated_at:
             yield f"version {after.version} was written at {after.updated_at}, the one before at {before.updated_at}"
+
+
+def _known(seen: Seen, placed: Mapping[int, float]) -> Seen:
+    """Return an answer as of when every node has to know of its version."""
+    return replace(seen, ended=max(seen.ended, placed.get(seen.version, 0.0)))
 
 
 def _too_old(seen: Sequence[Seen]) -> Iterable[str]:

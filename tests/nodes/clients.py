@@ -62,6 +62,7 @@ class Run:
         self._is_disturbed = fault is not None
         self._answered = asyncio.Condition()
         self._answers = 0
+        self._made = 0
 
     async def play(self) -> dict[str, Story]:
         """Make the investigations, let the clients go, and return what they saw."""
@@ -86,15 +87,13 @@ class Run:
             wanted = self._answers + count
             await self._answered.wait_for(lambda: self._answers >= wanted)
 
-    def name(self, what: str) -> str:
-        """Return the name of an investigation of this run that the clients leave alone."""
-        return f"{self.user}-{what}"
-
-    async def make(self, what: str) -> None:
-        """Create it, at version 2, unless it is there."""
-        key = self.name(what)
-        await self.ask(0, "POST", "/wizard-state", factories.creation(key, user_id=self.user))
-        await self.ask(0, "PATCH", f"/wizard-state/{key}", {"wizard_step": "PROGRESS"})
+    async def make(self, what: str) -> str:
+        """Create an investigation that the clients leave alone, at version 2, and return its name."""
+        self._made += 1
+        name = f"{self.user}-{what}-{self._made}"
+        await self.ask(0, "POST", "/wizard-state", factories.creation(name, user_id=self.user))
+        await self.ask(0, "PATCH", f"/wizard-state/{name}", {"wizard_step": "PROGRESS"})
+        return name
 
     @property
     def writes(self) -> list[Seen]:
@@ -211,7 +210,7 @@ class Run:
 def _entry(state: Any) -> Entry:
     """Return the entry whose `state` is what its version changed: a report, or an edit by hand."""
     progress, settings = state.get("progress"), state.get("settings")
-    mark = progress.get("current_phase") if progress else settings and settings["name"]
+    mark = settings["name"] if settings else progress and progress["current_phase"]
     return Entry(state["version"], mark, state["updated_at"])
 
 

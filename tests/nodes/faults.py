@@ -100,13 +100,13 @@ async def node_stopped(world: World, run: Run) -> None:
 
 async def row_held(world: World, run: Run) -> None:
     """An operator holds a row for 3 s: its write goes through afterwards, and nobody else's waits for it."""
-    await run.make("held")
+    name = await run.make("held")
     statement = "SELECT 1 FROM investigation_states WHERE investigation_id = %s FOR UPDATE"
     before = max(seen.ended - seen.begun for seen in run.writes)
     begun = monotonic()
     with psycopg.connect(world.cluster.url(world.database)) as operator:
-        operator.execute(statement, [run.name("held")])
-        waiting = asyncio.create_task(run.report(0, run.name("held"), "held"))
+        operator.execute(statement, [name])
+        waiting = asyncio.create_task(run.report(0, name, name))
         await asyncio.sleep(3)
         assert not waiting.done()
     assert (await waiting)["version"] == 3
@@ -116,27 +116,31 @@ async def row_held(world: World, run: Run) -> None:
 
 async def edited_by_hand(world: World, run: Run) -> None:
     """An operator changes states by hand: each change gets its place, and everybody is told."""
-    await run.make("edited")
+    name = await run.make("edited")
     for version in range(2, 6):
-        path = f"/polling/wizard-state/{run.name('edited')}?since_version={version}&wait=20"
+        path = f"/polling/wizard-state/{name}?since_version={version}&wait=20"
         parked = [asyncio.create_task(run.ask(node, "GET", path)) for node in range(len(world.nodes))]
         await run.answers(20)
         begun = monotonic()
-        await world.edit(run.name("edited"))
+        await world.edit(name)
         told = await asyncio.gather(*parked)
         assert monotonic() - begun < 3 * _TOLD_SECONDS
         assert [found["version"] for _, found in told] == [version + 1] * len(parked)
         for key, story in run.stories.items():
             begun = monotonic()
-            edited = await world.edit(key)
-            story.seen.append(Seen(-1, begun, monotonic(), *edited))
+            edited, mark = await world.edit(key)
+            story.seen.append(Seen(-1, begun, monotonic(), edited, mark))
+            begun = monotonic()
+            while await world.ask("SELECT 1 FROM hand_edits WHERE investigation_id = %s", key):
+                assert monotonic() - begun < 3 * _TOLD_SECONDS
+            story.placed[edited] = monotonic()
 
 
 async def one_key_twice(world: World, run: Run) -> None:
     """A client asks two nodes at once to do the same: it is done once, and both say so."""
-    await run.make("keyed")
+    name = await run.make("keyed")
     for version in range(3, 13):
-        asked = [run.report(node, run.name("keyed"), f"keyed-{version}") for node in (0, 1)]
+        asked = [run.report(node, name, f"{name}-{version}") for node in (0, 1)]
         one, two = await asyncio.gather(*asked)
         assert one == two
         assert one["version"] == version

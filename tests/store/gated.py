@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Any
 
-from wizard_server.storage.engine import Engine, Locked, Reader, Row
+from wizard_server.storage.engine import Engine, Keys, Locked, Reader, Row
 from wizard_server.storage.queries import Query
 
 Ask = Callable[..., Awaitable[Sequence[Row]]]
@@ -22,7 +22,7 @@ class Gated:
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit
         self.begin: Callable[..., Coroutine[Any, Any, Locked]] = inner.begin
         self.release: Callable[[], Coroutine[Any, Any, None]] = inner.release
-        self.until_free: Callable[..., Coroutine[Any, Any, None]] = inner.until_free
+        self.until_free: Callable[..., Coroutine[Any, Any, Keys]] = inner.until_free
         self.mark: Callable[[], Coroutine[Any, Any, int | None]] = inner.mark
         self.require_intact: Callable[[], Coroutine[Any, Any, None]] = inner.require_intact
         self.tidy: Callable[[], Coroutine[Any, Any, None]] = inner.tidy

@@ -126,13 +126,18 @@ class WizardService:
     async def read_from(self, caller: Caller, investigation_id: str, version: int, now: datetime) -> StateRecord:
         """Return the state from memory where possible, for a client that waits for more than `version`.
 
-        An older one is returned only after a look: whether another server has committed that version or a backup was
-        restored, the database alone can tell. Raises as `read`.
+        An older one is returned only after a look, and when its row says the same, for what was edited by hand has no
+        place yet: whether another server has committed that version or a backup was restored, the database alone can
+        tell. Raises as `read`.
         """
         record = await self._visible(caller, investigation_id, now)
         if record.version >= version:
             return record
         await self._store.caught_up()
+        record = await self._visible(caller, investigation_id, now)
+        if record.version >= version:
+            return record
+        await self._store.loaded(investigation_id)
         return await self._visible(caller, investigation_id, now)
 
     async def _visible(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord:

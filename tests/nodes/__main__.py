@@ -1,0 +1,96 @@
+"""The schedule of faults, by hand and for long: ``python -m tests.nodes``, or ``python -m tests.nodes kills``.
+
+Prints a line for each run, with what the checker found, and ends with status 1 when that was anything.
+"""
+
+import argparse
+import asyncio
+import itertools
+import signal
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+from tests import postgresql
+from tests.nodes.checker import violations
+from tests.nodes.clients import Run, disturbed
+from tests.nodes.faults import FAULTS, Disturbance
+from tests.nodes.world import World, world_on
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.nodes", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    parser.add_argument("--runs", type=int, default=len(FAULTS), help="how many; the faults take turns")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long a fault is repeated in each run")
+    parser.add_argument("--clients", type=int, default=16, help="how many at once")
+    parser.add_argument("--only", choices=FAULTS, action="append", help="no other fault; may be repeated")
+    parser.add_argument("--seed", type=int, default=1000, help="of the first run")
+    kills = commands.add_parser("kills", help="kill nodes and the database under writers")
+    kills.add_argument("--nodes", type=int, default=100, help="how often a node")
+    kills.add_argument("--database", type=int, default=20, help="how often PostgreSQL")
+    kills.add_argument("--writers", type=int, default=32, help="how many at once")
+    return parser.parse_args()
+
+
+async def _schedule(world: World, asked: argparse.Namespace) -> int:
+    """Play the runs; return how many violations there were."""
+    names = itertools.cycle(asked.only or FAULTS)
+    found = 0
+    for number, name in zip(range(asked.runs), names, strict=False):
+        options = {"clients": asked.clients, "seconds": asked.seconds}
+        found += await _play(world, f"run {number + 1}, {name}", asked.seed + number, FAULTS[name], **options)
+    return found
+
+
+async def _kills(world: World, asked: argparse.Namespace) -> int:
+    """Kill nodes and the database, evenly mixed; return how many writes were lost, and other violations."""
+    kinds = ["node"] * asked.nodes + ["database"] * asked.database
+    random = Random(asked.seed)
+    random.shuffle(kinds)
+
+    async def kill_all(world: World, run: Run) -> None:
+        for number, kind in enumerate(kinds):
+            if kind == "node":
+                node = random.choice(world.nodes)
+                await node.stop(signal.SIGKILL)
+                await node.start()
+            else:
+                await asyncio.to_thread(world.cluster.stop, signal.SIGQUIT)
+                await asyncio.to_thread(world.cluster.start)
+            await run.answers(asked.writers)
+            print(f"{number + 1} of {len(kinds)}: {kind} killed, {len(run.writes)} writes acknowledged", flush=True)
+
+    return await _play(world, "kills", asked.seed, kill_all, clients=asked.writers, writes=1.0)
+
+
+async def _play(world: World, what: str, seed: int, fault: Disturbance, **options: float) -> int:
+    begun = monotonic()
+    run = await disturbed(world.urls, seed, lambda run: fault(world, run), **options)
+    found = violations(run.stories) + world.complaints
+    answers = sum(len(story.seen) for story in run.stories.values())
+    met = Counter({str(kind): count for kind, count in run.interruptions.items()})
+    print(
+        f"{what}: {answers} answers, {len(run.writes)} writes acknowledged, repeated {dict(met)}, "
+        f"{monotonic() - begun:.1f} s, {len(found)} violations",
+        flush=True,
+    )
+    for violation in found:
+        print(f"    {violation}", flush=True)
+    return len(found)
+
+
+async def _main(asked: argparse.Namespace) -> int:
+    with postgresql.running() as cluster, tempfile.TemporaryDirectory() as folder:
+        cluster.make_template()
+        async with world_on(cluster, Path(folder)) as world:
+            found = await (_kills if asked.command else _schedule)(world, asked)
+    print(f"{found} violations in all")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_main(_arguments())))
