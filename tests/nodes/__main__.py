@@ -9,6 +9,7 @@ import itertools
 import signal
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -69,7 +70,12 @@ async def _kills(world: World, asked: argparse.Namespace) -> int:
 
 async def _play(world: World, what: str, seed: int, fault: Disturbance, **options: float) -> int:
     begun = monotonic()
-    run = await disturbed(world.urls, seed, lambda run: fault(world, run), **options)
+    try:
+        run = await disturbed(world.urls, seed, lambda run: fault(world, run), **options)
+    except ExceptionGroup as error:
+        print(f"{what}: {error.exceptions}", flush=True)
+        traceback.print_exception(error)
+        return 1
     found = violations(run.stories) + world.complaints
     answers = sum(len(story.seen) for story in run.stories.values())
     met = Counter({str(kind): count for kind, count in run.interruptions.items()})

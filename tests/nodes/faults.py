@@ -121,8 +121,8 @@ async def edited_by_hand(world: World, run: Run) -> None:
         path = f"/polling/wizard-state/{name}?since_version={version}&wait=20"
         parked = [asyncio.create_task(run.ask(node, "GET", path)) for node in range(len(world.nodes))]
         await run.answers(20)
-        begun = monotonic()
         await world.edit(name)
+        begun = monotonic()
         told = await asyncio.gather(*parked)
         assert monotonic() - begun < 3 * _TOLD_SECONDS
         assert [found["version"] for _, found in told] == [version + 1] * len(parked)
