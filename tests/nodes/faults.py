@@ -22,7 +22,7 @@ Disturbance = Callable[[World, Run], Awaitable[None]]
 # Connections of the nodes by what they asked last.
 _SESSIONS = {
     "listen": "query LIKE 'LISTEN%'",
-    "tail": "query LIKE '%change_lock AS l LEFT JOIN%'",
+    "tail": "query LIKE '%newest_change AS n LEFT JOIN%'",
     "writer": "query IN ('COMMIT', 'ROLLBACK') OR state = 'idle in transaction'",
 }
 _OF_NODES = "datname = current_database() AND usename = 'wizard'"

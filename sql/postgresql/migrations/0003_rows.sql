@@ -234,6 +234,11 @@ EXECUTE FUNCTION templates_renamed();
 
 -- Views: what several statements share is said here once -------------------------------------------------------------
 
+-- The newest place in the order of changes, and the one below which lists are outdated.
+CREATE OR REPLACE VIEW newest_change AS
+SELECT id, greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place, floor
+FROM change_lock;
+
 -- What lists show of a state.
 CREATE OR REPLACE VIEW listed_states AS
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,

@@ -1,7 +1,6 @@
 -- name: active.sequence
 -- The place of the newest change in the order of all, and the one below which lists are outdated.
-SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS value, floor
-FROM change_lock;
+SELECT place AS value, floor FROM newest_change;
 
 -- name: active.page_user
 -- One page of the investigations of a user, the last changed first.

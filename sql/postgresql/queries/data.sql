@@ -51,10 +51,8 @@ LIMIT :limit;
 
 -- name: data.sequence
 -- The order of changes, one row.
-SELECT c.id AS row, c.id, greatest(
-    (SELECT max(i.change_seq) FROM investigations AS i), c.floor, (SELECT max(e.place) FROM hand_edits AS e)
-) AS value, c.floor
-FROM change_lock AS c
-WHERE c.id > coalesce(CAST(:after AS bigint), 0)
-ORDER BY c.id
+SELECT n.id AS row, n.id, n.place AS value, n.floor
+FROM newest_change AS n
+WHERE n.id > coalesce(CAST(:after AS bigint), 0)
+ORDER BY n.id
 LIMIT :limit;

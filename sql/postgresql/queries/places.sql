@@ -13,12 +13,7 @@ FOR UPDATE;
 UPDATE investigations
 SET change_seq = next.place,
     version_seq = CASE WHEN id = ANY (CAST(:changed AS text[])) THEN next.place ELSE version_seq END
-FROM (
-    SELECT 1 + greatest(
-        (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
-    ) AS place
-    FROM change_lock
-) AS next
+FROM (SELECT place + 1 AS place FROM newest_change) AS next
 WHERE id = ANY (CAST(:ids AS text[]))
 RETURNING change_seq;
 
@@ -29,14 +24,9 @@ WITH edited AS (
     DELETE FROM hand_edits
     RETURNING id, investigation_id, kind
 ), settled AS (
-    SELECT investigation_id, newest + row_number() OVER (ORDER BY min(id)) AS place
-    FROM edited, (
-        SELECT greatest(
-            (SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)
-        ) AS newest
-        FROM change_lock
-    ) AS known
-    GROUP BY investigation_id, newest
+    SELECT investigation_id, newest.place + row_number() OVER (ORDER BY min(edited.id)) AS place
+    FROM edited, newest_change AS newest
+    GROUP BY investigation_id, newest.place
 ), raised AS (
     UPDATE change_lock
     SET floor = (SELECT max(place) FROM settled)

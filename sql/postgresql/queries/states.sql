@@ -178,10 +178,7 @@ FROM (
 ) AS p CROSS JOIN LATERAL (
     SELECT * FROM listed_states AS l WHERE l.investigation_id = p.investigation_id OFFSET 0
 ) AS s
-CROSS JOIN (
-    SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
-    FROM change_lock
-) AS newest
+CROSS JOIN newest_change AS newest
 ORDER BY s.updated_at DESC, s.investigation_id;
 
 -- name: states.list_sorted
@@ -207,10 +204,7 @@ FROM (
              sorted.investigation_id
     LIMIT :limit OFFSET :offset
 ) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
-CROSS JOIN (
-    SELECT greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place
-    FROM change_lock
-) AS newest
+CROSS JOIN newest_change AS newest
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
