@@ -18,7 +18,7 @@ from tests.observer import Observer
 from tests.postgresql import Cluster, Database
 from wizard_server.app import create_app
 from wizard_server.storage.schema import scripts
-from wizard_server.storage.sqlite.connection import connect
+from wizard_server.storage.sqlite.opening import connect
 from wizard_server.web.http.runner import Runner
 
 # Between two collections of the youngest garbage; Python's own number is 700.

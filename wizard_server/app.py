@@ -24,7 +24,8 @@ from wizard_server.storage.engines import open_database
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.schema.manifest import load_manifest
-from wizard_server.storage.sqlite.connection import Connection, connect, memory_path
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect, memory_path
 from wizard_server.storage.statements.bounded import largest_part
 from wizard_server.storage.store import StateStore
 from wizard_server.web.api.kept_answers import made_again

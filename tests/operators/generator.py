@@ -20,7 +20,8 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.diffing import diff
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema import scripts
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
 from wizard_server.storage.unaudited import unaudited_transaction
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

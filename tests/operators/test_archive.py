@@ -17,7 +17,7 @@ from wizard_server.commands.export import export
 from wizard_server.commands.import_ import import_file
 from wizard_server.storage.archive.exporting import export_lines, snapshot
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.sqlite.connection import connect
+from wizard_server.storage.sqlite.opening import connect
 
 CONFIG = "config.toml"
 

@@ -17,7 +17,8 @@ from tests.operators.rows import OLD, Rows, left
 from tests.schema.databases import make
 from wizard_server.commands.backup import backup
 from wizard_server.storage.schema import comparing
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
 
 URL = "/api/v1/wizard-state"
 CONFIG = "config.toml"

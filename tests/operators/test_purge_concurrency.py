@@ -13,7 +13,8 @@ from wizard_server.commands import purge as command
 from wizard_server.domain.clock import to_wire
 from wizard_server.storage.engine import Parameters
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
 from wizard_server.storage.statements import retention
 from wizard_server.storage.statements.retention import Removed
 

@@ -8,7 +8,7 @@ from wizard_server.commands import schema as commands
 from wizard_server.errors import SchemaError
 from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema import comparing, manifest, scripts
-from wizard_server.storage.sqlite.connection import connect as open_database
+from wizard_server.storage.sqlite.opening import connect as open_database
 
 REBUILD = 'sql/README.md, "Mend a drifted table"'
 KEY = "(investigation_id) -> investigations(id)"

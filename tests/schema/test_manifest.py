@@ -14,7 +14,7 @@ from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.schema import manifest as described
 from wizard_server.storage.sqlite import inspecting
-from wizard_server.storage.sqlite.connection import connect
+from wizard_server.storage.sqlite.opening import connect
 
 MANIFEST = sql_root() / "manifest.json"
 Breaking = Callable[[dict[str, Any]], object]

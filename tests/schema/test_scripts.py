@@ -16,7 +16,7 @@ from wizard_server.errors import SchemaError
 from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema import scripts as schema
 from wizard_server.storage.sqlite.connection import Connection
-from wizard_server.storage.sqlite.connection import connect as open_database
+from wizard_server.storage.sqlite.opening import connect as open_database
 
 
 @asynccontextmanager

@@ -18,7 +18,9 @@ from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage import engine as port
 from wizard_server.storage.queries import Query
 from wizard_server.storage.sqlite import readers
-from wizard_server.storage.sqlite.connection import Connection, Session, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
+from wizard_server.storage.sqlite.session import Session
 from wizard_server.storage.statements.batches import PROBE
 
 pytestmark = pytest.mark.needs("files")

@@ -12,7 +12,8 @@ from tests.store.steps import by_hand, change, creation, deletion
 from tests.store.test_lists import EVERYTHING, HISTORY
 from wizard_server.domain.filters import StatesEnd
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.sqlite.connection import Connection, Session
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

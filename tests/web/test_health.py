@@ -22,7 +22,7 @@ from tests.web.helpers import (
 from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite.connection import Session
+from wizard_server.storage.sqlite.session import Session
 from wizard_server.web.http.context import HUB
 
 HEALTH = "/api/v1/polling/health"

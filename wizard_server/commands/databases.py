@@ -15,7 +15,8 @@ from wizard_server.storage.engines import POSTGRESQL, open_database
 from wizard_server.storage.new_file import COMPANIONS, OutputFileError
 from wizard_server.storage.operating import Database
 from wizard_server.storage.schema import comparing
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
 
 P = ParamSpec("P")
 Closing = TypeVar("Closing", bound=Database)

@@ -25,7 +25,7 @@ from wizard_server.demo.watched import Watch
 from wizard_server.domain.models import AuditSource
 from wizard_server.server import Server
 from wizard_server.storage.schema import scripts
-from wizard_server.storage.sqlite.connection import connect
+from wizard_server.storage.sqlite.opening import connect
 
 
 async def demo(*, once: bool) -> int:

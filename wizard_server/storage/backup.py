@@ -8,7 +8,8 @@ from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema import comparing
 from wizard_server.storage.schema.comparing import Difference
 from wizard_server.storage.schema.orphans import MOST_FINDINGS, orphans
-from wizard_server.storage.sqlite.connection import Connection, connect
+from wizard_server.storage.sqlite.connection import Connection
+from wizard_server.storage.sqlite.opening import connect
 
 
 class BackupError(WizardError):

@@ -4,8 +4,8 @@ from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.engine import Engine
 from wizard_server.storage.operating import Database
 from wizard_server.storage.options import StoreOptions
-from wizard_server.storage.sqlite.connection import connect
 from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.sqlite.opening import connect
 
 POSTGRESQL = "postgresql://"
 

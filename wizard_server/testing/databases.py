@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from wizard_server.storage.schema import scripts as schema
-from wizard_server.storage.sqlite.connection import connect
+from wizard_server.storage.sqlite.opening import connect
 
 
 async def make_database(path: Path) -> None:

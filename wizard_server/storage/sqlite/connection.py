@@ -1,54 +1,22 @@
-"""SQLite through aiosqlite: one connection, and a bounded pool of readers. The only importer of aiosqlite."""
+"""One connection to SQLite through aiosqlite, with a thread of its own."""
 
 import asyncio
 import logging
-import os
-import secrets
 import sqlite3
-import stat
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage import engine as port
 from wizard_server.storage.engine import Parameters
 from wizard_server.storage.operating import ScriptError
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.sqlite.operating import Operating, refused
+from wizard_server.storage.sqlite.session import Session, rows_of, text_or_bytes
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-_NO_FILES = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
-_NO_UTF_8 = "decode to UTF-8"
-_MEMORY = "file:/wizard-server-memory-"
-_PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
-
-
-class Session:
-    """The statements of one transaction, run one after the other on the connection's own thread."""
-
-    def __init__(self, raw: sqlite3.Connection, log: Callable[[Query], None]) -> None:
-        self._raw = raw
-        self._log = log
-
-    def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
-        """Return every row of `query`."""
-        self._log(query)
-        return _rows(self._raw, query, parameters)
-
-    def execute(self, query: Query, parameters: Parameters | None = None) -> int:
-        """Run `query` once and return how many rows it changed."""
-        self._log(query)
-        return self._raw.execute(query.sql, parameters or {}).rowcount
-
-    def execute_many(self, query: Query, rows: Iterable[Parameters]) -> int:
-        """Run `query` for each of `rows`; return how many rows changed in all."""
-        self._log(query)
-        return self._raw.executemany(query.sql, rows).rowcount
 
 
 class Connection(Operating):
@@ -104,7 +72,7 @@ class Connection(Operating):
         """Return every row of `query`."""
         self._log(query)
         # One visit to the thread, as in `transact`.
-        rows: list[sqlite3.Row] = await self._raw._execute(_rows, self._raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        rows: list[sqlite3.Row] = await self._raw._execute(rows_of, self._raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
         return rows
 
     async def stream(
@@ -112,7 +80,7 @@ class Connection(Operating):
     ) -> AsyncGenerator[list[sqlite3.Row], None]:
         """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
         self._log(query)
-        self._raw.text_factory = _text
+        self._raw.text_factory = text_or_bytes
         cursor = await self._raw.execute(query.sql, parameters or {})
         try:
             while rows := list(await cursor.fetchmany(chunk)):
@@ -201,27 +169,6 @@ def nothing() -> None:
     """Object to nothing."""
 
 
-def _rows(raw: sqlite3.Connection, query: Query, parameters: Parameters | None) -> list[sqlite3.Row]:
-    """Return every row of `query`; where a text is not UTF-8, which fails them all, its bytes."""
-    try:
-        return raw.execute(query.sql, parameters or {}).fetchall()
-    except sqlite3.OperationalError as error:
-        if _NO_UTF_8 not in str(error):
-            raise
-    factory, raw.text_factory = raw.text_factory, _text
-    try:
-        return raw.execute(query.sql, parameters or {}).fetchall()
-    finally:
-        raw.text_factory = factory
-
-
-def _text(stored: bytes) -> str | bytes:
-    try:
-        return stored.decode()
-    except UnicodeDecodeError:
-        return stored
-
-
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     """Await `work`; when cancelled, only after it has ended: its threads use the files until then."""
     task = asyncio.create_task(work)
@@ -231,82 +178,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait([task])
 
 
-async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:
-    """Open the file at `path`; unless `create`, a file that does not exist is an error and is not made.
-
-    Only its owner may read a file that is made here, nor its companions, to which SQLite gives its permissions.
-    Raises `StorageUnavailableError` when the file cannot be opened, or is none: a FIFO would be waited for.
-    """
-    if not is_in_memory(path):
-        _require_file(path, create=create)
-    mode = "ro" if read_only else "rwc" if create else "rw"
-    uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
-    try:
-        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=port.BUSY_TIMEOUT_SECONDS)
-    except sqlite3.Error as error:
-        raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
-    raw.row_factory = sqlite3.Row
-    await raw.create_function("casefold", 1, _casefold, deterministic=True)
-    connection = Connection(raw, echo=echo)
-    try:
-        for name in _PRAGMAS if not read_only else _PRAGMAS[-1:]:
-            await connection.execute(load_queries("sqlite")[name])
-    except sqlite3.Error as error:
-        await connection.close()
-        raise StorageUnavailableError(f"cannot use database {path}: {error}") from error
-    return connection
-
-
 def is_locked(error: sqlite3.Error) -> bool:
     """Return whether `error` says that another process holds the lock."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def is_in_memory(path: str) -> bool:
-    """Return whether `path` is one of `memory_path`."""
-    return path.startswith(_MEMORY)
-
-
-def _require_file(path: str, *, create: bool) -> None:
-    try:
-        mode = Path(path).stat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = next((name for test, name in _NO_FILES if test(mode)), "no regular file")
-            raise StorageUnavailableError(f"cannot open database {path}: it is {kind}")
-    except FileNotFoundError:
-        if not create:
-            raise StorageUnavailableError(f"cannot open database {path}: no such file") from None
-        _make_file(path)
-    except (OSError, ValueError) as error:  # ValueError: a path with U+0000
-        raise StorageUnavailableError(f"cannot open database {path}: {_reason(error)}") from error
-
-
-def _make_file(path: str) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StorageUnavailableError(f"cannot make database {path}: {_reason(error)}") from error
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _casefold(text: object) -> object:
-    """Return `text` as search compares it: without case, in any alphabet.
-
-    Statements pass what is stored as a BLOB, because SQLite's text need not be UTF-8, and as text it would fail them.
-    """
-    if isinstance(text, bytes):
-        text = text.decode(errors="replace")
-    return text.casefold() if isinstance(text, str) else text
-
-
-def memory_path() -> str:
-    """Return the path of a new database in memory, shared by all connections of this process while one is open."""
-    return f"{_MEMORY}{secrets.token_hex(8)}?vfs=memdb"
-
-
-def _quoted(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

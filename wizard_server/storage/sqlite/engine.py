@@ -13,10 +13,12 @@ from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.row_shapes import SEQUENCE, only
 from wizard_server.storage.signals import Ticking
-from wizard_server.storage.sqlite.connection import Connection, Session, connect, is_in_memory, is_locked
+from wizard_server.storage.sqlite.connection import Connection, is_locked
 from wizard_server.storage.sqlite.file_watch import FileWatch
 from wizard_server.storage.sqlite.files import DatabaseFiles
+from wizard_server.storage.sqlite.opening import connect, is_in_memory
 from wizard_server.storage.sqlite.readers import ReaderPool
+from wizard_server.storage.sqlite.session import Session
 from wizard_server.storage.sqlite.wal import LogKeeper
 
 logger = logging.getLogger(__name__)

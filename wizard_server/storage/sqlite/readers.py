@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.pool import Pool
-from wizard_server.storage.sqlite.connection import Connection, connect, nothing
+from wizard_server.storage.sqlite.connection import Connection, nothing
+from wizard_server.storage.sqlite.opening import connect
 
 
 class ReaderPool:
