@@ -17,6 +17,7 @@ class Gated:
         self.inner: Any = inner
         self.dialect = inner.dialect
         self.is_shared = inner.is_shared
+        self.stores_listed = inner.stores_listed
         self.signal = inner.signal
         self.epoch = inner.epoch
         self.commit: Callable[..., Coroutine[Any, Any, int]] = inner.commit

@@ -114,14 +114,11 @@ def opened_document(document: Document) -> bytes:
 
 
 class Draft(NamedTuple):
-    """A version to be written: the record, its three JSON columns (``settings_json`` and so on) by part.
-
-    `listed` is what lists show from within them.
-    """
+    """A version to be written: the record, its JSON columns (``settings_json`` ...) by part, and its `document`."""
 
     record: StateRecord
     parts: Mapping[str, str | None]
-    listed: Mapping[str, Any]
+    document: Document
 
 
 def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str, mutation_id: str | None) -> Draft:
@@ -142,7 +139,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         opened=encode(document, parts),
         mutation_id=mutation_id,
     )
-    return Draft(record, parts, listed(document))
+    return Draft(record, parts, document)
 
 
 def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:

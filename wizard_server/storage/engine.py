@@ -167,6 +167,10 @@ class Tail(Protocol):
 class Writer(Protocol):
     """Writes, one commit at a time."""
 
+    @property
+    def stores_listed(self) -> bool:
+        """Whether what lists show is written beside the documents of a state; else the database reads it from them."""
+
     async def begin(self, keys: Keys, base: int | None) -> Locked:
         """Return what the use cases may rest on that have read `keys`.
 

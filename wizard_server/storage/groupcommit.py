@@ -265,7 +265,7 @@ class GroupCommit:
             return 0
         for job in jobs:
             job.is_writing = True
-        writes = plan(batch, audit=self._audit)
+        writes = plan(batch, audit=self._audit, lists=self._engine.stores_listed)
         try:
             return await self._health.written(
                 self._engine.commit(writes, locked, lambda: not any(job.is_late for job in jobs))

@@ -9,7 +9,7 @@ import orjson
 
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
-from wizard_server.domain.record import FIELDS, PARTS, Draft, StateRecord, encode, risk_score
+from wizard_server.domain.record import FIELDS, PARTS, Draft, StateRecord, encode, listed, risk_score
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.storage import row_shapes as shape
 from wizard_server.storage.engine import Row
@@ -54,10 +54,12 @@ def investigation_from_row(row: Row) -> Investigation:
     return Investigation(values["id"], values["user_id"], values["newest_version"], values["purged_at"])
 
 
-def state_to_row(draft: Draft, base_version: int | None, last_entry: str) -> dict[str, Any]:
-    """Return the parameters of ``states.insert`` and ``states.update``; `last_entry` is the entry of the version."""
+def state_to_row(draft: Draft, base_version: int | None, last_entry: str, *, lists: bool) -> dict[str, Any]:
+    """Return the parameters of ``states.insert`` and ``states.update``; `last_entry` is the entry of the version.
+
+    With `lists` they include what lists show: see `Writer.stores_listed`.
+    """
     record = draft.record
-    shown = {name: shape.STATES.columns[name](value) for name, value in draft.listed.items()}
     return {
         "investigation_id": record.investigation_id,
         "user_id": record.user_id,
@@ -69,11 +71,15 @@ def state_to_row(draft: Draft, base_version: int | None, last_entry: str) -> dic
         "version": record.version,
         "base_version": base_version,
         "last_entry": last_entry,
-        **shown,
-        "name_folded": folded(shown["name"]),
         **{f"{field}_version": version for field, version in record.field_versions.items()},
         **{f"{part}_json": text for part, text in draft.parts.items()},
+        **(_listed(draft) if lists else {}),
     }
+
+
+def _listed(draft: Draft) -> dict[str, Any]:
+    shown = {name: shape.STATES.columns[name](value) for name, value in listed(draft.document).items()}
+    return {**shown, "name_folded": folded(shown["name"])}
 
 
 def entry_to_row(entry: AuditEntry) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class PostgresqlEngine:
 
     dialect = "postgresql"
     is_shared = True
+    stores_listed = True
     log_bytes = 0
     """Its write-ahead log is not ours to look after."""
 

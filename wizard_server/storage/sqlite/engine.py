@@ -40,6 +40,7 @@ class SqliteEngine:
 
     dialect = "sqlite"
     is_shared = False
+    stores_listed = False
     epoch = 0
 
     def __init__(self, options: StoreOptions, writer: Connection, files: DatabaseFiles) -> None:

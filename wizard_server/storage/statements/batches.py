@@ -13,8 +13,8 @@ from wizard_server.storage.rows import kept_to_row, state_to_row, template_to_ro
 PROBE = (Write("health.probe", [{"by": 1}, {"by": 2}]),)
 
 
-def plan(batch: Batch, *, audit: bool) -> list[Write]:
-    """Return the steps that write `batch`, those of entries only with `audit`.
+def plan(batch: Batch, *, audit: bool, lists: bool) -> list[Write]:
+    """Return the steps that write `batch`, those of entries only with `audit`; `lists`: see `Writer.stores_listed`.
 
     Entries come before states: the triggers do nothing where a version has its entry already. Answers come last: their
     step meets fewer rows when requests were carried out before.
@@ -22,14 +22,14 @@ def plan(batch: Batch, *, audit: bool) -> list[Write]:
     steps = [
         Write("investigations.claim", [_claim(record) for record in batch.claims.values()]),
         Write("audit.insert", batch.entry_rows if audit else []),
-        *_states(batch),
+        *_states(batch, lists=lists),
         *_templates(batch),
         Write("idempotency.insert", [kept_to_row(kept) for kept in batch.answers.values()]),
     ]
     return [step for step in steps if step.rows]
 
 
-def _states(batch: Batch) -> list[Write]:
+def _states(batch: Batch, *, lists: bool) -> list[Write]:
     """Return what writes the states; deletions first, which may take places of their own in the order of changes."""
     changes, revived = list(batch.changes()), batch.revived_only()
     gone = [base for base, head in changes if base is not None and head is None]
@@ -39,7 +39,8 @@ def _states(batch: Batch) -> list[Write]:
     ]
 
     def row(head: Draft, base_version: int | None) -> dict[str, Any]:
-        return state_to_row(head, base_version, batch.newest_entries[head.record.investigation_id].entry_id)
+        last_entry = batch.newest_entries[head.record.investigation_id].entry_id
+        return state_to_row(head, base_version, last_entry, lists=lists)
 
     return [
         Write("investigations.retire", [_retirement(batch.newest_entries[base.investigation_id]) for base in gone]),
