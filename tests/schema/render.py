@@ -12,9 +12,9 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from tests import postgresql
+from wizard_server.storage.database_schema import fingerprint
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.schema.scripts import scripts
-from wizard_server.storage.shape import fingerprint
 
 _KINDS = {"p": "primary key", "u": "unique key", "f": "foreign key", "c": "check", "x": "exclusion"}
 

@@ -31,8 +31,8 @@ from tests.web.helpers import (
 from tests.web.openapi_world import USER, World
 from tests.web.push import events_url, socket_url
 from wizard_server.errors import UnreadableRowError
-from wizard_server.storage.row_shapes import SHAPES
 from wizard_server.storage.schema.manifest import load_manifest
+from wizard_server.storage.tables import SHAPES
 from wizard_server.storage.unreadable import MAX_NAMED, UnreadableRows
 
 GOOD = "inv-good"

@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from wizard_server.errors import UnreadableRowError
-from wizard_server.storage import row_shapes as shape
+from wizard_server.storage import tables
 from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
 
 # A row may have a megabyte or two.
 _PAGE = 50
 _STATEMENTS = (
-    (shape.INVESTIGATIONS, "data.investigations"),
-    (shape.STATES, "data.states"),
-    (shape.ENTRIES, "data.entries"),
-    (shape.TEMPLATES, "data.templates"),
-    (shape.KEPT_ANSWERS, "data.kept_answers"),
-    (shape.SEQUENCE, "data.sequence"),
+    (tables.INVESTIGATIONS, "data.investigations"),
+    (tables.STATES, "data.states"),
+    (tables.ENTRIES, "data.entries"),
+    (tables.TEMPLATES, "data.templates"),
+    (tables.KEPT_ANSWERS, "data.kept_answers"),
+    (tables.SEQUENCE, "data.sequence"),
 )
 
 
@@ -28,8 +28,8 @@ async def unreadable_rows(database: Database) -> AsyncIterator[UnreadableRowErro
         count = 0
         while rows := await database.fetch_all(queries[name], {"after": after, "limit": _PAGE}):
             for row in rows:
-                for fault in shape.faults(table, row):
+                for fault in table.faults(row):
                     yield fault
             after, count = rows[-1]["row"], count + len(rows)
-        if table is shape.SEQUENCE and not count:
-            yield shape.missing(table)
+        if table is tables.SEQUENCE and not count:
+            yield table.missing()

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from wizard_server.storage.database_schema import DatabaseSchema
 from wizard_server.storage.engine import Parameters, Reader
 from wizard_server.storage.queries import Query
-from wizard_server.storage.shape import DatabaseSchema
 
 
 class ConstraintError(Exception):

@@ -11,13 +11,13 @@ from wizard_server.domain.changes import Parts
 from wizard_server.domain.keyed import KeptAnswer, Shown, expired_before
 from wizard_server.domain.record import FIELDS, PARTS, Draft, StateRecord, encode, listed, risk_score
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
-from wizard_server.storage import row_shapes as shape
+from wizard_server.storage import tables
 from wizard_server.storage.engine import Row
 
 
 def state_from_row(row: Row) -> StateRecord:
     """Return the record of a ``states.get`` row; this and all that read rows raise `UnreadableRowError`."""
-    values = shape.read(shape.STATES, row)
+    values = tables.STATES.read(row)
     return StateRecord(
         investigation_id=values["investigation_id"],
         user_id=values["user_id"],
@@ -38,7 +38,7 @@ def state_from_row(row: Row) -> StateRecord:
 
 def summary_from_row(row: Row) -> dict[str, Any]:
     """Return one row of a list or a dashboard."""
-    return summary_of(shape.read(shape.STATES, row))
+    return summary_of(tables.STATES.read(row))
 
 
 def summary_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def summary_of(values: dict[str, Any]) -> dict[str, Any]:
 
 def investigation_from_row(row: Row) -> Investigation:
     """Return the parent of an ``investigations.get`` row."""
-    values = shape.read(shape.INVESTIGATIONS, row)
+    values = tables.INVESTIGATIONS.read(row)
     return Investigation(values["id"], values["user_id"], values["newest_version"], values["purged_at"])
 
 
@@ -78,7 +78,7 @@ def state_to_row(draft: Draft, base_version: int | None, last_entry: str, *, lis
 
 
 def _listed(draft: Draft) -> dict[str, Any]:
-    shown = {name: shape.STATES.columns[name](value) for name, value in listed(draft.document).items()}
+    shown = {name: tables.STATES.columns[name](value) for name, value in listed(draft.document).items()}
     return {**shown, "name_folded": folded(shown["name"])}
 
 
@@ -100,14 +100,14 @@ def entry_to_row(entry: AuditEntry) -> dict[str, Any]:
 
 def entry_from_row(row: Row) -> AuditEntry:
     """Return the entry of an ``audit.list`` or ``audit.trail`` row."""
-    values = shape.read(shape.ENTRIES, row)
+    values = tables.ENTRIES.read(row)
     entry = _entry(values, Parts(values["previous_state"], values["new_state"]))
     return replace(entry, stored_bytes=len(row["previous_state"] or "") + len(row["new_state"] or ""))
 
 
 def partial_entry_from_row(row: Row) -> AuditEntry:
     """Return the entry of a row, but not what it changed."""
-    values = shape.read(shape.ENTRIES, row, without=("previous_state", "new_state"))
+    values = tables.ENTRIES.read(row, without=("previous_state", "new_state"))
     return replace(_entry(values, Parts(None, None)), is_partial=True)
 
 
@@ -142,12 +142,12 @@ def template_to_row(template: Template) -> dict[str, Any]:
 
 def template_from_row(row: Row) -> Template:
     """Return the template of a ``templates.get`` or ``templates.list`` row."""
-    return _template(shape.read(shape.TEMPLATES, row))
+    return _template(tables.TEMPLATES.read(row))
 
 
 def partial_template_from_row(row: Row) -> Template:
     """Return the template of a row, but not its settings."""
-    values = shape.read(shape.TEMPLATES, row, without=("template_json",))
+    values = tables.TEMPLATES.read(row, without=("template_json",))
     return replace(_template({**values, "template_json": {}}), is_partial=True)
 
 
@@ -181,7 +181,7 @@ def kept_to_row(kept: KeptAnswer) -> dict[str, Any]:
 
 def kept_from_row(row: Row) -> KeptAnswer:
     """Return the answer of an ``idempotency.get`` row."""
-    kept = shape.read(shape.KEPT_ANSWERS, row)
+    kept = tables.KEPT_ANSWERS.read(row)
     shown = Shown(kept["status"], kept["investigation_id"], kept["version"], kept["body"])
     return KeptAnswer(kept["user_id"], kept["key"], kept["fingerprint"], shown, kept["created_at"])
 

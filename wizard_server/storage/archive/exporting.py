@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from wizard_server.storage.archive.format import END, FORMAT, HEADER, KINDS, ArchiveError, Kind, encode, faults
+from wizard_server.storage.column_values import FaultError, json_value
 from wizard_server.storage.engine import Row
 from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.row_shapes import FaultError, json_value
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.schema.orphans import orphans
 

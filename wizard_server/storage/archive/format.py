@@ -29,7 +29,7 @@ from wizard_server.domain.models import (
     WizardStep,
 )
 from wizard_server.errors import MalformedJsonError, WizardError
-from wizard_server.storage.row_shapes import broken_link
+from wizard_server.storage.tables import broken_link
 
 FORMAT = 1
 HEADER = "wizard-server-export"

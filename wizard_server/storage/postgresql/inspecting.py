@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from wizard_server.storage.database_schema import Column, DatabaseSchema, Table, fingerprint
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import load_queries
-from wizard_server.storage.shape import Column, DatabaseSchema, Table, fingerprint
 
 _LEDGER = "schema_migrations"
 _KINDS = {"p": "primary key", "u": "unique key", "f": "foreign key", "c": "check", "x": "exclusion"}

@@ -9,6 +9,7 @@ import psycopg
 
 from wizard_server.config.urls import masked
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.database_schema import DatabaseSchema
 from wizard_server.storage.engine import Parameters
 from wizard_server.storage.operating import ConstraintError, Examination, ScriptError
 from wizard_server.storage.postgresql import connection as connections
@@ -16,7 +17,6 @@ from wizard_server.storage.postgresql import fitness, inspecting
 from wizard_server.storage.postgresql.connection import Connection
 from wizard_server.storage.postgresql.forms import Record
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.shape import DatabaseSchema
 
 _INSTANTS = frozenset({"created_at", "updated_at", "last_accessed", "purged_at", "timestamp"})
 _WIRE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wizard_server.config.urls import as_owner
+from wizard_server.storage.database_schema import Column, DatabaseSchema, Table
 from wizard_server.storage.operating import Database
 from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.schema.scripts import REBUILD
-from wizard_server.storage.shape import Column, DatabaseSchema, Table
 
 _APPLY = "wizard-server schema apply --config CONFIG"
 

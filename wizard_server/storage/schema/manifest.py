@@ -8,9 +8,17 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from wizard_server.errors import SchemaError
+from wizard_server.storage.database_schema import (
+    Column,
+    DatabaseSchema,
+    Table,
+    foreign_key,
+    index_text,
+    listed,
+    primary_key,
+)
 from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema.scripts import scripts
-from wizard_server.storage.shape import Column, DatabaseSchema, Table, foreign_key, index_text, listed, primary_key
 
 
 def load_manifest(engine: str = "sqlite") -> DatabaseSchema:

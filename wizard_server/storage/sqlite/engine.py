@@ -11,7 +11,6 @@ from wizard_server.storage import engine as port
 from wizard_server.storage.engine import BusyError, Keys, Locked, StaleError, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
-from wizard_server.storage.row_shapes import SEQUENCE, only
 from wizard_server.storage.signals import Ticking
 from wizard_server.storage.sqlite.connection import Connection, is_locked
 from wizard_server.storage.sqlite.file_watch import FileWatch
@@ -20,6 +19,7 @@ from wizard_server.storage.sqlite.opening import connect, is_in_memory
 from wizard_server.storage.sqlite.readers import ReaderPool
 from wizard_server.storage.sqlite.session import Session
 from wizard_server.storage.sqlite.wal import LogKeeper
+from wizard_server.storage.tables import SEQUENCE
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class SqliteEngine:
 
     def _place(self, session: Session) -> int:
         """Return the place of the newest change; raises `UnreadableRowError`."""
-        place: int = only(SEQUENCE, session.fetch_all(self._queries["active.sequence"]))["value"]
+        place: int = SEQUENCE.only(session.fetch_all(self._queries["active.sequence"]))["value"]
         return place
 
     async def mark(self) -> int:

@@ -3,9 +3,7 @@
 from itertools import groupby
 
 from wizard_server.errors import SchemaError
-from wizard_server.storage.engine import Reader, Row
-from wizard_server.storage.queries import load_queries
-from wizard_server.storage.shape import (
+from wizard_server.storage.database_schema import (
     Column,
     DatabaseSchema,
     Table,
@@ -15,6 +13,8 @@ from wizard_server.storage.shape import (
     listed,
     primary_key,
 )
+from wizard_server.storage.engine import Reader, Row
+from wizard_server.storage.queries import load_queries
 
 
 async def inspect(reader: Reader) -> DatabaseSchema:

@@ -4,9 +4,9 @@ import re
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from wizard_server.storage.database_schema import DatabaseSchema
 from wizard_server.storage.engine import Reader
 from wizard_server.storage.operating import ConstraintError, Examination
-from wizard_server.storage.shape import DatabaseSchema
 from wizard_server.storage.sqlite import inspecting
 
 _CONSTRAINT = re.compile(r"(UNIQUE|NOT NULL) constraint failed: (.*)")

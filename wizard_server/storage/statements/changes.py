@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wizard_server.domain.clock import wire_or_none
-from wizard_server.storage import row_shapes as shape
+from wizard_server.storage import tables
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.statements.asking import Statements
 
@@ -36,7 +36,7 @@ class Changes(Statements):
     async def after(self, reader: Reader, position: int, most: int) -> Page:
         """Return what has a place above `position`, at most `most` changes; raises `UnreadableRowError`."""
         rows = await self._fetch(reader, "changes.after", {"position": position, "limit": most})
-        found = self._unreadable.one(lambda rows: shape.only(shape.SEQUENCE, rows), rows)
+        found = self._unreadable.one(tables.SEQUENCE.only, rows)
         return Page(
             found["value"], found["floor"], [_change(row) for row in rows if row["investigation_id"] is not None]
         )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import ActiveFilter, ActivePage
 from wizard_server.domain.time_slices import TimeSlice
-from wizard_server.storage import row_shapes as shape
+from wizard_server.storage import tables
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.queries import bound
 from wizard_server.storage.rows import summary_from_row, summary_of
@@ -59,7 +59,7 @@ class Dashboards(Statements):
     async def _sequence(self, reader: Reader) -> tuple[int, int]:
         """Return the place of the newest change in the order of all, and the one below which lists are outdated."""
         rows = await reader.fetch_all(self._queries["active.sequence"])
-        found = self._unreadable.one(lambda rows: shape.only(shape.SEQUENCE, rows), rows)
+        found = self._unreadable.one(tables.SEQUENCE.only, rows)
         return found["value"], found["floor"]
 
     async def since(self, reader: Reader, wanted: ActiveFilter, cursor: int) -> ActivePage:
@@ -71,8 +71,8 @@ class Dashboards(Statements):
         last = newest
         changed, most = await self._changed(reader, wanted, cursor)
         removed = await self._ask(reader, "removed", wanted, cursor=cursor, limit=_MOST)
-        rows, unreadable = await self._every(lambda row: shape.read(shape.STATES, row), changed)
-        gone, unreadable_too = await self._every(lambda row: shape.read(shape.REMOVED, row), removed)
+        rows, unreadable = await self._every(tables.STATES.read, changed)
+        gone, unreadable_too = await self._every(tables.REMOVED.read, removed)
         for found, read, full in ((changed, rows, most), (removed, gone, _MOST)):
             if len(found) == full and read:
                 newest = min(newest, read[-1]["change_seq"] - 1)
