@@ -239,10 +239,10 @@ CREATE OR REPLACE VIEW newest_change AS
 SELECT id, greatest((SELECT max(change_seq) FROM investigations), floor, (SELECT max(place) FROM hand_edits)) AS place, floor
 FROM change_lock;
 
--- What lists show of a state.
+-- What lists show of a state, and `name_folded`, in which they search.
 CREATE OR REPLACE VIEW listed_states AS
 SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at
+       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, name_folded
 FROM investigation_states;
 
 -- What dashboards show of a state: the same, how far the agents are (0 to 100), and what they are at.

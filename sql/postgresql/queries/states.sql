@@ -160,31 +160,21 @@ WHERE s.user_id = :user_id
   AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0);
 
 -- name: states.list_newest
--- One page of a user's states, the last changed first: the order of an index, so that a page costs a page. OFFSET 0
--- keeps the planner from reading the table as a whole for it.
-SELECT s.*, wizard_instant(s.updated_at) AS place,
-       newest.place AS sequence, newest.place AS trail
-FROM (
-    SELECT s.investigation_id
-    FROM investigation_states AS s
-    WHERE s.user_id = :user_id
-      AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
-      AND (CAST(:wizard_step AS json) IS NULL
-           OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
-      AND (CAST(:updated_since AS timestamptz) IS NULL OR s.updated_at >= :updated_since)
-      AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0)
-    ORDER BY s.updated_at DESC, s.investigation_id
-    LIMIT :limit OFFSET :offset
-) AS p CROSS JOIN LATERAL (
-    SELECT * FROM listed_states AS l WHERE l.investigation_id = p.investigation_id OFFSET 0
-) AS s
-CROSS JOIN newest_change AS newest
-ORDER BY s.updated_at DESC, s.investigation_id;
+-- One page of a user's states, the last changed first: the order of an index, so that a page costs a page.
+SELECT s.*, wizard_instant(s.updated_at) AS place, newest.place AS sequence, newest.place AS trail
+FROM listed_states AS s CROSS JOIN newest_change AS newest
+WHERE s.user_id = :user_id
+  AND (CAST(:status AS json) IS NULL OR s.status = ANY (ARRAY(SELECT json_array_elements_text(CAST(:status AS json)))))
+  AND (CAST(:wizard_step AS json) IS NULL
+       OR s.wizard_step = ANY (ARRAY(SELECT json_array_elements_text(CAST(:wizard_step AS json)))))
+  AND (CAST(:updated_since AS timestamptz) IS NULL OR s.updated_at >= :updated_since)
+  AND (CAST(:name_contains AS text) IS NULL OR strpos(coalesce(s.name_folded, lower(s.name)), :name_contains) > 0)
+ORDER BY s.updated_at DESC, s.investigation_id
+LIMIT :limit OFFSET :offset;
 
 -- name: states.list_sorted
 -- One page of a user's states in any other order; sorts all that match, and reads only those of the page whole.
-SELECT s.*, p.place,
-       newest.place AS sequence, newest.place AS trail
+SELECT s.*, p.place, newest.place AS sequence, newest.place AS trail
 FROM (
     SELECT sorted.investigation_id, sorted.place
     FROM (

@@ -105,21 +105,22 @@ END;
 
 -- Views: what several statements share is said here once -------------------------------------------------------------
 --
--- Each is dropped first, so that its text from `schema show` also replaces another one of its name.
+-- Each is dropped first, so that its text from `schema show` also replaces another one of its name. Statements join them
+-- by `row`, the rowid: an id that was written by hand may be NULL.
 
 -- What lists show of a state.
 DROP VIEW IF EXISTS listed_states;
 CREATE VIEW listed_states AS
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at
+SELECT rowid AS row, investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at,
+       last_accessed, entity_count, started_at, completed_at, overall_score, risk_level, heard_at
 FROM investigation_states;
 
 -- What dashboards show of a state: the same, its place in the order of changes, how far the agents are (0 to 100), and
 -- what they are at.
 DROP VIEW IF EXISTS dashboard_states;
 CREATE VIEW dashboard_states AS
-SELECT investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at, last_accessed,
-       entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
+SELECT rowid AS row, investigation_id, user_id, name, description, wizard_step, status, version, created_at, updated_at,
+       last_accessed, entity_count, started_at, completed_at, overall_score, risk_level, heard_at, change_seq,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.overall_progress') END AS overall_progress,
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states;
@@ -127,7 +128,7 @@ FROM investigation_states;
 -- The investigations that run, and when each was last reported on.
 DROP VIEW IF EXISTS running_states;
 CREATE VIEW running_states AS
-SELECT investigation_id, user_id, max(updated_at, coalesce(heard_at, '')) AS last_report
+SELECT rowid AS row, investigation_id, user_id, max(updated_at, coalesce(heard_at, '')) AS last_report
 FROM investigation_states INDEXED BY idx_investigation_states_running
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
 

@@ -39,7 +39,7 @@ LIMIT :limit;
 -- name: active.newly_stalled_user
 -- The running investigations of a user whose last report came between two instants, the oldest report first.
 SELECT d.*
-FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+FROM running_states AS r JOIN dashboard_states AS d ON d.row = r.row
 WHERE r.user_id = :user_id AND r.last_report > :after AND r.last_report <= :until
 ORDER BY r.last_report
 LIMIT :limit;
@@ -89,7 +89,7 @@ LIMIT :limit;
 -- name: active.newly_stalled_all
 -- The running investigations of everybody whose last report came between two instants, the oldest report first.
 SELECT d.*
-FROM running_states AS r JOIN dashboard_states AS d ON d.investigation_id = r.investigation_id
+FROM running_states AS r JOIN dashboard_states AS d ON d.row = r.row
 WHERE r.last_report > :after AND r.last_report <= :until
 ORDER BY r.last_report
 LIMIT :limit;

@@ -93,9 +93,9 @@ SELECT s.*, CAST(p.place AS TEXT) AS place,
        (SELECT value FROM change_sequence) AS sequence,
        (SELECT coalesce(max(rowid), 0) FROM investigation_audit_log) AS trail
 FROM (
-    SELECT investigation_id, place
+    SELECT row, place
     FROM (
-        SELECT investigation_id,
+        SELECT rowid AS row, investigation_id,
                CASE ltrim(:sort, '-') WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at
                                       ELSE coalesce(casefold(CAST(name AS BLOB)), '') END AS place
         FROM investigation_states
@@ -108,7 +108,7 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit OFFSET :offset
-) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.row = p.row
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
 
@@ -117,11 +117,11 @@ ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-
 -- first asked for in the order of an index, and the few that have.
 SELECT s.*, CAST(p.place AS TEXT) AS place
 FROM (
-    SELECT investigation_id, place
+    SELECT row, place
     FROM (
-        SELECT investigation_id, place
+        SELECT row, investigation_id, place
         FROM (
-            SELECT investigation_id, updated_at AS place
+            SELECT rowid AS row, investigation_id, updated_at AS place
             FROM investigation_states INDEXED BY idx_investigation_states_user_updated
             WHERE user_id = :user_id AND change_seq <= :sequence
               AND updated_at <= :value AND (updated_at < :value OR investigation_id > :key)
@@ -133,9 +133,9 @@ FROM (
             LIMIT :limit
         )
         UNION ALL
-        SELECT investigation_id, place
+        SELECT row, investigation_id, place
         FROM (
-            SELECT investigation_id,
+            SELECT rowid AS row, investigation_id,
                    coalesce((
                        SELECT a.timestamp
                        FROM investigation_audit_log AS a
@@ -155,7 +155,7 @@ FROM (
     )
     ORDER BY place DESC, investigation_id
     LIMIT :limit
-) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.row = p.row
 ORDER BY p.place DESC, s.investigation_id;
 
 -- name: states.list_after
@@ -163,9 +163,9 @@ ORDER BY p.place DESC, s.investigation_id;
 -- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
 SELECT s.*, CAST(p.place AS TEXT) AS place
 FROM (
-    SELECT investigation_id, place
+    SELECT row, place
     FROM (
-        SELECT investigation_id,
+        SELECT rowid AS row, investigation_id,
                CASE
                    WHEN :sort IN ('created_at', '-created_at') THEN created_at
                    WHEN :sort IN ('name', '-name') THEN coalesce(casefold(CAST(coalesce(
@@ -210,6 +210,6 @@ FROM (
     ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN place END, CASE WHEN :sort LIKE '-%' THEN place END DESC,
              investigation_id
     LIMIT :limit
-) AS p JOIN listed_states AS s ON s.investigation_id = p.investigation_id
+) AS p JOIN listed_states AS s ON s.row = p.row
 ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-%' THEN p.place END DESC,
          s.investigation_id;
