@@ -84,11 +84,18 @@ class Api:
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """A browser with an empty profile. Without Chromium these tests are skipped, but never in CI."""
+    with browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Chrome]:
+    """Start a browser with a profile of its own."""
     if not (CHROMIUM.exists() and DRIVER.exists()) and not os.environ.get("CI"):
         pytest.skip("needs chromium and chromium-driver: apt-get install chromium-driver")
     options = ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for option in (*_OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for option in (*_OPTIONS.split(), f"--user-data-dir={profile}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = Chrome(options, Service(str(DRIVER)))

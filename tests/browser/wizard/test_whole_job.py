@@ -97,7 +97,7 @@ def test_two_windows_merge_what_they_change_and_ask_where_both_changed_the_same(
     installed(AXE)
     assert violations(wizard) == []
     wizard.driver.execute_script("window.fetch = window.holding")
-    wizard.click("Take all of theirs")
+    wizard.click("Theirs in every field")
     wizard.sees("Saved")
     assert wizard.value("input[name=name]") == "Theirs"
     assert read(wizard_server, "two")["settings"]["name"] == "Theirs"

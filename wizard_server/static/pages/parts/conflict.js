@@ -1,5 +1,6 @@
 import { merge } from "../../client/index.js";
 import { h } from "../kit/dom.js";
+import { button } from "./button.js";
 import { dialog } from "./dialog.js";
 import { tree } from "./tree.js";
 
@@ -12,24 +13,31 @@ function put(value, path, what) {
 
 let choices = {};
 
-/** Two people changed the same: what each wants, side by side; the reader decides field by field. */
+/** Two people changed the same: what each wants, side by side; the reader decides field by field, and `resolve` takes the outcome. */
 export function conflictDialog(app, { base, mine, theirs }, resolve) {
   const { merged, conflicts } = merge(base, mine, theirs);
   const choose = (path, side) => { choices = { ...choices, [path]: side }; app.update(); };
-  const end = (choice) => { choices = {}; resolve(choice); };
-  const decided = () => conflicts.reduce((value, path) => (choices[path] === "theirs" ? put(value, path, at(theirs, path)) : value), merged);
+  const outcome = (sideOf) => conflicts.reduce((value, path) => (sideOf(path) === "theirs" ? put(value, path, at(theirs, path)) : value), merged);
+  const end = (sideOf) => () => {
+    const decided = outcome(sideOf);
+    choices = {};
+    resolve(decided);
+  };
+  const side = (path, name, value) => h("label", { key: name, class: "side" },
+    h("input", {
+      type: "radio", name: `side ${path}`, checked: (choices[path] ?? "mine") === name, "aria-label": `${words(path)}: ${name}`,
+      onchange: () => choose(path, name),
+    }),
+    h("div", null, tree(at(value, path) ?? "nothing")));
   return dialog({ key: "conflict", title: "Changed by somebody else meanwhile", wide: true },
-    h("p", null, conflicts.length ? "Choose for each field. What only one of you changed is kept." : "Your changes do not touch each other."),
+    h("p", null, "Choose for each field. What only one of you changed is kept."),
     h("div", { class: "sides", role: "group" },
-      h("div", { class: "line head" }, h("b", null, "Field"), h("b", null, "Mine"), h("b", null, "Theirs")),
-      conflicts.map((path) => h("div", { key: path, class: "line" }, h("b", null, words(path)),
-        ["mine", "theirs"].map((side) => h("label", { class: "side" },
-          h("input", { type: "radio", name: `side ${path}`, checked: (choices[path] ?? "mine") === side, onchange: () => choose(path, side), "aria-label": `${words(path)}: ${side}` }),
-          h("div", null, tree(at(side === "mine" ? mine : theirs, path) ?? "nothing"))))))),
+      h("div", { class: "line head" }, ["Field", "Mine", "Theirs"].map((title) => h("b", null, title))),
+      conflicts.map((path) =>
+        h("div", { key: path, class: "line" }, h("b", null, words(path)), side(path, "mine", mine), side(path, "theirs", theirs)))),
     h("footer", null,
-      h("button", { type: "button", onclick: () => end("theirs") }, "Take all of theirs"),
-      h("button", { type: "button", onclick: () => end("mine") }, "Keep all of mine"),
-      h("button", { type: "button", class: "primary", onclick: () => end(decided()) }, "Save this choice")));
+      button("Theirs in every field", end(() => "theirs")), button("Mine in every field", end(() => "mine")),
+      button("Save this choice", end((path) => choices[path] ?? "mine"), { class: "primary" })));
 }
 
 const words = (path) => path.replace(/^settings\./, "").replaceAll("_", " ").replaceAll(".", ", ");

@@ -1,4 +1,4 @@
-import { createWizardStore } from "../../client/index.js";
+import { createWizardStore, merge } from "../../client/index.js";
 import { h } from "../kit/dom.js";
 import { conflictDialog } from "../parts/conflict.js";
 import { confirming } from "../parts/dialog.js";
@@ -40,7 +40,14 @@ export function createInvestigation(app, { id }) {
     if (still === error && !waiting) app.say(`Not done: ${error}.`, { tone: "error", lasts: 12_000 });
   }
 
+  /** What does not touch needs nobody's decision. */
+  function merges({ base, mine, theirs }) {
+    const { merged, conflicts } = merge(base, mine, theirs);
+    if (!conflicts.length) queueMicrotask(() => store.getState().resolveConflict(merged));
+  }
+
   store.subscribe((now, before) => {
+    if (now.conflict && now.conflict !== before.conflict) merges(now.conflict);
     if (now.error && now.error !== before.error && now.serverState) setTimeout(() => refused(now.error), SETTLED_MS);
     for (const part of Object.values(parts)) part.received?.(now, before);
     app.update();

@@ -10,11 +10,13 @@ const sorted = (value) => (Array.isArray(value) ? value.map(sorted) : value && t
 /** What is being typed: kept in this browser at once, sent 800 ms after the last key once it is complete. */
 export function createDraft(app, here, catalogue) {
   const name = `draft:${app.session.user}:${here.id}`;
-  let seen = here.state.settings ?? null;
   const kept = load(name);
+  const start = (!here.state.settings && kept?.seen) || settingsOf(formOf(null));
+  /** The settings that the form was last level with: the server's, or an empty form where it has none. */
+  let seen = here.state.settings ?? start;
   let form = kept?.form ?? formOf(seen);
   let timer = 0, savedAt = null, conflict = null, pending = false;
-  if (kept && !same(kept.seen, seen)) overtaken(kept.seen, seen);
+  if (kept?.seen && !same(kept.seen, seen)) overtaken(kept.seen, seen);
 
   function edit(changes) {
     form = { ...form, ...changes };
@@ -24,15 +26,14 @@ export function createDraft(app, here, catalogue) {
     app.update();
   }
 
-  const isDirty = () => !same(settingsOf(form), seen ? settingsOf(formOf(seen)) : settingsOf(formOf(null)));
+  const isDirty = () => !same(settingsOf(form), settingsOf(formOf(seen)));
 
   /** Send what is complete; resolves when it was answered, and says whether the server has it. */
   async function send() {
     clearTimeout(timer);
     if (conflict || here.server.wizard_step !== "SETTINGS" || Object.keys(problems(form, catalogue())).length) return false;
-    const settings = settingsOf(form);
-    if (seen && same(settings, settingsOf(formOf(seen)))) return true;
-    await here.update({ settings });
+    if (!isDirty()) return true;
+    await here.update({ settings: settingsOf(form) });
     return !isDirty();
   }
 
@@ -40,17 +41,18 @@ export function createDraft(app, here, catalogue) {
   function received(settings, waiting) {
     if (!waiting && pending) [savedAt, pending] = [new Date().toISOString(), false];
     if (waiting) pending = true;
-    if (same(settings ?? null, seen)) return;
-    if (isDirty() && seen && settings) overtaken(seen, settings);
-    else if (!isDirty()) form = formOf(settings);
-    seen = settings ?? null;
+    const theirs = settings ?? start;
+    if (same(theirs, seen)) return;
+    if (isDirty()) overtaken(seen, theirs);
+    else form = formOf(theirs);
+    seen = theirs;
     settle();
   }
 
   function overtaken(base, theirs) {
     const mine = settingsOf(form);
-    const { merged, conflicts } = merge(base ?? {}, mine, theirs ?? {});
-    if (conflicts.length && theirs) conflict = { fields: ["settings"], base: { settings: base }, mine: { settings: mine }, theirs: { settings: theirs } };
+    const { merged, conflicts } = merge(base, mine, theirs);
+    if (conflicts.length) conflict = { fields: ["settings"], base: { settings: base }, mine: { settings: mine }, theirs: { settings: theirs } };
     else form = formOf(merged);
     if (!conflict) timer = setTimeout(send, AUTOSAVE_MS);
   }
@@ -64,12 +66,10 @@ export function createDraft(app, here, catalogue) {
     get savedAt() { return savedAt; },
     get conflict() { return conflict; },
     edit, send, received, isDirty,
-    /** End a conflict by mine, theirs or a mixture. */
-    resolve(choice) {
-      const { theirs } = conflict;
+    /** End a conflict by what was decided. */
+    resolve({ settings }) {
       conflict = null;
-      if (choice === "theirs") form = formOf(theirs.settings);
-      else if (choice !== "mine") form = formOf(choice.settings);
+      form = formOf(settings);
       edit({});
     },
     stop() { clearTimeout(timer); void send(); },
