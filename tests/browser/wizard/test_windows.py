@@ -20,6 +20,13 @@ OUTCOMES = {
 }
 
 
+def shows(window: WizardPage, name: str, description: str) -> None:
+    """Wait until the form of a window holds these."""
+    until(
+        lambda: (window.value(NAME), window.value(DESCRIPTION)) == (name, description), f"{name}, {description} shown"
+    )
+
+
 @pytest.fixture
 def windows(driver: Chrome, wizard: WizardPage) -> Iterator[tuple[WizardPage, WizardPage]]:
     """Two windows of somebody who was never here."""
@@ -83,8 +90,7 @@ def test_two_windows_that_change_the_same_are_decided_field_by_field(
 
     until(decided, f"the server has {name} and {description}")
     for window in windows:
-        until(lambda window=window: window.value(NAME) == name, f"the name is {name}")
-        until(lambda window=window: window.value(DESCRIPTION) == description, f"the description is {description}")
+        shows(window, name, description)
     kept = read(wizard_server, identifier)["settings"]
     assert kept["execution_mode"] == "sequential"
     assert kept["time_range"] != SETTINGS["time_range"]
