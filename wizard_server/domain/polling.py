@@ -8,8 +8,6 @@ from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.record import StateRecord
 
 IDLE_AFTER = timedelta(minutes=5)
-# Looked up once, because access through the enumeration costs as much as five comparisons.
-_PROGRESS, _IN_PROGRESS = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
 # (share of the waiter limit in use, factor of the recommended intervals). The steps are few, because each needs a
 # prepared answer of its own when many waiters wake together.
 _GROWTH = ((1.0, 4.0), (0.75, 2.0), (0.5, 1.5))
@@ -90,6 +88,6 @@ class Intervals:
 
     def recommend(self, record: StateRecord, now: datetime) -> int:
         """Return the milliseconds until the next poll: fast while agents work, slow when terminal or idle."""
-        if record.status != _IN_PROGRESS or record.updated_at < wire_before(now, IDLE_AFTER):
+        if record.status != InvestigationStatus.IN_PROGRESS or record.updated_at < wire_before(now, IDLE_AFTER):
             return self.slow_ms
-        return self.fast_ms if record.wizard_step == _PROGRESS else self.normal_ms
+        return self.fast_ms if record.wizard_step == WizardStep.PROGRESS else self.normal_ms

@@ -13,9 +13,6 @@ from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, StateExpiredError
 
-# Looked up once, because access through the enumeration costs as much as five comparisons, and every poll asks it.
-_PROGRESS, _IN_PROGRESS = WizardStep.PROGRESS.value, InvestigationStatus.IN_PROGRESS.value
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -92,4 +89,4 @@ def is_running(record: StateRecord) -> bool:
 
 
 def _runs(wizard_step: str, status: str) -> bool:
-    return wizard_step == _PROGRESS and status == _IN_PROGRESS
+    return wizard_step == WizardStep.PROGRESS and status == InvestigationStatus.IN_PROGRESS

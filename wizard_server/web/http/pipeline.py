@@ -33,7 +33,6 @@ Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
-_REFUSED = 400  # access through HTTPStatus costs as much as five comparisons
 
 
 class Pipeline:
@@ -159,7 +158,7 @@ class Pipeline:
             response.lines += self._headers.lines(request, admission)
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)
-        if status >= _REFUSED or counts.opens or logger.isEnabledFor(counts.level):
+        if status >= HTTPStatus.BAD_REQUEST or counts.opens or logger.isEnabledFor(counts.level):
             self._requests.answered(request, response, counts, begun, caller)
         if self._hub.draining and not response.prepared:
             response.force_close()
