@@ -40,7 +40,7 @@ async def _load(port: int, clients: int, seconds: float, value: Callable[[int], 
 
     try:
         await asyncio.gather(*(client(index) for index in range(clients)))
-        return Loaded(len(latencies) / (time.monotonic() - started), *percentiles(latencies))
+        return Loaded(len(latencies), len(latencies) / (time.monotonic() - started), *percentiles(latencies))
     finally:
         for channel in channels:
             await channel.close()

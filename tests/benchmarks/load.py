@@ -20,27 +20,31 @@ Next = Callable[[int, int], bytes]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a closed loop saw: requests per second, and percentiles of the latency in milliseconds."""
+    """What a closed loop saw: answers, answers per second, and percentiles of the latency in milliseconds."""
 
+    count: int
     per_second: float
     p50: float
     p99: float
 
 
-def read_loop(port: int, path: str, headers: Sequence[tuple[str, str]], clients: int, seconds: float) -> float:
-    """Send the same GET from `clients` connections and return the answers per second."""
+def read_loop(
+    port: int, path: str, headers: Sequence[tuple[str, str]], clients: int, seconds: float
+) -> tuple[int, float]:
+    """Send the same GET from `clients` connections; return the answers, and how many there were per second."""
     if WRK is None:
         text = whole_request("GET", path, headers)
-        return closed_loop(port, clients, seconds, lambda client, number: text, (200, 304)).per_second
+        seen = closed_loop(port, clients, seconds, lambda client, number: text, (200, 304))
+        return seen.count, seen.per_second
     named = [part for name, value in headers for part in ("-H", f"{name}: {value}")]
     whole = max(round(seconds), 1)
     command = [WRK, "-t1", f"-c{clients}", f"-d{whole}s", *named, f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=whole + _SPARE_SECONDS, check=True)
     if "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
         raise ValueError(f"wrk met errors:\n{done.stdout}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    found = re.search(r"(\d+) requests in .*Requests/sec:\s+([\d.]+)", done.stdout, re.DOTALL)
     assert found is not None, done.stdout
-    return float(found[1])
+    return int(found[1]), float(found[2])
 
 
 def closed_loop(port: int, clients: int, seconds: float, following: Next, expected: tuple[int, ...]) -> Loaded:
@@ -65,7 +69,7 @@ def closed_loop(port: int, clients: int, seconds: float, following: Next, expect
         for connection in swarm.answers(clients):  # what is under way does not burden the next run
             check(connection, *expected)
             latencies.append((connection.answered - connection.sent) * 1000)
-    return Loaded(rate, *percentiles(latencies))
+    return Loaded(len(latencies), rate, *percentiles(latencies))
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:

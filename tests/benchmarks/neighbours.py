@@ -112,8 +112,8 @@ def _until_listening(process: "subprocess.Popen[bytes]", port: int, output: Path
 
 
 @contextmanager
-def etcd(folder: Path) -> Iterator[int]:
-    """Run etcd with its data in `folder`, which is made, on one processor as our server; yield its client port."""
+def etcd(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run etcd with its data in `folder`, which is made, on one processor as our server; yield process and port."""
     assert ETCD is not None
     folder.mkdir()
     port, peer = free_port(), free_port()
@@ -129,8 +129,8 @@ def etcd(folder: Path) -> Iterator[int]:
         "log-level": "error",
     }
     command = [ETCD, *(f"--{name}={value}" for name, value in options.items())]
-    with running(command, folder, port, {"GOMAXPROCS": "1"}):
-        yield port
+    with running(command, folder, port, {"GOMAXPROCS": "1"}) as pid:
+        yield pid, port
 
 
 def nchan_module() -> Path | None:

@@ -13,11 +13,17 @@ HOW_TO_GET = "matplotlib is not installed (pip install 'wizard-server[bench]'): 
 _LOOKS = {
     "ours": ("#0b6e4f", "o", "-"),
     "bare": ("#555555", "s", "--"),
+    "bare asyncio": ("#999999", "x", "--"),
     "nchan": ("#b3541e", "^", ":"),
     "etcd json": ("#1f5fa8", "D", "-."),
     "etcd grpc": ("#7a4fa3", "v", ":"),
 }
-_NAMES = {"ours": "wizard-server", "bare": "bare aiohttp", "nchan": "nginx with nchan"}
+_NAMES = {
+    "ours": "wizard-server",
+    "bare": "bare aiohttp",
+    "bare asyncio": "bare aiohttp on asyncio",
+    "nchan": "nginx with nchan",
+}
 _INCHES = (6.4, 4.0)
 _STYLE: Any = {  # its own type names every setting there is
     "svg.hashsalt": "wizard-server",

@@ -4,12 +4,15 @@ from contextlib import ExitStack
 from functools import partial
 
 from tests.benchmarks.bench import Bench, Measured
+from tests.benchmarks.cost import RATE, add_costs, costed
 from tests.benchmarks.database import Shape, topic
 from tests.benchmarks.load import HOW_TO_GET_WRK, WRK, read_loop
 from tests.benchmarks.report import Section
-from tests.benchmarks.subjects import POLL, Headers, answering, ask, authorization, serving
+from tests.benchmarks.subjects import POLL, Headers, Subject, answering, ask, authorization, serving
+from wizard_server.commands.event_loop import EventLoop
 
 _BOUND = 0.85
+_BARE: dict[str, EventLoop] = {"bare": "auto", "bare asyncio": "asyncio"}
 _PATH = POLL.format(topic(0))
 
 
@@ -28,26 +31,34 @@ def full(bench: Bench) -> Section:
 
 
 def _compare(bench: Bench, section: Section, shape: Shape, headers: Headers, status: int) -> Section:
-    """Ask our server and the bare one for the same bytes, in turn."""
+    """Ask our server and the bare one, on our event loop and on asyncio's, for the same bytes, in turn."""
     size = bench.size
     with ExitStack() as stack:
         ours = stack.enter_context(serving(bench.folder(), shape))
         answer = ask(ours.port, "GET", _PATH, headers)
         assert answer.status == status, answer.body
-        bare = stack.enter_context(answering(bench.folder(), {"poll": answer}))
-        same = ask(bare.port, "GET", _PATH, headers)
-        assert (same.status, same.headers, same.body) == (status, answer.headers, answer.body)
-        ports = {"ours": ours.port, "bare": bare.port}
+        subjects: dict[str, Subject] = {"ours": ours}
+        for name, loop in _BARE.items():
+            bare = stack.enter_context(answering(bench.folder(), {"poll": answer}, loop=loop))
+            same = ask(bare.port, "GET", _PATH, headers)
+            assert (same.status, same.headers, same.body) == (status, answer.headers, answer.body)
+            subjects[name] = bare
 
-        def rate(port: int, seconds: float) -> Measured:
-            return {"rate": read_loop(port, _PATH, headers, size.readers, seconds)}
+        def rate(subject: Subject, seconds: float) -> Measured:
+            def load() -> tuple[int, Measured]:
+                count, per_second = read_loop(subject.port, _PATH, headers, size.readers, seconds)
+                return count, {RATE: per_second}
 
-        for port in ports.values():
-            rate(port, size.seconds / 3)
-        measured = bench.alternate({name: partial(rate, port, size.seconds) for name, port in ports.items()})
-    section.add(section.claim.partition(",")[0], "requests/s", measured["rate"])
-    section.ratio("ours / bare aiohttp", measured["rate"]["ours"], measured["rate"]["bare"], ">=", _BOUND)
-    section.notes.append(f"body of {len(answer.body):,} bytes, {len(answer.headers)} headers of ours in both")
+            return costed(subject.pid, load)
+
+        for subject in subjects.values():
+            rate(subject, size.seconds / 3)
+        measured = bench.alternate({name: partial(rate, each, size.seconds) for name, each in subjects.items()})
+    section.add(section.claim.partition(",")[0], "requests/s", measured[RATE])
+    for name in _BARE:
+        section.ratio(f"ours / {name}", measured[RATE]["ours"], measured[RATE][name], ">=", _BOUND)
+    add_costs(section, measured)
+    section.notes.append(f"body of {len(answer.body):,} bytes, {len(answer.headers)} headers of ours in all")
     if WRK is None:
         section.notes.append(HOW_TO_GET_WRK)
     return section

@@ -83,7 +83,7 @@ def text(section: Section) -> str:
     """Return a section as a table for a terminal."""
     lines = [f"{section.name}: {section.claim}"]
     lines += [
-        f"  {row.what:<46} {row.subject:<10} {_number(row.median):>12} {row.unit:<12} {_spread(row.values)}"
+        f"  {row.what:<46} {row.subject:<12} {_number(row.median):>12} {row.unit:<12} {_spread(row.values)}"
         for row in section.rows
     ]
     for each in section.verdicts:
