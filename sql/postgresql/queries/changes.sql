@@ -4,8 +4,18 @@
 SELECT n.place AS value, n.floor, c.investigation_id, c.user_id, c.version, c.heard_at
 FROM newest_change AS n LEFT JOIN (
     SELECT i.id AS investigation_id, i.user_id, s.version, s.heard_at, i.change_seq AS place
-    FROM investigations AS i LEFT JOIN investigation_states AS s ON s.investigation_id = i.id
-    WHERE i.change_seq > CAST(:position AS bigint)
+    FROM (
+        SELECT id, user_id, change_seq
+        FROM investigations
+        WHERE change_seq > CAST(:position AS bigint)
+        ORDER BY change_seq
+        LIMIT :limit
+    ) AS i LEFT JOIN LATERAL (
+        SELECT version, heard_at
+        FROM investigation_states
+        WHERE investigation_id = i.id
+        LIMIT 1
+    ) AS s ON TRUE
 ) AS c ON TRUE
 ORDER BY c.place
 LIMIT :limit;
