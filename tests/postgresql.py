@@ -125,7 +125,7 @@ def running(**settings: str) -> Iterator[Cluster]:
 
     Skips the test where PostgreSQL is not installed, and fails it in CI.
     """
-    if not list(_FOLDER.glob("*/bin/initdb")):
+    if not is_installed():
         (pytest.fail if "CI" in os.environ else pytest.skip)("needs Debian's package postgresql")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path ends at 107 bytes, and pytest's folders are long
     if os.getuid() == 0:
@@ -137,6 +137,11 @@ def running(**settings: str) -> Iterator[Cluster]:
     finally:
         cluster.stop()
         shutil.rmtree(folder)
+
+
+def is_installed() -> bool:
+    """Whether there is a PostgreSQL to run."""
+    return any(_FOLDER.glob("*/bin/initdb"))
 
 
 def _binaries() -> Path:

@@ -33,6 +33,7 @@ from tests.benchmarks import (
     writes,
 )
 from tests.benchmarks.bench import FULL, QUICK, Bench, Size
+from tests.benchmarks.nodes import table
 from tests.benchmarks.report import Section, document, text
 
 BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Section]] = {
     "memory": memory.memory,
     "growth": growth.growth,
     "stalls": stalls.stalls,
+    "nodes": table.nodes,
 }
 # These print their own tables, and have one size.
 PRINTING = {"wire": wire.run, "operators": operators.run}

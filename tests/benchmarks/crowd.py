@@ -29,9 +29,9 @@ class Heard:
 class Writers:
     """Change states in turn at a steady rate, each of them once in a run at most."""
 
-    def __init__(self, swarm: Swarm, change: Request, versions: list[int]) -> None:
-        """`change` is as `Subject.change`; `versions` are what the clients know."""
-        self._swarm, self._request, self._versions = swarm, change, versions
+    def __init__(self, swarm: Swarm, change: Request, versions: list[int], port: int | None = None) -> None:
+        """`change` is as `Subject.change`; `versions` are what the clients know; `port`: of another server."""
+        self._swarm, self._request, self._versions, self._port = swarm, change, versions, port
         self._all: set[Connection] = set()
         self._idle: deque[Connection] = deque()
         self._next = 0
@@ -42,7 +42,7 @@ class Writers:
 
     def begin(self, rate: float, seconds: float) -> None:
         """Begin a run of `rate` changes per second; servers cut off who says nothing for long, so connect now."""
-        self._idle = deque(self._swarm.connect(_WRITERS))
+        self._idle = deque(self._swarm.connect(_WRITERS, self._port))
         self._all = set(self._idle)
         self.changes = min(round(seconds * rate), len(self._versions))
         self._started, self._rate, self._seconds = time.monotonic(), rate, seconds
@@ -64,7 +64,7 @@ class Writers:
         """Return a connection that is idle, or a new one in place of one that idled too long for the server."""
         writer = self._idle.popleft()
         if writer.gone:
-            [writer] = self._swarm.connect(1)
+            [writer] = self._swarm.connect(1, self._port)
             self._all.add(writer)
         return writer
 
@@ -87,13 +87,25 @@ class Writers:
 class Crowd:
     """Clients whose polls are parked."""
 
-    def __init__(self, swarm: Swarm, subject: Subject, count: int, change: Request) -> None:
-        """Park a poll on each of `count` states."""
+    def __init__(
+        self,
+        swarm: Swarm,
+        subject: Subject,
+        count: int,
+        change: Request,
+        *,
+        version: int | None = None,
+        port: int | None = None,
+    ) -> None:
+        """Park a poll on each of `count` states, all at `version`, else as they are in the beginning.
+
+        The changes are sent to `port` where that is another server.
+        """
         self._swarm, self._subject = swarm, subject
-        self._versions = [subject.version(0)] * count
-        waiters = arrive(swarm, subject, range(count), subject.version(0))
+        self._versions = [subject.version(0) if version is None else version] * count
+        waiters = arrive(swarm, subject, range(count), self._versions[0])
         self._numbers = {waiter: number for number, waiter in enumerate(waiters)}
-        self._writers = Writers(swarm, change, self._versions)
+        self._writers = Writers(swarm, change, self._versions, port)
 
     def run(self, rate: float, seconds: float) -> list[Heard]:
         """Make `rate` changes per second and return once all of them are known."""

@@ -26,7 +26,9 @@ def _marking(committed: Callable[[Memory, Batch], None], marks: int) -> Callable
 def install(file: str) -> None:
     """Have every group commit of this process write its marks to `file`."""
     marks = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    Memory.committed = _marking(Memory.committed, marks)  # type: ignore[method-assign,assignment]  # where every commit goes
+    # Where every commit goes: the second on a node whose look has read it before its answer came.
+    Memory.committed = _marking(Memory.committed, marks)  # type: ignore[method-assign,assignment]  # as the comment says
+    Memory.overtaken = _marking(Memory.overtaken, marks)  # type: ignore[method-assign,assignment]  # as the comment says
 
 
 if __name__ == "__main__":

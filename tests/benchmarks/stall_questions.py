@@ -195,12 +195,15 @@ def _watched(divisor: int) -> dict[str, Question]:
     key = TINY
     version = 60
     parked = f"{POLL.format(key)}/changes?since_version={version}&wait=300"
+    poll = request("GET", f"{POLL.format(key)}?since_version={version}&wait=300", _OWNER)
     ways = {
         "50 SSE": (50, request("GET", f"/api/v1/events/wizard-state/{key}", _OWNER)),
         "50 WebSockets": (50, request("GET", f"/ws/investigation/{key}", (*_OWNER, *_HANDSHAKE))),
         "300 parked /changes": (300, request("GET", parked, _OWNER)),
-        "300 parked polls": (300, request("GET", f"{POLL.format(key)}?since_version={version}&wait=300", _OWNER)),
+        "300 parked polls": (300, poll),
         "300 dashboards": (300, None),
+        "1,000 parked polls": (1000, poll),
+        "1,000 dashboards": (1000, None),
     }
     return {
         f"one PATCH, watched by {what}": partial(_woken, count // divisor, text) for what, (count, text) in ways.items()

@@ -157,16 +157,18 @@ def serving(
     *,
     marks: Path | None = None,
     database: Path | None = None,
+    shared: Mapping[str, str] | None = None,
     catalogue: Mapping[str, object] | None = None,
     loop: EventLoop = "auto",
 ) -> Iterator[Ours]:
     """Run our server in `folder`, which is made: on `database`, or on a new one; `marks`: see `marked`.
 
+    `shared`: the section ``[database]`` of a node, on a database that has the states of `shape` already.
     `catalogue`: tool name to JSON Schema; without it every tool is taken.
     """
     folder.mkdir()
-    path = database or fill(folder / "investigations.db", shape)
-    sections = _sections(path) | {"server": {"loop": loop}}
+    where = shared or {"url": f"sqlite:///{database or fill(folder / 'investigations.db', shape)}"}
+    sections = _sections(where) | {"server": {"loop": loop}}
     if catalogue is not None:
         sections["tools"] = {"catalog": str(folder / "tools.json")}
         (folder / "tools.json").write_text(json.dumps(catalogue), encoding="utf-8")
@@ -182,11 +184,11 @@ def serving(
             raise RuntimeError(f"the server ended with {status} and said:\n{process.stderr}")
 
 
-def _sections(database: Path) -> dict[str, dict[str, Any]]:
+def _sections(database: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return the configuration: defaults, but for identity, and for limits that would end a measurement."""
     rate = {"requests_per_second": 1e6, "burst": _AMPLE, "agent_requests_per_second": 1e6, "agent_burst": _AMPLE}
     return {
-        "database": {"url": f"sqlite:///{database}"},
+        "database": dict(database),
         "auth": {"mode": "jwt", "algorithm": "HS256", "jwt_secret": SECRET},
         "rate_limit": {key: value for key, value in rate.items() if key in RateLimitConfig.model_fields},
         "polling": {

@@ -96,16 +96,17 @@ class Swarm:
         if self._collects:
             gc.enable()
 
-    def connect(self, count: int) -> list[Connection]:
-        """Begin `count` connections at once; a request may be given to each right away."""
-        return [self._connect() for _ in range(count)]
+    def connect(self, count: int, port: int | None = None) -> list[Connection]:
+        """Begin `count` connections at once; a request may be given to each right away. `port`: another server's."""
+        address = self._address if port is None else (self._address[0], port)
+        return [self._connect(address) for _ in range(count)]
 
-    def _connect(self) -> Connection:
+    def _connect(self, address: tuple[str, int]) -> Connection:
         sock = socket.socket()
         sock.settimeout(0)
         connection = Connection(sock, sock.fileno())
         self._by_number[connection.number] = connection
-        sock.connect_ex(self._address)
+        sock.connect_ex(address)
         self._epoll.register(connection.number, select.EPOLLIN)
         return connection
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests import postgresql
 from tests.acceptance.process import CHECKOUT, PATIENCE_SECONDS, until
 from tests.benchmarks.load import HOW_TO_GET_WRK
+from tests.benchmarks.nodes.world import HOW_TO_GET as HOW_TO_GET_POSTGRESQL
 from tests.benchmarks.report import Section, document, text
 
 _COMMAND = (sys.executable, "-m", "tests.benchmarks")
@@ -31,7 +33,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=_environment(folder),
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE_SECONDS,
+        timeout=5 * PATIENCE_SECONDS,
         check=False,
     )
 
@@ -67,6 +69,20 @@ def test_a_run_prints_a_table_and_writes_json_and_says_what_is_missing(tmp_path:
         assert section["verdicts"]
         assert section["claim"] in done.stdout
     assert HOW_TO_GET_WRK in found["benchmarks"][0]["notes"]
+    assert _processes_of(tmp_path) == []
+
+
+def test_nodes_are_measured_where_there_is_a_postgresql(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    done = _run(tmp_path, "nodes", "--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    [section] = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
+    if not postgresql.is_installed():
+        assert HOW_TO_GET_POSTGRESQL in section["notes"]
+        return
+    kept = {each["what"]: each["figure"] for each in section["verdicts"] if each["bound"] == 0}
+    assert len(section["verdicts"]) == len(kept) + 13
+    assert kept == dict.fromkeys(kept, 0), "nothing is lost, whatever the size"
     assert _processes_of(tmp_path) == []
 
 

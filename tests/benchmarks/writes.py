@@ -62,7 +62,7 @@ def _loads(bench: Bench, stack: ExitStack, section: Section) -> tuple[dict[str, 
     """
     most = max(bench.size.clients, *bench.size.client_counts)
     ours = stack.enter_context(serving(bench.folder(), Shape(states=most, state_bytes=_BYTES + 700)))
-    loads, pids = {"ours": _http(ours.port, _patch(), 204)}, {"ours": ours.pid}
+    loads, pids = {"ours": _http(ours.port, new_progress(), 204)}, {"ours": ours.pid}
     if ETCD is None:
         section.notes.append(HOW_TO_GET_ETCD)
         return loads, pids
@@ -79,15 +79,15 @@ def _http(port: int, following: Next, status: int) -> Load:
     return lambda clients, seconds: closed_loop(port, clients, seconds, following, (status,))
 
 
-def _patch() -> Next:
-    """Return what writes ever new progress: the same bytes but for a counter."""
+def new_progress(first: int = 0) -> Next:
+    """Return what writes ever new progress of the states from `first` on: the same bytes but for a counter."""
     progress = progress_of(_BYTES)
     progress["logs"][-1] = f"{progress['logs'][-1]} {_COUNTER}"
     before, after = json.dumps({"progress": progress}).encode().split(_COUNTER.encode())
     headers = (*authorization(), ("Content-Type", "application/json"), ("Prefer", "return=minimal"))
 
     def following(client: int, number: int) -> bytes:
-        return request("PATCH", STATE.format(topic(client)), headers, b"%b%08d%b" % (before, number, after))
+        return request("PATCH", STATE.format(topic(first + client)), headers, b"%b%08d%b" % (before, number, after))
 
     return following
 
