@@ -19,7 +19,7 @@ def waking(world: World) -> None:
     for name, figure, most in zip(("p50", "p99"), heard, (_P50_MS, _P99_MS), strict=True):
         world.section.limit(f"commit at A -> client of B, {_RATE}/s, {name}", [figure], "ms", "<=", most)
     marks = world.bench.root / "mute.marks"
-    with world.mute_node(marks) as mute:
+    with world.node(marks, wake="poll") as mute:
         _, lost = _heard(world, mute, marks, 1)
     world.section.limit("the same, every hint lost, p99", [lost], "ms", "<=", _LOST_P99_MS)
 

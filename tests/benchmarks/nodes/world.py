@@ -39,9 +39,9 @@ class World:
         """Run the same server on SQLite, with the same states."""
         return serving(self.bench.folder(), SHAPE)
 
-    def mute_node(self, marks: Path) -> AbstractContextManager[Ours]:
-        """Run a node that sends no hints, because it polls the database itself."""
-        return serving(self.bench.folder(), SHAPE, shared={"url": self.database.url, "wake": "poll"}, marks=marks)
+    def node(self, marks: Path | None = None, wake: str = "auto") -> AbstractContextManager[Ours]:
+        """Run one more node; one with the `wake` "poll" sends no hints."""
+        return serving(self.bench.folder(), SHAPE, shared={"url": self.database.url, "wake": wake}, marks=marks)
 
     def transactions(self) -> int:
         """Return how many transactions the database has committed; PostgreSQL counts each within a second."""
