@@ -52,9 +52,11 @@ def agent(server: ServerProcess, method: str, path: str, body: dict[str, Any], r
         return json.loads(answer.read())
 
 
-def read(server: ServerProcess, identifier: str) -> Any:
+def read(server: ServerProcess, identifier: str, user: str = "dev") -> Any:
     """Return the state as the server has it."""
-    with urllib.request.urlopen(f"{server.url}/api/v1/wizard-state/{identifier}", timeout=20) as answer:
+    url = f"{server.url}/api/v1/wizard-state/{identifier}"
+    request = urllib.request.Request(url, headers={"X-User-Id": user})
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read())
 
 

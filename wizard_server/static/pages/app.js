@@ -1,6 +1,8 @@
 import { createClient } from "../client/index.js";
 import { render } from "./kit/dom.js";
+import { keeps } from "./kit/keep.js";
 import { createKeys } from "./kit/keys.js";
+import { createReleaseWatch } from "./kit/release.js";
 import { createRouter } from "./kit/router.js";
 import { createSession } from "./kit/session.js";
 import { account, keysHelp, signIn } from "./parts/account.js";
@@ -13,23 +15,30 @@ import { createTemplates } from "./views/templates.js";
 
 const { auth: mode = "none", login: loginUrl = "", catalogue: hasCatalogue = "" } = document.documentElement.dataset;
 const root = document.getElementById("app");
+root.replaceChildren();
 const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, templates: createTemplates };
 const DIALOGS = { keys: keysHelp, user: account };
 const REST = 4, MOST_REST_MS = 250;
 let drawnAt = 0, tookMs = 0;
 let scheduled = false, shown = null, view = null;
 
-const session = createSession({ mode, changed: update });
+let wasAway = false;
+
+const session = createSession({ mode, changed: update, renamed: restart });
 const router = createRouter(follow);
 const messages = createMessages(update);
-const client = createClient({
+const lookForRelease = createReleaseWatch(() => messages.say(
+  `The server has a newer release of this page. ${keeps() ? "Reload to use it; your drafts are kept in this browser."
+    : "This browser keeps no drafts: complete what you typed before you reload."}`,
+  { action: "Reload", lasts: 0, run: () => location.reload() }));
+const connect = () => createClient({
   baseUrl: new URL(document.baseURI).href.replace(/\/$/, ""),
   ...(mode === "jwt" ? { getToken: session.getToken } : { userId: session.user }),
 });
 
 /** What every view is given. */
 const app = {
-  client, session, loginUrl, hasCatalogue, update,
+  client: connect(), session, loginUrl, hasCatalogue, update,
   ui: { dialog: null, signInError: "" },
   href: router.href, go: router.go, router,
   say: messages.say,
@@ -52,6 +61,21 @@ function update() {
   else requestAnimationFrame(draw);
 }
 
+/** Somebody else uses the page now: begin anew, as the address says. */
+function restart(isKept) {
+  if (!isKept) messages.say(`This browser keeps nothing: you are ${session.user} until you reload or leave the page.`, { lasts: 0 });
+  app.client = connect();
+  shown = null;
+  follow();
+}
+
+/** A server that comes back may be a newer one. */
+function watchConnection({ connection } = {}) {
+  const isAway = connection === "offline" || connection === "draining";
+  if (wasAway && !isAway) void lookForRelease();
+  wasAway = isAway;
+}
+
 /** The address has changed: another view, or another part of this one. */
 function follow() {
   const route = router.route();
@@ -72,15 +96,20 @@ function draw() {
   const began = performance.now();
   const route = router.route();
   if (!view && route && !session.isFirst) return (shown = null), follow();
+  const link = session.needed ? { connection: "signed out" } : view?.link?.();
+  watchConnection(link ?? {});
   const overlay = session.needed ? signIn(app) : app.ui.dialog ? DIALOGS[app.ui.dialog](app) : view?.dialog?.();
   const main = view ? view.view(route) : route ? null : notFound(app);
   document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
-  render(root, frame(app, { route, main, link: session.needed ? { connection: "signed out" } : view?.link?.() }), messages.view(), overlay);
+  render(root, frame(app, { route, main, link }), messages.view(), overlay);
   drawnAt = performance.now();
   tookMs = drawnAt - began;
 }
 
 createKeys(app.keys);
 setInterval(() => { if (!document.hidden) update(); }, 1000);
-document.addEventListener("visibilitychange", update);
+document.addEventListener("visibilitychange", () => {
+  update();
+  if (!document.hidden) void lookForRelease();
+});
 follow();

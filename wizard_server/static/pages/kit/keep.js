@@ -1,4 +1,4 @@
-/** Texts by name; where a browser refuses storage, they last as long as the page. */
+/** Texts by name; those that a browser refuses to keep last as long as the page. */
 function shelf(kind) {
   const own = new Map();
   const attempt = (act, otherwise) => {
@@ -9,16 +9,23 @@ function shelf(kind) {
     }
   };
   return {
-    get: (name) => attempt((kept) => kept.getItem(`wizard:${name}`), own.get(name) ?? null),
+    get: (name) => (own.has(name) ? own.get(name) : attempt((kept) => kept.getItem(`wizard:${name}`), null)),
+    /** Returns whether the browser keeps it. */
     set(name, text) {
-      own.set(name, text);
-      attempt((kept) => (text == null ? kept.removeItem(`wizard:${name}`) : kept.setItem(`wizard:${name}`, text)));
+      const keep = (kept) => (text == null ? kept.removeItem(`wizard:${name}`) : kept.setItem(`wizard:${name}`, text)) ?? true;
+      const isKept = attempt(keep, false);
+      if (isKept) own.delete(name);
+      else own.set(name, text);
+      return isKept;
     },
   };
 }
 
 export const ofTab = shelf("sessionStorage");
 export const ofBrowser = shelf("localStorage");
+
+/** Does this browser keep anything? */
+export const keeps = () => ofBrowser.set("keeps", "yes");
 
 /** Drafts and choices in this browser. */
 export function load(name, otherwise = null) {

@@ -3,7 +3,7 @@ import { ofBrowser, ofTab } from "./keep.js";
 /** Who uses the page. Mode "none": a name of one's own choice. Mode "jwt": a token, kept in this tab. */
 const TOKEN = "token", USER = "user";
 
-export function createSession({ mode, changed }) {
+export function createSession({ mode, changed, renamed }) {
   /** A token in the address's fragment, which it leaves at once. */
   function fromAddress() {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -62,8 +62,7 @@ export function createSession({ mode, changed }) {
       location.reload();
     },
     rename(user) {
-      ofBrowser.set(USER, user);
-      location.reload();
+      renamed(ofBrowser.set(USER, user));
     },
   };
   return session;

@@ -82,8 +82,9 @@ function saveMark(here, draft, all) {
   const missing = Object.keys(all).length;
   const { waiting, connection } = here.store.getState();
   const away = connection === "offline" || connection === "draining";
+  const kept = draft.isKept ? "Kept in this browser" : "Kept in this page only";
   const dirty = draft.isDirty() || waiting > 0;
   const text = !dirty ? (draft.savedAt ? `Saved at ${clock(draft.savedAt)}` : here.server.settings ? "Saved" : "Nothing entered yet")
-    : missing ? "Kept in this browser; saved once it is complete" : away ? "Kept in this browser; sent when the server is back" : "Saving";
+    : missing ? `${kept}; saved once it is complete` : away ? `${kept}; sent when the server is back` : "Saving";
   return h("p", { class: `saved ${dirty ? "dirty" : here.server.settings ? "" : "none"}`, role: "status" }, h("i", { "aria-hidden": "true" }), text);
 }

@@ -15,12 +15,12 @@ export function createDraft(app, here, catalogue) {
   /** The settings that the form was last level with: the server's, or an empty form where it has none. */
   let seen = here.state.settings ?? start;
   let form = kept?.form ?? formOf(seen);
-  let timer = 0, savedAt = null, conflict = null, pending = false;
+  let timer = 0, isKept = true, savedAt = null, conflict = null, pending = false;
   if (kept?.seen && !same(kept.seen, seen)) overtaken(kept.seen, seen);
 
   function edit(changes) {
     form = { ...form, ...changes };
-    save(name, { form, seen });
+    isKept = save(name, { form, seen });
     clearTimeout(timer);
     timer = setTimeout(send, AUTOSAVE_MS);
     app.update();
@@ -64,6 +64,8 @@ export function createDraft(app, here, catalogue) {
   return {
     get form() { return form; },
     get savedAt() { return savedAt; },
+    /** Does what is typed survive a reload? */
+    get isKept() { return isKept; },
     get conflict() { return conflict; },
     edit, send, received, isDirty,
     /** End a conflict by what was decided. */
