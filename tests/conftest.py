@@ -14,9 +14,11 @@ from aiohttp.web import Application, AppRunner, Request
 
 from tests import factories, postgresql, shell
 from tests.engines import CAPABILITIES, able, is_of_each_engine
+from tests.gated import gating
 from tests.observer import Observer
 from tests.postgresql import Cluster, Database
 from wizard_server.app import create_app
+from wizard_server.storage.engines import Opening, open_engine
 from wizard_server.storage.schema import scripts
 from wizard_server.storage.sqlite.opening import connect
 from wizard_server.web.http.runner import Runner
@@ -35,6 +37,8 @@ class Server(TestServer):
         return Runner(self.app, **options)
 
 
+# What a test of the whole server may have it use in the place of its own.
+HANDED = ("clock", "timer", "pace")
 # Their tests write rows as operators do, past every rule: what such a row holds is shown as it is.
 EDITED_BY_HAND = frozenset(
     {
@@ -124,15 +128,18 @@ def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
 
 @pytest.fixture
 async def start_server(database: str, observer: Observer) -> AsyncIterator[StartServer]:
-    """Start the whole server on `database`; keywords are sections of the configuration, `clock` replaces the clock."""
+    """Start the whole server on `database`; keywords are sections of the configuration.
+
+    `clock`, `timer` and `pace` are those of `create_app`, and so is `opening`, whose engine is gated.
+    """
     clients: list[Client] = []
 
-    async def start(*, clock: Callable[[], Any] | None = None, **sections: dict[str, Any]) -> Client:
-        extra: dict[str, Any] = {} if clock is None else {"clock": clock}
+    async def start(*, opening: Opening = open_engine, **given: Any) -> Client:
+        parts = {name: part for name in HANDED if (part := given.pop(name, None)) is not None}
         if database.startswith("postgresql://"):  # where the server compares the switch, and an operator turns it
-            is_on = sections.get("features", {}).get("audit_logging", True)
+            is_on = given.get("features", {}).get("audit_logging", True)
             shell.run(database, "UPDATE audit_switch SET enabled = ?", [int(is_on)])
-        app = create_app(factories.config(database, **sections), **extra)
+        app = create_app(factories.config(database, **given), opening=gating(opening), **parts)
         observer.watch(app)
         client: Client = TestClient(Server(app))
         await client.start_server()

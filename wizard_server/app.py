@@ -6,6 +6,8 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 
 from aiohttp import web
 
@@ -20,7 +22,8 @@ from wizard_server.domain.service import WizardService
 from wizard_server.domain.templates import TemplateService
 from wizard_server.errors import SchemaError, StorageUnavailableError
 from wizard_server.hub.hub import Hub
-from wizard_server.storage.engines import open_database
+from wizard_server.pace import PACE, Pace, Timer
+from wizard_server.storage.engines import Opening, open_database, open_engine
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.schema import comparing, scripts
 from wizard_server.storage.schema.manifest import load_manifest
@@ -32,7 +35,7 @@ from wizard_server.web.api.kept_answers import made_again
 from wizard_server.web.auth.authenticator import AUTHENTICATOR, Authenticator
 from wizard_server.web.auth.development import TrustingAuthenticator, require_loopback
 from wizard_server.web.auth.remote_keys import RemoteKeys
-from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
+from wizard_server.web.auth.signing_keys import load_keys
 from wizard_server.web.auth.tokens import TokenAuthenticator
 from wizard_server.web.http.accounting import REQUESTS, Requests
 from wizard_server.web.http.bodies import TURNS
@@ -67,9 +70,6 @@ logger = logging.getLogger(__name__)
 # The same object as `STORE`, with the methods that only the composition root uses.
 DATABASE = web.AppKey("database", StateStore)
 
-NOTICE_SECONDS = 0.5
-TOUCH_SECONDS = 30.0
-FORGET_SECONDS = 60.0
 # A body may be longer than the state it makes, because of escapes and white space.
 _BODY_FACTOR = 2
 _BODY_SLACK = 64 * 1024
@@ -77,9 +77,19 @@ _BODY_SLACK = 64 * 1024
 _LONGEST_SECONDS = 100 * 365 * 86400
 
 
-def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str = "config.toml") -> web.Application:
-    """Return the whole server as an application; `config_path` is for the commands that its errors recommend.
+def create_app(
+    config: ServerConfig,
+    *,
+    clock: Clock = utc_now,
+    timer: Timer = monotonic,
+    opening: Opening = open_engine,
+    pace: Pace = PACE,
+    config_path: str = "config.toml",
+) -> web.Application:
+    """Return the whole server as an application, on the engine that `opening` opens.
 
+    `clock` is for what is written and what expires, `timer` for what passes in between.
+    `config_path` is for the commands that its errors recommend.
     Run it with `web.http.runner.Runner`. Starting it raises `SchemaError` when the database differs from the manifest,
     and `StorageUnavailableError` when it cannot be read.
     """
@@ -95,24 +105,24 @@ def create_app(config: ServerConfig, *, clock: Clock = utc_now, config_path: str
     app[RULES] = _rules(config)
     polling = config.polling
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
-    app[AUTHENTICATOR] = _authenticator(app, config)
+    app[AUTHENTICATOR] = _authenticator(app, config, pace, timer)
     app[REQUESTS] = Requests()
-    app[SCRAPES] = Scrapes(registry(app, len(scripts.scripts("sqlite"))))
-    _route(app, config)
-    app.cleanup_ctx.append(_storage)
-    app.cleanup_ctx.append(_background)
+    app[SCRAPES] = Scrapes(registry(app, len(scripts.scripts("sqlite"))), timer)
+    _route(app, config, timer)
+    app.cleanup_ctx.append(partial(_storage, opening=opening))
+    app.cleanup_ctx.append(partial(_background, pace=pace))
     app.on_shutdown.append(_drain)
     return app
 
 
-def _route(app: web.Application, config: ServerConfig) -> None:
+def _route(app: web.Application, config: ServerConfig, timer: Timer) -> None:
     origins = Origins(config.cors.allowed_origins)
     app[HEADERS] = CommonHeaders(origins)
-    app[LIMITER] = RateLimiter(config.rate_limit)
+    app[LIMITER] = RateLimiter(config.rate_limit, timer=timer)
     pipeline = Pipeline(
         authenticator=app[AUTHENTICATOR],
         limiter=app[LIMITER],
-        idempotency=IdempotencyStore(made_again),
+        idempotency=IdempotencyStore(made_again, timer=timer),
         headers=app[HEADERS],
         hub=app[HUB],
         in_flight=app[IN_FLIGHT],
@@ -139,17 +149,17 @@ def _rules(config: ServerConfig) -> Rules:
     )
 
 
-def _authenticator(app: web.Application, config: ServerConfig) -> Authenticator:
+def _authenticator(app: web.Application, config: ServerConfig, pace: Pace, timer: Timer) -> Authenticator:
     if config.auth.mode == "none":
         require_loopback(config.server.host)
         return TrustingAuthenticator(config.cors.allowed_origins, config.server.public_url)
-    keys = load_keys(config.auth)
+    keys = load_keys(config.auth, pace, timer)
     if isinstance(keys, RemoteKeys):
         app.cleanup_ctx.append(keys.kept)
-    return TokenAuthenticator(keys, config.auth)
+    return TokenAuthenticator(keys, config.auth, app[CLOCK])
 
 
-async def _storage(app: web.Application) -> AsyncIterator[None]:
+async def _storage(app: web.Application, *, opening: Opening) -> AsyncIterator[None]:
     config = app[CONFIG]
     logger.info("starting", extra={"version": __version__, "auth": config.auth.mode})
     path, keeper = config.database.target, None
@@ -169,7 +179,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         largest_part=largest_part(config.state.max_size_kb * 1024, config.state.max_nodes),
     )
     hub = app[HUB]
-    store = await StateStore.open(options, hub=hub, clock=app[CLOCK])
+    store = await StateStore.open(options, hub=hub, clock=app[CLOCK], opening=opening)
     app[STORE] = app[DATABASE] = store
     app[SERVICE] = WizardService(store, app[RULES])
     app[TEMPLATES] = TemplateService(store, app[SERVICE], app[RULES])
@@ -212,14 +222,14 @@ async def _require_fit(path: str, config_path: str, *, require_durability: bool)
         logger.warning(warning)
 
 
-async def _background(app: web.Application) -> AsyncIterator[None]:
+async def _background(app: web.Application, *, pace: Pace) -> AsyncIterator[None]:
     stop = asyncio.Event()
     following = asyncio.create_task(app[DATABASE].follow())
     tasks = [
-        asyncio.create_task(_every(NOTICE_SECONDS, app[DATABASE].look_around, stop)),
-        asyncio.create_task(_every(LOOK_SECONDS, app[AUTHENTICATOR].look, stop)),
-        asyncio.create_task(_every(_touch_seconds(app[CONFIG]), app[DATABASE].flush_touched, stop)),
-        asyncio.create_task(_every(FORGET_SECONDS, app[DATABASE].forget_answers, stop)),
+        asyncio.create_task(_every(pace.tidy, app[DATABASE].look_around, stop)),
+        asyncio.create_task(_every(pace.keys, app[AUTHENTICATOR].look, stop)),
+        asyncio.create_task(_every(_touch_seconds(app[CONFIG], pace), app[DATABASE].flush_touched, stop)),
+        asyncio.create_task(_every(pace.forget, app[DATABASE].forget_answers, stop)),
     ]
     logger.info("database opened")
     yield
@@ -229,9 +239,9 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await asyncio.wait([following])
 
 
-def _touch_seconds(config: ServerConfig) -> float:
+def _touch_seconds(config: ServerConfig, pace: Pace) -> float:
     """Return how often notes are written: so often that a crash makes no running investigation stalled."""
-    return min(TOUCH_SECONDS, config.polling.stall_after_seconds / 4)
+    return min(pace.touch, config.polling.stall_after_seconds / 4)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

@@ -74,8 +74,8 @@ class StoreCounts:
     """The counts of the store since the start, and what it holds now; read by ``/metrics``.
 
     `batch_sizes` has the number of use cases in each committed batch, `batch_seconds` the time from its first use case
-    until all of it was on disk, `reader_waits` the seconds until a reader was lent. `versions` counts the versions that
-    this process committed.
+    until all of it was on disk, `reader_waits` the seconds until a reader was lent. `queued` use cases wait for the
+    commit that is under way. `versions` counts the versions that this process committed.
     """
 
     cache: CacheCounts
@@ -83,6 +83,7 @@ class StoreCounts:
     batch_seconds: Histogram = field(default_factory=lambda: Histogram(_BATCH_SECONDS_BOUNDS))
     reader_waits: Histogram = field(default_factory=lambda: Histogram(_READER_WAIT_BOUNDS))
     readers_in_use: int = 0
+    queued: int = 0
     log_bytes: int = 0
     versions: int = 0
     external_commits: int = 0

@@ -10,7 +10,7 @@ from tests import factories
 from tests.acceptance.client import STATES, Connection, connect
 from tests.acceptance.conftest import Serve
 from tests.acceptance.process import PATIENCE_SECONDS, WIZARD_SERVER, environment, until
-from wizard_server.storage.sqlite import wal
+from wizard_server.storage.sqlite.wal import DEFAULT_BOUNDS
 
 BOUND = 32 << 20
 CLIENTS = 8
@@ -60,7 +60,7 @@ def test_an_export_into_a_pipe_that_nobody_reads_does_not_make_the_log_grow(conf
             longest = asyncio.run(change_all(server.port, log))
             assert export.poll() is None, "it waits for its reader"
             assert longest < BOUND
-            until(lambda: log.stat().st_size <= wal.SMALL, "the log is short when it is quiet")
+            until(lambda: log.stat().st_size <= DEFAULT_BOUNDS.small, "the log is short when it is quiet")
             lines = export.stdout.read().splitlines()
         finally:
             export.kill()

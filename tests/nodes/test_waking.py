@@ -9,10 +9,11 @@ from tests import postgresql
 from tests.conftest import Client, StartServer
 from tests.nodes.conftest import NODES, options
 from tests.postgresql import Cluster, Database
-from tests.web.helpers import parked, patch, polling, read, send, soon, start, until, url
+from tests.web.helpers import engine_of, parked, patch, polling, read, send, soon, start, until, url
 from tests.web.test_active import cursor, ids
 from tests.web.test_active_wait import waiting
 from wizard_server.app import DATABASE
+from wizard_server.storage.signals import Ticking
 
 ERROR, RUNNING = {"status": "ERROR"}, {"status": "IN_PROGRESS"}
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND usename = 'wizard'"
@@ -27,9 +28,9 @@ async def started(nodes: list[Client]) -> list[Client]:
     return nodes
 
 
-async def test_a_hint_wakes_who_waits_at_another_node(started: list[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hint_wakes_who_waits_at_another_node(started: list[Client]) -> None:
     hints = started[1].app[DATABASE].engine.signal
-    monkeypatch.setattr(hints, "busy_seconds", 3600.0)
+    hints.busy_seconds = 3600.0
     polled, listed = polling(started[1], since_version=2), waiting(started[1], await cursor(started[1]))
     await parked(started[1], 2)
     for status in (ERROR, RUNNING) * 3:  # the wait that is under way has its old limit
@@ -38,10 +39,8 @@ async def test_a_hint_wakes_who_waits_at_another_node(started: list[Client], mon
     assert ids(await soon(listed)) == ["inv-1"]
 
 
-async def test_a_hint_that_is_lost_costs_a_quarter_of_a_second(
-    started: list[Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(started[0].app[DATABASE].engine.signal, "send", lambda: None)
+async def test_a_hint_that_is_lost_costs_a_quarter_of_a_second(started: list[Client]) -> None:
+    engine_of(started[0]).signal = Ticking(busy_seconds=0.25, idle_seconds=0.25)  # sends none
     task = polling(started[1], since_version=2)
     await parked(started[1])
     await patch(started[0], ERROR)

@@ -11,6 +11,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client
+from tests.once import once
 from tests.operators.conftest import RunCommand
 from tests.operators.generator import Shape, generate
 from tests.operators.rows import OLD, Rows, left
@@ -94,13 +95,11 @@ async def test_a_file_that_appears_meanwhile_is_not_replaced(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "backup.db"
-    copy_to = Connection.backup_to
 
-    async def overtaken(connection: Connection, path: str) -> None:
-        await copy_to(connection, path)
+    async def appear() -> None:
         target.write_text("precious")
 
-    monkeypatch.setattr(Connection, "backup_to", overtaken)
+    once(monkeypatch, Connection, "backup_to", after=appear)
     assert await backup(database, CONFIG, str(target)) == 1
     assert "exists and is not overwritten" in capsys.readouterr().err
     assert target.read_text() == "precious"
@@ -175,14 +174,11 @@ async def test_a_full_disk_is_named_and_no_part_of_the_copy_remains(tmp_path: Pa
 async def test_a_signal_leaves_no_part_of_the_copy(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy_to = Connection.backup_to
 
-    async def signalled(connection: Connection, path: str) -> None:
+    async def be_signalled() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        await copy_to(connection, path)
-        await asyncio.Event().wait()
 
-    monkeypatch.setattr(Connection, "backup_to", signalled)
+    once(monkeypatch, Connection, "backup_to", before=be_signalled, after=asyncio.Event().wait)
     assert await backup(database, CONFIG, str(tmp_path / "backup.db")) == 130
     assert "interrupted" in capsys.readouterr().err
     assert left(tmp_path, "backup.db*") == []

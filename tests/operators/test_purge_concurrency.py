@@ -10,13 +10,15 @@ from tests import factories
 from tests.conftest import StartServer
 from tests.operators.rows import AGE, CUTOFF, NOW, OLD, YOUNG, Rows
 from wizard_server.commands import purge as command
+from wizard_server.commands.databases import opened
 from wizard_server.domain.clock import to_wire
+from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.engine import Parameters
 from wizard_server.storage.queries import Query
 from wizard_server.storage.sqlite.connection import Connection
 from wizard_server.storage.sqlite.opening import connect
 from wizard_server.storage.statements import retention
-from wizard_server.storage.statements.retention import Removed
+from wizard_server.storage.statements.retention import Portion, Removed
 
 URL = "/api/v1/wizard-state"
 STARTED = to_wire(NOW)
@@ -26,7 +28,7 @@ class Overtaken(Connection):
     """A connection before whose every transaction somebody else commits something."""
 
     def __init__(self, inner: Connection, commit: Callable[[], None]) -> None:
-        super().__init__(inner._raw, echo=False)
+        super().__init__(inner.raw, echo=False)
         self._commit = commit
 
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
@@ -35,10 +37,8 @@ class Overtaken(Connection):
         return await super().execute(query, parameters)
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MAX_ENTRIES", 3)
-    monkeypatch.setattr(retention, "MAX_INVESTIGATIONS", 2)
+# Small steps.
+SMALL = Portion(entries=3, investigations=2)
 
 
 def plant_all(rows: Rows) -> None:
@@ -47,29 +47,26 @@ def plant_all(rows: Rows) -> None:
     rows.plant("inv-9", [(version, OLD) for version in range(1, 9)], updated_at=OLD)
 
 
-@pytest.mark.usefixtures("small_steps")
 async def test_each_transaction_is_small(database: str, rows: Rows) -> None:
     plant_all(rows)
     connection = await connect(database)
-    steps = [step async for step in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED)]
+    steps = [step async for step in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED, portion=SMALL)]
     await connection.close()
     assert all(step.entries <= 3 and step.investigations <= 2 for step in steps)
     assert sum(steps, Removed()) == Removed(5, 5 * 3 + 7)
 
 
-@pytest.mark.usefixtures("small_steps")
 async def test_an_investigation_with_a_longer_trail_than_a_transaction_takes_goes_alone(
     database: str, rows: Rows
 ) -> None:
     rows.plant("inv-1", [(1, OLD)] + [(None, YOUNG)] * 5, updated_at=OLD, status="COMPLETED")
     rows.plant("inv-2", [(1, OLD)], updated_at=OLD, status="COMPLETED")
     connection = await connect(database)
-    steps = [step async for step in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED)]
+    steps = [step async for step in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED, portion=SMALL)]
     await connection.close()
     assert steps == [Removed(1, 6), Removed(1, 1)]
 
 
-@pytest.mark.usefixtures("small_steps")
 async def test_a_writer_that_waits_for_nothing_gets_through_between_any_two_transactions(
     database: str, rows: Rows
 ) -> None:
@@ -77,7 +74,7 @@ async def test_a_writer_that_waits_for_nothing_gets_through_between_any_two_tran
     connection = await connect(database)
     commits = 0
     with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as writer:
-        async for _ in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED):
+        async for _ in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED, portion=SMALL):
             writer.execute("UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-9'")
             writer.execute("UPDATE investigation_states SET status = 'IN_PROGRESS' WHERE investigation_id = 'inv-9'")
             commits += 2
@@ -87,7 +84,6 @@ async def test_a_writer_that_waits_for_nothing_gets_through_between_any_two_tran
     assert rows.trail("inv-9")[-1][0] == 8 + commits
 
 
-@pytest.mark.usefixtures("small_steps")
 async def test_the_server_commits_and_answers_while_a_purge_goes_on(
     database: str, rows: Rows, start_server: StartServer
 ) -> None:
@@ -96,7 +92,7 @@ async def test_the_server_commits_and_answers_while_a_purge_goes_on(
     await client.post(URL, json=factories.creation("live"))
     connection = await connect(database)
     version = 1
-    async for _ in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED):
+    async for _ in retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED, portion=SMALL):
         answer = await client.patch(f"{URL}/live", json={"settings": factories.settings(name=f"Name {version}")})
         version += 1
         assert (answer.status, (await answer.json())["version"]) == (200, version)
@@ -135,7 +131,6 @@ async def test_an_entry_that_becomes_the_newest_change_after_it_was_chosen_is_ke
     assert rows.trail("inv-1") == [(2, OLD)]
 
 
-@pytest.mark.usefixtures("small_steps")
 async def test_stopped_after_any_transaction_the_database_is_sound_and_the_next_purge_ends_the_same(
     database: str, rows: Rows
 ) -> None:
@@ -143,7 +138,7 @@ async def test_stopped_after_any_transaction_the_database_is_sound_and_the_next_
     rounds = 0
     connection = await connect(database)
     while True:
-        async with aclosing(retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED)) as steps:
+        async with aclosing(retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED, portion=SMALL)) as steps:
             step = await anext(steps, None)
         if step is None:
             break
@@ -157,7 +152,6 @@ async def test_stopped_after_any_transaction_the_database_is_sound_and_the_next_
     assert all(rows.investigation(f"inv-{number}")["purged_at"] == STARTED for number in range(5))
 
 
-@pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_between_transactions_and_it_says_what_is_done(
     database: str,
@@ -167,11 +161,12 @@ async def test_a_signal_ends_it_between_transactions_and_it_says_what_is_done(
     number: signal.Signals,
 ) -> None:
     plant_all(rows)
-    purge = retention.purge
+    purge, signals = retention.purge, [number]
 
     async def signalled(connection: Connection, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
-        async for step in purge(connection, cutoff=cutoff, purged_at=purged_at):
-            os.kill(os.getpid(), number)
+        async for step in purge(connection, cutoff=cutoff, purged_at=purged_at, portion=SMALL):
+            if signals:
+                os.kill(os.getpid(), signals.pop())
             yield step
 
     monkeypatch.setattr(retention, "purge", signalled)
@@ -179,19 +174,22 @@ async def test_a_signal_ends_it_between_transactions_and_it_says_what_is_done(
     said = capsys.readouterr()
     assert said.out.startswith("removed 0 investigations and 3 audit entries")
     assert "interrupted; run it again" in said.err
-    monkeypatch.setattr(retention, "purge", purge)
     assert await command.purge(database, max_age_days=AGE, dry_run=False, now=NOW) == 0
     assert rows.ids() == ["inv-9"]
 
 
-async def test_a_database_that_somebody_keeps_locked_is_named_and_nothing_is_removed(
-    database: str, rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_database_that_somebody_keeps_locked_is_named_and_nothing_is_removed(database: str, rows: Rows) -> None:
     plant_all(rows)
     before = rows.everything()
-    monkeypatch.setattr("wizard_server.storage.engine.BUSY_TIMEOUT_SECONDS", 0.0)
     rows.connection.execute("BEGIN IMMEDIATE")
-    assert await command.purge(database, max_age_days=AGE, dry_run=False, now=NOW) == 1
-    assert "another process keeps writing to it; try again" in capsys.readouterr().err
+
+    async def purge() -> None:
+        async with opened(database, "config.toml", read_only=False) as connection:
+            assert isinstance(connection, Connection)
+            await connection.wait_briefly()
+            await anext(retention.purge(connection, cutoff=CUTOFF, purged_at=STARTED))
+
+    with pytest.raises(StorageUnavailableError, match="another process keeps writing to it; try again"):
+        await purge()
     rows.connection.execute("ROLLBACK")
     assert rows.everything() == before

@@ -73,13 +73,10 @@ def test_a_manifest_that_is_no_json_is_refused() -> None:
         described.parse_manifest("{")
 
 
-def test_a_manifest_of_another_version_than_the_newest_script_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_manifest_of_another_version_than_the_newest_script_is_refused(tmp_path: Path) -> None:
     shutil.copytree(str(sql_root()), tmp_path / "sql")
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     manifest["schema_version"] += 1
     (tmp_path / "sql/manifest.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(described, "sql_root", lambda: tmp_path / "sql")
     with pytest.raises(SchemaError, match=r"manifest.json is of version \d+, the newest script is \d+"):
-        described.load_manifest()
+        described.load_manifest(root=tmp_path / "sql")

@@ -191,14 +191,11 @@ async def test_an_upgrade_writes_version_1_of_every_state_into_its_trail(tmp_pat
 
 
 @pytest.mark.parametrize("stray", ["0003_a.sql.orig", "0009_gap.sql", "notes.txt"])
-def test_a_stray_file_or_a_gap_among_the_scripts_is_refused(
-    stray: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stray_file_or_a_gap_among_the_scripts_is_refused(stray: str, tmp_path: Path) -> None:
     shutil.copytree(str(sql_root()), tmp_path / "sql")
     (tmp_path / "sql/sqlite/migrations" / stray).write_text("")
-    monkeypatch.setattr(schema, "sql_root", lambda: tmp_path / "sql")
     with pytest.raises(SchemaError, match="is out of line"):
-        schema.scripts("sqlite")
+        schema.scripts("sqlite", tmp_path / "sql")
 
 
 async def test_show_without_a_name_prints_exactly_what_apply_would_run(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.engines import able
-from tests.store.gated import Gated
+from tests.gated import Gated, gating
 from tests.store.steps import NOW
 from wizard_server.domain.events import StateEvent
-from wizard_server.storage.engine import Engine
+from wizard_server.storage.engines import Opening
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.postgresql.engine import PostgresqlEngine
 from wizard_server.storage.sqlite.engine import SqliteEngine
@@ -19,7 +19,7 @@ from wizard_server.storage.store import StateStore
 if TYPE_CHECKING:
     from tests.postgresql import Database
 
-ENGINES: dict[str, Callable[[StoreOptions], Awaitable[Engine]]] = {
+ENGINES: dict[str, Opening] = {
     "sqlite": SqliteEngine.open,
     "postgresql": PostgresqlEngine.open,
 }
@@ -27,14 +27,15 @@ ENGINES: dict[str, Callable[[StoreOptions], Awaitable[Engine]]] = {
 
 @dataclass
 class Listener:
-    """An audience that keeps what it hears."""
+    """An audience that keeps what it hears, unless another `hears` in its place."""
 
+    hears: Callable[[StateEvent], None] | None = None
     events: list[StateEvent] = field(default_factory=list)
     watching: set[str] = field(default_factory=set)
     refreshed: list[Collection[str | None] | None] = field(default_factory=list)
 
     def publish(self, event: StateEvent) -> None:
-        self.events.append(event)
+        (self.hears or self.events.append)(event)
 
     @property
     def has_waiters(self) -> bool:
@@ -57,9 +58,19 @@ class Kit:
     store: StateStore
     engine: Gated
     path: str
-    events: list[StateEvent] = field(default_factory=list)
-    watched: set[str] = field(default_factory=set)
-    refreshed: list[Collection[str | None] | None] = field(default_factory=list)
+    audience: Listener
+
+    @property
+    def events(self) -> list[StateEvent]:
+        return self.audience.events
+
+    @property
+    def watched(self) -> set[str]:
+        return self.audience.watching
+
+    @property
+    def refreshed(self) -> list[Collection[str | None] | None]:
+        return self.audience.refreshed
 
     @property
     def told(self) -> list[tuple[str, int | None]]:
@@ -93,10 +104,10 @@ def address(request: pytest.FixtureRequest, engine: str) -> str:
 
 @pytest.fixture
 async def open_store(address: str, engine: str) -> AsyncIterator[OpenStore]:
-    """Open a store on an empty database; keywords are options."""
+    """Open a store on an empty database, by `opening` where it is another engine; the other keywords are options."""
     opened: list[Kit] = []
 
-    async def open_it(**options: Any) -> Kit:
+    async def open_it(opening: Opening = ENGINES[engine], **options: Any) -> Kit:
         listener = Listener()
         given: dict[str, Any] = {
             "path": address,
@@ -107,13 +118,9 @@ async def open_store(address: str, engine: str) -> AsyncIterator[OpenStore]:
             "cache_max_bytes": 1 << 24,
             **options,
         }
-        gated = Gated(await ENGINES[engine](StoreOptions(**given)))
-
-        async def opening(options: StoreOptions) -> Gated:
-            return gated
-
-        store = await StateStore.open(StoreOptions(**given), hub=listener, clock=lambda: NOW, opening=opening)
-        opened.append(Kit(store, gated, address, listener.events, listener.watching, listener.refreshed))
+        store = await StateStore.open(StoreOptions(**given), hub=listener, clock=lambda: NOW, opening=gating(opening))
+        assert isinstance(store.engine, Gated)
+        opened.append(Kit(store, store.engine, address, listener))
         return opened[-1]
 
     yield open_it

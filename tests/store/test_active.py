@@ -1,5 +1,6 @@
 """What dashboards ask of the store: pages, what changed since a place in the order, what fell silent."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,15 +8,26 @@ import pytest
 from tests.store.conftest import Kit
 from tests.store.steps import by_hand, change, creation, deletion
 from wizard_server.domain.filters import ActiveFilter
-from wizard_server.storage.statements import dashboards
 
 EVERYBODY = ActiveFilter(user_id=None, status=(), wizard_step=(), limit=100, offset=0)
 FOREVER = "9999-12-31T23:59:59.999Z"
+# How many of a kind are told at once.
+MOST = 2000
 
 
 def wanted(**overrides: Any) -> ActiveFilter:
     values = {"user_id": "dev", "status": None, "wizard_step": None, "limit": 100, "offset": 0, **overrides}
     return ActiveFilter(**values)
+
+
+def many(count: int) -> tuple[str, str]:
+    """Return statements that make states ``many-1`` and so on."""
+    numbers = f"WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"
+    return (
+        f"{numbers} INSERT INTO investigations (id) SELECT 'many-' || n FROM numbers",
+        "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
+        " SELECT id, 'dev', 'SETTINGS', 'IN_PROGRESS' FROM investigations WHERE id LIKE 'many-%'",
+    )
 
 
 def ids(rows: Any) -> list[str]:
@@ -77,10 +89,7 @@ async def test_a_user_is_told_of_their_own_and_everybody_of_all(kit: Kit, scope:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-async def test_an_answer_that_is_cut_goes_on_where_it_ended(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(dashboards, "_MOST", most + 1)
+async def test_an_answer_that_is_cut_goes_on_where_it_ended(kit: Kit, most: int) -> None:
     for number in range(4):
         await kit.store.transact(creation(f"old-{number}"))
     place = (await kit.store.active(wanted())).cursor
@@ -90,12 +99,26 @@ async def test_an_answer_that_is_cut_goes_on_where_it_ended(
     rows: list[str] = []
     removed: list[str] = []
     for _ in range(10):
-        found = await kit.store.active_since(wanted(), place)
+        found = await kit.store.active_since(wanted(limit=most), place)
+        assert len(found.rows) <= most
         rows += ids(found.rows)
         removed += found.removed
         place = found.cursor
     assert rows == [f"new-{number}" for number in range(4)]
     assert removed == [f"old-{number}" for number in range(4)]
+
+
+async def test_an_answer_of_too_many_that_are_gone_goes_on_where_it_ended(kit: Kit) -> None:
+    by_hand(kit.path, *many(MOST + 100))
+    await kit.noticed()
+    place = (await kit.store.active(wanted())).cursor
+    by_hand(kit.path, "DELETE FROM investigation_states")
+    await kit.noticed()
+    await kit.store.transact(creation("a"))
+    first = await kit.store.active_since(wanted(), place)
+    rest = await kit.store.active_since(wanted(), first.cursor)
+    assert (first.has_more, rest.has_more, ids(rest.rows)) == (True, False, ["a"])
+    assert sorted([*first.removed, *rest.removed]) == sorted(f"many-{number}" for number in range(1, MOST + 101))
 
 
 async def test_edits_by_hand_take_places_of_their_own(kit: Kit) -> None:
@@ -135,18 +158,30 @@ async def test_the_newly_stalled_are_those_that_run_and_reported_within_the_boun
     assert await stalled(at(2), FOREVER) == []
 
 
-async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    breaths = []
+@pytest.mark.parametrize("statement", ["active.count_user", "active.removed_user"])
+async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, statement: str) -> None:
+    by_hand(kit.path, *many(MOST))
+    await kit.noticed()
+    turns = decoding_begins = 0
+    stop = asyncio.Event()
 
-    class TimeSlice:
-        async def yield_if_over(self) -> None:
-            breaths.append(self)
+    async def take_turns() -> None:
+        nonlocal turns
+        while not stop.is_set():
+            turns += 1
+            await asyncio.sleep(0)
 
-    for name in "abcde":
-        await kit.store.transact(creation(name))
-    monkeypatch.setattr(dashboards, "_SLICE", 2)
-    monkeypatch.setattr(dashboards, "TimeSlice", TimeSlice)
-    assert sorted(ids((await kit.store.active(wanted())).rows)) == list("abcde")
-    assert len(breaths) == 3, "two rows at a time"
-    assert sorted(ids((await kit.store.active_since(wanted(), 0)).rows)) == list("abcde")
-    assert len(breaths) == 6
+    async def noting(*asked: Any) -> Any:
+        nonlocal decoding_begins
+        found = await kit.engine.ask(*asked)
+        decoding_begins = turns
+        return found
+
+    kit.engine.statements[statement] = noting
+    others = asyncio.create_task(take_turns())
+    page = wanted(limit=MOST)
+    found = await (kit.store.active(page) if statement == "active.count_user" else kit.store.active_since(page, 0))
+    assert turns - decoding_begins >= 2, "more than once"
+    assert len(found.rows) >= MOST - 1
+    stop.set()
+    await others

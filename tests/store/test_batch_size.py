@@ -17,7 +17,7 @@ LARGE = factories.settings(tools=[{"tool_name": "device_graph", "enabled": True,
 
 
 @pytest.fixture
-def sizes(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def sizes(kit: Kit) -> list[int]:
     """The lengths of the commits of `kit`, in characters."""
     found: list[int] = []
     commit = kit.engine.commit
@@ -27,7 +27,7 @@ def sizes(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(sum(map(len, texts)))
         return await commit(writes, *arguments, **named)
 
-    monkeypatch.setattr(kit.engine, "commit", measured)
+    kit.engine.commit = measured
     return found
 
 

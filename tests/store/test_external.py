@@ -161,7 +161,7 @@ async def test_an_edit_is_not_told_after_the_commit_that_overtook_its_reading(
 ) -> None:
     """A client that has the commit's version would take what is told last for a backup that was restored."""
     writes = Gate(seen.engine.commit)
-    monkeypatch.setattr(seen.engine, "commit", writes)
+    seen.engine.commit = writes
     committing = asyncio.create_task(seen.store.transact(change(progress={"logs": ["line"]})))
     await writes.entered.wait()
     by_hand(seen.path, EDIT)

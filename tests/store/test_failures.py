@@ -13,12 +13,10 @@ import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, audited, change, creation, rows, written
+from tests.web.helpers import until
 from wizard_server.domain.filters import HistoryFilter
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage import engine as port
 from wizard_server.storage.queries import Query
-from wizard_server.storage.sqlite import readers
-from wizard_server.storage.sqlite.connection import Connection
 from wizard_server.storage.sqlite.opening import connect
 from wizard_server.storage.sqlite.session import Session
 from wizard_server.storage.statements.batches import PROBE
@@ -26,6 +24,13 @@ from wizard_server.storage.statements.batches import PROBE
 pytestmark = pytest.mark.needs("files")
 
 LARGE = {"logs": ["x" * 200_000]}
+# What the thread of a connection is called.
+THREAD = "_connection_worker_thread"
+
+
+def connections() -> int:
+    """Return how many connections this process has open."""
+    return sum(THREAD in thread.name for thread in threading.enumerate())
 
 
 @contextmanager
@@ -38,14 +43,13 @@ def locked(path: str) -> Iterator[None]:
 
 
 async def pragma(kit: Kit, text: str) -> list[Any]:
-    return [row[0] for row in await kit.engine.inner._writer._raw.execute_fetchall(f"PRAGMA {text}")]
+    return [row[0] for row in await kit.engine.inner.writer.raw.execute_fetchall(f"PRAGMA {text}")]
 
 
 async def test_a_database_that_is_locked_is_unavailable_and_then_works_again(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore,
 ) -> None:
-    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 0.3)
-    kit = await open_store()
+    kit = await open_store(busy_timeout=0.3)
     before = await kit.store.transact(creation())
     with locked(kit.path):
         with pytest.raises(StorageUnavailableError, match="locked"):
@@ -77,17 +81,14 @@ async def test_a_database_that_became_read_only_is_unavailable(kit: Kit) -> None
     assert (await kit.store.transact(change(status="ERROR"))).version == 2
 
 
-async def test_after_a_failure_a_small_write_is_tried_for_all_who_ask_and_changes_nothing(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_after_a_failure_a_small_write_is_tried_for_all_who_ask_and_changes_nothing(kit: Kit) -> None:
     await kit.store.transact(creation())
     await kit.store.try_writing()
     await pragma(kit, "query_only = ON")
     with pytest.raises(StorageUnavailableError):
         await kit.store.transact(change(status="ERROR"))
     probe = Gate(kit.engine.commit)
-    with monkeypatch.context() as patch:
-        patch.setattr(kit.engine, "commit", probe)
+    with kit.engine.instead(commit=probe):
         asking = [asyncio.create_task(kit.store.try_writing()) for _ in range(10)]
         await probe.entered.wait()
         probe.open()
@@ -158,11 +159,11 @@ READS: list[Callable[[Kit], Any]] = [
 
 @pytest.mark.parametrize("read", READS)
 async def test_a_read_for_which_no_reader_becomes_free_is_unavailable(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, read: Callable[[Kit], Any]
+    open_store: OpenStore, read: Callable[[Kit], Any]
 ) -> None:
     kit = await open_store(pool_size=1, max_overflow=1, pool_timeout=0.001)
     gate = Gate(kit.engine.ask, callers=2)
-    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
+    kit.engine.statements["states.get"] = gate
     holding = [asyncio.create_task(kit.store.state(f"held-{number}")) for number in range(2)]
     await gate.entered.wait()
     with pytest.raises(StorageUnavailableError, match="no database reader became free"):
@@ -172,64 +173,46 @@ async def test_a_read_for_which_no_reader_becomes_free_is_unavailable(
     await read(kit)
 
 
-async def test_readers_beyond_the_pool_are_closed_after_use(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_readers_beyond_the_pool_are_closed_after_use(open_store: OpenStore) -> None:
     kit = await open_store(pool_size=1, max_overflow=3)
+    await kit.store.ping()
+    before = connections()
     gate = Gate(kit.engine.ask, callers=4)
-    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
+    kit.engine.statements["states.get"] = gate
     reads = [asyncio.create_task(kit.store.state(f"inv-{number}")) for number in range(4)]
     await gate.entered.wait()
     gate.open()
     await asyncio.gather(*reads)
-    assert len(kit.engine.inner._readers._pool._idle) == 1
+    await until(lambda: connections() == before)
 
 
 @pytest.mark.parametrize("read", READS)
 async def test_a_read_that_the_database_refuses_is_unavailable_and_frees_its_reader(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, read: Callable[[Kit], Any]
+    open_store: OpenStore, read: Callable[[Kit], Any]
 ) -> None:
     kit = await open_store(pool_size=1, max_overflow=0, pool_timeout=0.1)
 
     async def failing(*_: Any) -> None:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
-    async def failing_midway(*_: Any, **__: Any) -> AsyncIterator[Any]:
-        await failing()
-        yield
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Connection, "fetch_all", failing)
-        patch.setattr(Connection, "stream", failing_midway)
+    with kit.engine.instead(any_statement=failing):
         for _ in range(3):
             with pytest.raises(StorageUnavailableError, match="malformed"):
                 await read(kit)
     await read(kit)
 
 
-async def test_closing_while_a_read_is_under_way_leaves_no_reader_open(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_closing_while_a_read_is_under_way_leaves_no_reader_open(open_store: OpenStore) -> None:
+    before = connections()
     kit = await open_store()
-    opened: list[Connection] = []
-    original = connect
-
-    async def noting(*arguments: Any, **options: Any) -> Connection:
-        opened.append(await original(*arguments, **options))
-        return opened[-1]
-
-    monkeypatch.setattr(readers, "connect", noting)
     gate = Gate(kit.engine.ask)
-    monkeypatch.setitem(kit.engine.statements, "states.get", gate)
+    kit.engine.statements["states.get"] = gate
     asking = asyncio.create_task(kit.store.state("inv-1"))
     await gate.entered.wait()
     closing_ = asyncio.create_task(kit.store.close())
     gate.open()
     await asyncio.gather(closing_, asking, return_exceptions=True)
-    left = [connection for connection in opened if connection._raw._connection is not None]
-    for connection in left:
-        await connection.close()
-    assert left == []
+    await until(lambda: connections() == before)
 
 
 @pytest.fixture
@@ -237,7 +220,7 @@ async def ended() -> AsyncIterator[None]:
     """Wait for the threads of connections that failed to open: they end on their own, a moment later."""
     yield
     for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
+        if THREAD in thread.name:
             await asyncio.to_thread(thread.join)
 
 

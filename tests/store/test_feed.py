@@ -8,7 +8,6 @@ import pytest
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, by_hand, change, creation
 from wizard_server.domain.ports import Transaction
-from wizard_server.storage import feed
 
 EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
 FLOOR = "DELETE FROM investigations WHERE id = 'other'"
@@ -17,7 +16,13 @@ SET_BACK = {
     "postgresql": "UPDATE investigations SET change_seq = 0",
 }
 UNREADABLE = "UPDATE change_sequence SET floor = 'low'"
-EDITS_BOTH = "UPDATE investigation_states SET status = 'ERROR'"
+# One more than the feed reads at a time.
+_NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)"
+MANY = (
+    f"{_NUMBERS} INSERT INTO investigations (id) SELECT 'new-' || n FROM numbers",
+    "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
+    " SELECT id, 'dev', 'SETTINGS', 'IN_PROGRESS' FROM investigations WHERE id LIKE 'new-%'",
+)
 
 
 @pytest.fixture
@@ -69,9 +74,8 @@ async def test_everything_is_forgotten_where_the_order_cannot_be_read(seen: Kit)
     assert (seen.store.cached("inv-2"), seen.refreshed, seen.told) == (None, [None], [("inv-1", 2)])
 
 
-async def test_everything_is_forgotten_where_too_much_has_changed(seen: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "_MOST", 1)
-    by_hand(seen.path, EDITS_BOTH)
+async def test_everything_is_forgotten_where_too_much_has_changed(seen: Kit) -> None:
+    by_hand(seen.path, *MANY, EDIT)
     await seen.noticed()
     assert (seen.store.cached("inv-2"), seen.told, seen.refreshed) == (None, [("inv-1", 2)], [None])
 
@@ -114,16 +118,15 @@ async def test_catching_up_waits_for_a_look_that_begins_afterwards(seen: Kit, op
 
 
 async def test_a_commit_that_the_feed_has_passed_does_not_bring_back_what_it_wrote(
-    kit: Kit, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    kit: Kit, open_store: OpenStore
 ) -> None:
     """Another node writes the next version, and the feed reads both before the first one's answer arrives."""
-    monkeypatch.setattr(kit.engine, "is_shared", True)
+    kit.engine.is_shared = True
     await kit.store.transact(creation())
     kit.watched.add("inv-1")
     other = await open_store()
     gate = Gate(kit.engine.commit, after=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(kit.engine, "commit", gate)
+    with kit.engine.instead(commit=gate):
         committing = asyncio.create_task(kit.store.transact(change(status="ERROR")))
         await gate.entered.wait()
     newest = await other.store.transact(change(status="CANCELLED"))

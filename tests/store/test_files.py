@@ -74,13 +74,13 @@ def test_a_database_that_is_replaced_while_it_is_opened_is_refused(tmp_path: Pat
 async def test_what_was_committed_is_saved_as_soon_as_the_readers_are_back(kit: Kit, tmp_path: Path) -> None:
     path, away = Path(kit.path), tmp_path / "away.db"
     async with kit.engine.inner.reader() as reader:
-        await reader._raw.execute_fetchall("BEGIN")
-        await reader._raw.execute_fetchall("SELECT count(*) FROM investigations")
+        await reader.raw.execute_fetchall("BEGIN")
+        await reader.raw.execute_fetchall("SELECT count(*) FROM investigations")
         await kit.store.transact(creation())
         path.rename(away)  # noqa: ASYNC240 - a local file, nobody else waits
         looking = asyncio.create_task(kit.store.ping())
         await asyncio.sleep(0)
-        await reader._raw.execute_fetchall("ROLLBACK")
+        await reader.raw.execute_fetchall("ROLLBACK")
     with pytest.raises(FilesLostError):
         await looking
     copy = tmp_path / "copy.db"

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
-def gate_writes(kit: Kit, monkeypatch: pytest.MonkeyPatch, *, is_open: bool = False) -> Gate:
+def gate_writes(kit: Kit, *, is_open: bool = False) -> Gate:
     """Stand before every commit of `kit`."""
     gate = Gate(kit.engine.commit, is_open=is_open)
-    monkeypatch.setattr(kit.engine, "commit", gate)
+    kit.engine.commit = gate
     return gate
 
 
@@ -41,10 +41,8 @@ async def queued(kit: Kit, *use_cases: Any) -> list[asyncio.Task[Any]]:
 
 
 @pytest.mark.needs("files")
-async def test_use_cases_that_queue_behind_a_commit_are_committed_together(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_use_cases_that_queue_behind_a_commit_are_committed_together(kit: Kit) -> None:
+    gate = gate_writes(kit)
     first = await queued(kit, creation("first"))
     await gate.entered.wait()
     count = 2 * MAX_BATCH + 10
@@ -55,11 +53,9 @@ async def test_use_cases_that_queue_behind_a_commit_are_committed_together(
     assert len(written(kit.path)) == len(kit.events) == count + 1
 
 
-async def test_changes_of_one_state_in_one_commit_are_one_wake_up_and_an_entry_each(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_of_one_state_in_one_commit_are_one_wake_up_and_an_entry_each(kit: Kit) -> None:
     await kit.store.transact(creation())
-    gate = gate_writes(kit, monkeypatch)
+    gate = gate_writes(kit)
     blocker = await queued(kit, creation("other"))
     await gate.entered.wait()
     tasks = await queued(kit, *(change(progress={"logs": [str(number)]}) for number in range(5)))
@@ -71,9 +67,9 @@ async def test_changes_of_one_state_in_one_commit_are_one_wake_up_and_an_entry_e
     assert [version for version, _ in audited(kit.path)] == [1, 2, 3, 4, 5, 6]
 
 
-async def test_nobody_hears_of_a_change_before_it_is_on_disk(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_hears_of_a_change_before_it_is_on_disk(kit: Kit) -> None:
     before = await kit.store.transact(creation())
-    gate = gate_writes(kit, monkeypatch)
+    gate = gate_writes(kit)
     (task,) = await queued(kit, change(status="ERROR"))
     await gate.entered.wait()
     assert not task.done()
@@ -93,13 +89,13 @@ async def test_whoever_is_told_of_a_commit_finds_it_in_memory_and_on_disk(open_s
     def hear(event: StateEvent) -> None:
         found.append((event.record, kit.store.cached(event.investigation_id), written(kit.path)))
 
-    kit.store._publish = hear
+    kit.audience.hears = hear
     record = await kit.store.transact(creation())
     assert found == [(record, record, {"inv-1": 1})]
 
 
-async def test_a_use_case_sees_what_earlier_ones_of_its_batch_wrote(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_a_use_case_sees_what_earlier_ones_of_its_batch_wrote(kit: Kit) -> None:
+    gate = gate_writes(kit)
     blocker = await queued(kit, creation("other"))
     await gate.entered.wait()
     tasks = await queued(
@@ -120,10 +116,8 @@ async def test_a_use_case_sees_what_earlier_ones_of_its_batch_wrote(kit: Kit, mo
     assert (written(kit.path)["inv-1"], gate.calls) == (4, 2)
 
 
-async def test_a_refusal_that_rests_on_a_write_is_told_after_the_commit(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_a_refusal_that_rests_on_a_write_is_told_after_the_commit(kit: Kit) -> None:
+    gate = gate_writes(kit)
     made, refused = await queued(kit, creation(), creation())
     await gate.entered.wait()
     assert not refused.done()
@@ -150,10 +144,8 @@ async def _buggy(transaction: Transaction) -> None:
 
 
 @pytest.mark.parametrize("poison", [_poisoned, _unbindable, _refused_by_the_database, _buggy])
-async def test_one_use_case_that_fails_does_not_take_the_others_with_it(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch, poison: Any
-) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_one_use_case_that_fails_does_not_take_the_others_with_it(kit: Kit, poison: Any) -> None:
+    gate = gate_writes(kit)
     blocker = await queued(kit, creation("other"))
     await gate.entered.wait()
     tasks = await queued(kit, creation("a"), poison, creation("b"), change("other", status="ERROR"))
@@ -165,16 +157,13 @@ async def test_one_use_case_that_fails_does_not_take_the_others_with_it(
     assert sorted(kit.told, key=str) == [("a", 1), ("b", 1), ("other", 1), ("other", 2)]
 
 
-async def test_a_commit_that_the_database_refuses_is_told_to_all_and_writes_nothing(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_that_the_database_refuses_is_told_to_all_and_writes_nothing(kit: Kit) -> None:
     await kit.store.transact(creation("other"))
 
     async def full(*_: Any) -> None:
         raise StorageUnavailableError("the disk is full")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(kit.engine, "commit", full)
+    with kit.engine.instead(commit=full):
         outcomes = await asyncio.gather(
             *await queued(kit, creation(), change("other", status="ERROR")), return_exceptions=True
         )
@@ -183,8 +172,8 @@ async def test_a_commit_that_the_database_refuses_is_told_to_all_and_writes_noth
     assert (await kit.store.transact(change("other", status="ERROR"))).version == 2
 
 
-async def test_whoever_goes_away_before_the_turn_changes_nothing(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_whoever_goes_away_before_the_turn_changes_nothing(kit: Kit) -> None:
+    gate = gate_writes(kit)
     first = await queued(kit, creation("first"))
     await gate.entered.wait()
     gone, kept = await queued(kit, creation("gone"), creation("kept"))
@@ -195,10 +184,8 @@ async def test_whoever_goes_away_before_the_turn_changes_nothing(kit: Kit, monke
     assert written(kit.path) == {"first": 1, "kept": 1}
 
 
-async def test_whoever_goes_away_during_the_commit_has_changed_the_state(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = gate_writes(kit, monkeypatch)
+async def test_whoever_goes_away_during_the_commit_has_changed_the_state(kit: Kit) -> None:
+    gate = gate_writes(kit)
     gone, other = await queued(kit, creation("gone"), creation("other"))
     await gate.entered.wait()
     gone.cancel()
@@ -209,11 +196,9 @@ async def test_whoever_goes_away_during_the_commit_has_changed_the_state(
     assert kit.told == [("gone", 1), ("other", 1)]
 
 
-async def test_closing_commits_the_queue_and_refuses_what_comes_later(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_closing_commits_the_queue_and_refuses_what_comes_later(open_store: OpenStore) -> None:
     kit = await open_store()
-    gate = gate_writes(kit, monkeypatch)
+    gate = gate_writes(kit)
     tasks = await queued(kit, creation("a"), creation("b"))
     await gate.entered.wait()
     tasks += await queued(kit, creation("c"))
@@ -231,7 +216,7 @@ async def test_a_listener_that_breaks_does_not_break_the_commit(kit: Kit, caplog
     def broken(event: StateEvent) -> None:
         raise LookupError(event.investigation_id)
 
-    kit.store._publish = broken
+    kit.audience.hears = broken
     assert (await kit.store.transact(creation())).version == 1
     assert (await kit.store.transact(change(status="ERROR"))).version == 2
     assert written(kit.path) == {"inv-1": 2}

@@ -9,7 +9,6 @@ import pytest
 from tests import shell
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import creation
-from wizard_server.storage.postgresql import hints
 from wizard_server.storage.postgresql.connection import Connection, connect
 from wizard_server.storage.postgresql.hints import Hints, Listening
 from wizard_server.storage.queries import load_queries
@@ -55,10 +54,9 @@ class Deaf(Connection):
 
 @pytest.mark.parametrize(("wake", "signal"), [("auto", Ticking), ("listen", Listening)])
 async def test_where_no_hint_arrives_the_database_is_asked_often_unless_hints_are_demanded(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wake: str, signal: type
+    kit: Kit, caplog: pytest.LogCaptureFixture, wake: str, signal: type
 ) -> None:
-    monkeypatch.setattr(hints, "_TRY_SECONDS", 0.2)
-    tried = Hints(_deaf(kit), wake)
+    tried = Hints(_deaf(kit), wake, trial_seconds=0.2)
     await tried.start()
     try:
         assert type(tried.signal) is signal

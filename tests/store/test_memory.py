@@ -13,15 +13,15 @@ from wizard_server.storage.cache import StateCache
 from wizard_server.storage.engine import Row
 
 
-async def test_a_load_that_a_commit_overtakes_is_not_kept(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_load_that_a_commit_overtakes_is_not_kept(kit: Kit) -> None:
     await kit.store.transact(creation())
     writes = Gate(kit.engine.commit)
-    monkeypatch.setattr(kit.engine, "commit", writes)
+    kit.engine.commit = writes
     commit = asyncio.create_task(kit.store.transact(change(status="ERROR")))
     await writes.entered.wait()
     kit.store.forget()
     reads = Gate(kit.engine.ask, after=True)
-    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
+    kit.engine.statements["states.get"] = reads
     load = asyncio.create_task(kit.store.state("inv-1"))
     await reads.entered.wait()
     writes.open()
@@ -33,11 +33,11 @@ async def test_a_load_that_a_commit_overtakes_is_not_kept(kit: Kit, monkeypatch:
     assert kit.store.cached("inv-1") is await kit.store.state("inv-1") is newest
 
 
-async def test_a_load_that_a_foreign_commit_overtakes_is_not_kept(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_load_that_a_foreign_commit_overtakes_is_not_kept(kit: Kit) -> None:
     await kit.store.transact(creation())
     kit.store.forget()
     reads = Gate(kit.engine.ask, after=True)
-    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
+    kit.engine.statements["states.get"] = reads
     load = asyncio.create_task(kit.store.state("inv-1"))
     await reads.entered.wait()
     kit.store.forget()
@@ -46,13 +46,11 @@ async def test_a_load_that_a_foreign_commit_overtakes_is_not_kept(kit: Kit, monk
     assert kit.store.cached("inv-1") is None
 
 
-async def test_a_state_is_read_once_for_all_who_ask_at_the_same_time(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_state_is_read_once_for_all_who_ask_at_the_same_time(open_store: OpenStore) -> None:
     await (await open_store()).store.transact(creation())
     kit = await open_store()
     reads = Gate(kit.engine.ask)
-    monkeypatch.setitem(kit.engine.statements, "states.get", reads)
+    kit.engine.statements["states.get"] = reads
     asking = [asyncio.create_task(kit.store.state("inv-1")) for _ in range(20)]
     await reads.entered.wait()
     asking[0].cancel()

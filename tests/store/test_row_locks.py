@@ -10,7 +10,6 @@ import pytest
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import INSTANT, by_hand, change, creation, rows, written
 from wizard_server.errors import SchemaError
-from wizard_server.storage import engine as port
 from wizard_server.storage.engine import BusyError, Keys, StaleError, Stored, Write
 
 pytestmark = pytest.mark.needs("row locks")
@@ -100,9 +99,9 @@ async def test_who_needs_a_row_that_is_free_again_does_not_wait_for_the_others(k
     assert (await waiting[1]).version == 2
 
 
-async def test_a_row_that_stays_held_is_given_up_in_time(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_row_that_stays_held_is_given_up_in_time(open_store: OpenStore) -> None:
+    kit = await open_store(busy_timeout=0.1)
     await made(kit, "a")
-    monkeypatch.setattr(port, "BUSY_TIMEOUT_SECONDS", 0.1)
     with held(kit, "a"), pytest.raises(BusyError):
         await kit.engine.until_free(states("a"))
 

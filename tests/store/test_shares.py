@@ -1,6 +1,7 @@
 """The readers are lent by turns: no user takes them all, and who goes away while waiting leaves nothing behind."""
 
 import asyncio
+from weakref import WeakSet
 
 from wizard_server.storage.shares import Shares
 
@@ -11,7 +12,7 @@ class Order:
     def __init__(self, count: int) -> None:
         self.shares = Shares(count)
         self.got: list[str | None] = []
-        self._leave: list[asyncio.Event] = []
+        self.leaving: list[asyncio.Event] = []
         self.tasks: list[asyncio.Task[None]] = []
 
     async def want(self, *users: str | None) -> None:
@@ -24,20 +25,24 @@ class Order:
         try:
             self.got.append(user)
             leave = asyncio.Event()
-            self._leave.append(leave)
+            self.leaving.append(leave)
             await leave.wait()
         finally:
             self.shares.give_back(user)
 
     async def leave(self) -> None:
         """Whoever has had a place the longest gives it back."""
-        self._leave.pop(0).set()
+        self.leaving.pop(0).set()
         await settled()
 
     async def end(self) -> None:
-        while self._leave:
+        while self.leaving:
             await self.leave()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class User(str):
+    """A name of which one can tell whether anybody still has it."""
 
 
 async def settled() -> None:
@@ -94,12 +99,12 @@ async def test_who_goes_away_while_waiting_is_passed_over() -> None:
 async def test_who_goes_away_in_the_moment_it_gets_a_place_hands_it_on() -> None:
     order = Order(1)
     await order.want("ann", "bob", "eve")
-    order._leave[0].set()
+    order.leaving[0].set()
     await asyncio.sleep(0)  # ann has given it back, and it is bob's, who has not yet run
     order.tasks[1].cancel()
     await settled()
     assert order.got == ["ann", "eve"]
-    order._leave.pop(0)
+    order.leaving.pop(0)
     await order.end()
     await order.want("joe")
     assert order.got == ["ann", "eve", "joe"]
@@ -107,9 +112,14 @@ async def test_who_goes_away_in_the_moment_it_gets_a_place_hands_it_on() -> None
 
 
 async def test_nothing_is_kept_of_users_who_are_done() -> None:
-    order = Order(2)
-    await order.want(*(f"user-{number}" for number in range(50)))
-    for _ in range(50):
-        await order.leave()
+    order, known = Order(2), WeakSet[User]()
+    for number in range(50):
+        user = User(f"user-{number}")
+        known.add(user)
+        await order.want(user)
+    del user
+    assert (len(known), order.shares.waiting) == (50, 48)
     await order.end()
-    assert (len(order.got), order.shares._taken, order.shares._waiting, order.shares._free) == (50, {}, {}, 2)
+    order.got.clear()
+    order.tasks.clear()
+    assert (len(known), order.shares.waiting) == (0, 0)

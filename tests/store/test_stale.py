@@ -32,10 +32,10 @@ class Counted:
         return await self._use_case(transaction)
 
 
-def overtake(kit: Kit, monkeypatch: pytest.MonkeyPatch, *statements: str, times: int = 1) -> None:
+def overtake(kit: Kit, *statements: str, times: int = 1) -> None:
     """Let an operator run `statements` at the last moment before each of the next commits: row locks end it earlier."""
-    step = "commit" if kit.engine.dialect == "sqlite" else "begin"
-    original = getattr(kit.engine, step)
+    at_commit = kit.engine.dialect == "sqlite"
+    original: Any = kit.engine.commit if at_commit else kit.engine.begin
     left = iter(range(times))
 
     async def overtaken(*arguments: Any) -> Any:
@@ -43,14 +43,15 @@ def overtake(kit: Kit, monkeypatch: pytest.MonkeyPatch, *statements: str, times:
             await asyncio.to_thread(by_hand, kit.path, *statements)
         return await original(*arguments)
 
-    monkeypatch.setattr(kit.engine, step, overtaken)
+    if at_commit:
+        kit.engine.commit = overtaken
+    else:
+        kit.engine.begin = overtaken
 
 
-async def test_a_change_that_was_overtaken_is_made_on_the_fresh_state(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_that_was_overtaken_is_made_on_the_fresh_state(kit: Kit) -> None:
     await kit.store.transact(creation())
-    overtake(kit, monkeypatch, EDIT)
+    overtake(kit, EDIT)
     use_case = Counted(change(progress=appended("line")))
     record = await kit.store.transact(use_case)
     assert (use_case.runs, record.version, record.status) == (2, 3, "ERROR")
@@ -59,49 +60,40 @@ async def test_a_change_that_was_overtaken_is_made_on_the_fresh_state(
     assert (kit.told, kit.store.cached("inv-1")) == ([("inv-1", 1), ("inv-1", 3)], record)
 
 
-async def test_a_creation_that_was_overtaken_finds_the_state_of_the_other(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    overtake(kit, monkeypatch, *INSERT)
+async def test_a_creation_that_was_overtaken_finds_the_state_of_the_other(kit: Kit) -> None:
+    overtake(kit, *INSERT)
     with pytest.raises(StateExistsError):
         await kit.store.transact(creation())
     assert (written(kit.path), audited(kit.path), kit.events) == ({"inv-1": 1}, [(1, "STATE_CREATED")], [])
 
 
-async def test_a_change_whose_state_was_deleted_meanwhile_finds_nothing(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_whose_state_was_deleted_meanwhile_finds_nothing(kit: Kit) -> None:
     await kit.store.transact(creation())
-    overtake(kit, monkeypatch, DELETE)
+    overtake(kit, DELETE)
     with pytest.raises(NotFoundError):
         await kit.store.transact(change(status="ERROR"))
     assert (written(kit.path), await kit.store.state("inv-1")) == ({}, None)
     assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_DELETED")]
 
 
-async def test_a_deletion_that_was_overtaken_deletes_the_newest_version(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_deletion_that_was_overtaken_deletes_the_newest_version(kit: Kit) -> None:
     await kit.store.transact(creation())
-    overtake(kit, monkeypatch, EDIT)
+    overtake(kit, EDIT)
     assert (await kit.store.transact(deletion())).version == 2
     assert audited(kit.path) == [(1, "STATE_CREATED"), (2, "STATE_CHANGE"), (3, "STATE_DELETED")]
 
 
-async def test_an_edit_of_one_state_does_not_take_the_others_of_the_batch(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_edit_of_one_state_does_not_take_the_others_of_the_batch(kit: Kit) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))
     gate = Gate(kit.engine.commit)
-    with monkeypatch.context() as patch:
-        patch.setattr(kit.engine, "commit", gate)
+    with kit.engine.instead(commit=gate):
         blocker = asyncio.create_task(kit.store.transact(creation("other")))
         await gate.entered.wait()
     use_cases = [Counted(change(key, status="CANCELLED")) for key in ("inv-1", "inv-2")]
     tasks = [asyncio.create_task(kit.store.transact(use_case)) for use_case in use_cases]
     await asyncio.sleep(0)
-    overtake(kit, monkeypatch, EDIT)
+    overtake(kit, EDIT)
     gate.open()
     await blocker
     assert [(await task).version for task in tasks] == [3, 2]
@@ -110,14 +102,12 @@ async def test_an_edit_of_one_state_does_not_take_the_others_of_the_batch(
 
 
 @pytest.mark.needs("files")  # with row locks the second attempt is the last
-async def test_a_state_that_changes_under_every_attempt_is_given_up_for_now(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_state_that_changes_under_every_attempt_is_given_up_for_now(kit: Kit) -> None:
     await kit.store.transact(creation())
     toggle = "UPDATE investigation_states SET status = CASE status WHEN 'ERROR' THEN 'CANCELLED' ELSE 'ERROR' END"
     use_case = Counted(change(progress=appended("line")))
-    with monkeypatch.context() as patch:
-        overtake(kit, patch, toggle, times=1000)
+    with kit.engine.instead(commit=kit.engine.commit, begin=kit.engine.begin):
+        overtake(kit, toggle, times=1000)
         with pytest.raises(StorageUnavailableError):
             await kit.store.transact(use_case)
     assert use_case.runs < 50
@@ -160,12 +150,11 @@ async def test_what_rests_on_an_edited_state_is_not_told_because_the_edit_was_no
     assert (use_case.runs, record.version, record.status) == (2, 2, "ERROR")
 
 
-async def test_nor_when_others_of_the_batch_write(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nor_when_others_of_the_batch_write(kit: Kit) -> None:
     for key in ("inv-1", "inv-2"):
         await kit.store.transact(creation(key))
     gate = Gate(kit.engine.commit)
-    with monkeypatch.context() as patch:
-        patch.setattr(kit.engine, "commit", gate)
+    with kit.engine.instead(commit=gate):
         blocker = asyncio.create_task(kit.store.transact(creation("other")))
         await gate.entered.wait()
     use_case = _noticed_once(kit, _reading)

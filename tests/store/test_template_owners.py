@@ -42,11 +42,10 @@ def edit(key: str, **values: Any) -> UseCase:
     return use_case
 
 
-async def raced(one: Kit, two: Kit, first: UseCase, second: UseCase, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+async def raced(one: Kit, two: Kit, first: UseCase, second: UseCase) -> list[Any]:
     """Run `second` while `first` is about to be written, as far as it comes; return what came of both."""
     writing, waiting = Gate(one.engine.commit), Gate(two.engine.until_free, is_open=True)
-    monkeypatch.setattr(one.engine, "commit", writing)
-    monkeypatch.setattr(two.engine, "until_free", waiting)
+    one.engine.commit, two.engine.until_free = writing, waiting
     asked = asyncio.create_task(one.store.transact(first))
     await writing.entered.wait()
     other = asyncio.create_task(two.store.transact(second))
@@ -61,22 +60,18 @@ def names(kit: Kit) -> list[tuple[str, str | None]]:
     return rows(kit.path, "SELECT name, description FROM investigation_templates ORDER BY 1")
 
 
-async def test_two_servers_together_stay_within_the_limit(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_two_servers_together_stay_within_the_limit(open_store: OpenStore) -> None:
     one, two = await open_store(), await open_store()
     await one.store.transact(addition("a", limit=2))
-    outcomes = await raced(one, two, addition("b", limit=2), addition("c", limit=2), monkeypatch)
+    outcomes = await raced(one, two, addition("b", limit=2), addition("c", limit=2))
     assert [type(each) for each in outcomes if each is not None] == [TemplateLimitError]
     assert len(names(one)) == 2
 
 
-async def test_what_two_servers_change_of_one_template_is_all_there(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_two_servers_change_of_one_template_is_all_there(open_store: OpenStore) -> None:
     one, two = await open_store(), await open_store()
     await one.store.transact(addition("a", limit=2))
-    assert await raced(one, two, edit("a", name="new"), edit("a", description="told"), monkeypatch) == [None, None]
+    assert await raced(one, two, edit("a", name="new"), edit("a", description="told")) == [None, None]
     assert names(one) == [("new", "told")]
 
 

@@ -28,9 +28,9 @@ async def two(kit: Kit) -> Kit:
     return kit
 
 
-async def test_looks_are_written_together_the_last_of_each_state(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_looks_are_written_together_the_last_of_each_state(two: Kit) -> None:
     writes = Gate(two.engine.commit, is_open=True)
-    monkeypatch.setattr(two.engine, "commit", writes)
+    two.engine.commit = writes
     for instant in (EARLY, LATE):
         for key in ("inv-1", "inv-2", "gone"):
             two.store.touch(key, instant)
@@ -67,7 +67,7 @@ async def test_a_look_survives_changes_and_a_change_survives_a_look(two: Kit, op
 
 
 async def test_looks_that_cannot_be_written_are_kept_and_newer_ones_win(
-    two: Kit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    two: Kit, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def failing(*_: Any) -> None:
         two.store.touch("inv-1", LATE)
@@ -76,8 +76,7 @@ async def test_looks_that_cannot_be_written_are_kept_and_newer_ones_win(
     caplog.set_level(logging.WARNING)
     two.store.touch("inv-1", EARLY)
     two.store.touch("inv-2", EARLY)
-    with monkeypatch.context() as patch:
-        patch.setattr(two.engine, "commit", failing)
+    with two.engine.instead(commit=failing):
         await two.store.flush_touched()
     assert [line.getMessage() for line in caplog.records] == ["last_accessed not written"]
     assert looked_at(two) == {"inv-1": None, "inv-2": None}
@@ -100,13 +99,9 @@ async def test_closing_writes_the_looks(open_store: OpenStore) -> None:
     assert looked_at(kit) == {"inv-1": LATE}
 
 
-@pytest.mark.needs("files")
-async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
-    two: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = Gate(two.engine.inner._writer.transact)
-    with monkeypatch.context() as patch:
-        patch.setattr(two.engine.inner._writer, "transact", looks)
+async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(two: Kit) -> None:
+    looks = Gate(two.engine.commit)
+    with two.engine.instead(commit=looks):
         two.store.touch("inv-1", LATE)
         flush = asyncio.create_task(two.store.flush_touched())
         await looks.entered.wait()
@@ -118,18 +113,16 @@ async def test_a_commit_that_meets_the_writing_of_looks_is_not_refused(
         return record
 
     commit = asyncio.create_task(two.store.transact(changing))
-    await ran.wait()  # by now the commit has asked for the connection
+    await ran.wait()  # by now the commit is on its way
     looks.open()
     assert (await commit).version == 2
     await flush
     assert looked_at(two)["inv-1"] == LATE
 
 
-@pytest.mark.needs("files")
-async def test_looks_that_meet_a_commit_are_written(two: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits = Gate(two.engine.inner._writer.transact)
-    with monkeypatch.context() as patch:
-        patch.setattr(two.engine.inner._writer, "transact", commits)
+async def test_looks_that_meet_a_commit_are_written(two: Kit) -> None:
+    commits = Gate(two.engine.commit)
+    with two.engine.instead(commit=commits):
         commit = asyncio.create_task(two.store.transact(change("inv-2", status="ERROR")))
         await commits.entered.wait()
     two.store.touch("inv-1", LATE)

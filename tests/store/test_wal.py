@@ -4,15 +4,17 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests import factories
-from tests.store.conftest import Kit
+from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import change, creation
 from wizard_server.domain.filters import HistoryFilter, StateFilter
-from wizard_server.storage.sqlite import wal
+from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.sqlite.wal import LogBounds
 
 pytestmark = pytest.mark.needs("files")
 
@@ -21,12 +23,13 @@ LINES = {"logs": ["x" * 50_000]}
 EVERYTHING = StateFilter(factories.USER, (), (), None, None, "-updated_at", 1, 100)
 
 
-@pytest.fixture(autouse=True)
-def limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wal, "SMALL", LARGE // 4)
-    monkeypatch.setattr(wal, "LARGE", LARGE)
-    monkeypatch.setattr(wal, "ALARMING", 2 * LARGE)
-    monkeypatch.setattr(wal, "AGAIN_SECONDS", 0.0)
+BOUNDS = LogBounds(small=LARGE // 4, large=LARGE, alarming=2 * LARGE, pause=0.0)
+
+
+@pytest.fixture
+async def kit(open_store: OpenStore) -> Kit:
+    """A store that keeps its log shorter than usual."""
+    return await open_store(opening=partial(SqliteEngine.open, bounds=BOUNDS))
 
 
 def size(kit: Kit) -> int:
@@ -98,5 +101,5 @@ async def test_a_reader_that_stays_holds_up_nobody_for_long(kit: Kit) -> None:
 
 
 async def test_a_log_that_begins_anew_is_cut(kit: Kit) -> None:
-    [(limit,)] = await kit.engine.inner._writer._raw.execute_fetchall("PRAGMA journal_size_limit")
+    [(limit,)] = await kit.engine.inner.writer.raw.execute_fetchall("PRAGMA journal_size_limit")
     assert limit == 4 << 20

@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -13,11 +12,13 @@ from jwt import api_jws
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import SecretStr
 
+from tests.clocks import MovedClock
+from tests.verifications import Verifications
 from wizard_server.config.loading import AuthConfig
 from wizard_server.domain.callers import AGENT, READ, Caller
 from wizard_server.domain.clock import utc_now
+from wizard_server.domain.ports import Clock
 from wizard_server.errors import InvalidTokenError
-from wizard_server.web.auth import tokens as auth
 from wizard_server.web.auth.signing_keys import load_keys
 from wizard_server.web.auth.tokens import MAX_TOKEN_LENGTH, TokenAuthenticator
 from wizard_server.web.http.context import CLOCK
@@ -51,9 +52,9 @@ def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
     return api_jws.encode(payload, key, algorithm=algorithm)
 
 
-def authenticator(*, leeway: int = 0, cache_size: int = 10, **more: Any) -> TokenAuthenticator:
+def authenticator(*, leeway: int = 0, cache_size: int = 10, clock: Clock = utc_now, **more: Any) -> TokenAuthenticator:
     config = AuthConfig(jwt_secret=KEY, leeway_seconds=leeway, token_cache_size=cache_size, **more)
-    return TokenAuthenticator(load_keys(config), config)
+    return TokenAuthenticator(load_keys(config), config, clock)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -164,37 +165,22 @@ def test_the_leeway_counts_after_the_expiry() -> None:
         authenticator(leeway=5).authenticate(sending(token(exp=passed)))
 
 
-class Verifications:
-    """Counts how often a signature is checked, at a clock of the test."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count = 0
-        self.now = datetime.now(UTC)
-        original = jwt.decode
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            self.count += 1
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(jwt, "decode", counted)
-        monkeypatch.setattr(auth, "time", lambda: self.now.timestamp())
-
-
 @pytest.fixture
 def verifications(monkeypatch: pytest.MonkeyPatch) -> Verifications:
     return Verifications(monkeypatch)
 
 
 def test_a_verified_token_is_remembered_until_it_expires(verifications: Verifications) -> None:
-    trusted = authenticator(leeway=60)
-    expires = verifications.now + timedelta(hours=1)
+    clock = MovedClock()
+    trusted = authenticator(leeway=60, clock=clock)
+    expires = clock() + timedelta(hours=1)
     request = sending(token(exp=int(expires.timestamp())))
     first = trusted.authenticate(request)
     assert trusted.authenticate(request) == first
-    verifications.now = expires + timedelta(seconds=58)
+    clock.move(3600 + 57)
     trusted.authenticate(request)
     assert verifications.count == 1
-    verifications.now = expires + timedelta(seconds=61)
+    clock.move(4)
     trusted.authenticate(request)
     assert verifications.count == 2, "after that it is verified anew"
 
@@ -224,21 +210,22 @@ def test_a_refused_token_leaves_nothing_in_memory() -> None:
     for text in REFUSED.values():
         with pytest.raises(InvalidTokenError):
             trusted.authenticate(sending(text))
-    assert not trusted._verified
+    assert trusted.remembered == 0
 
 
 def test_a_token_that_has_expired_leaves_the_memory_when_it_comes_again(
-    verifications: Verifications, monkeypatch: pytest.MonkeyPatch
+    verifications: Verifications,
 ) -> None:
-    trusted = authenticator()
+    clock = MovedClock()
+    trusted = authenticator(clock=clock)
     request = sending(token())
     trusted.authenticate(request)
-    assert len(trusted._verified) == 1
-    verifications.now = datetime.fromtimestamp(FOREVER, UTC)
-    monkeypatch.setattr(jwt, "decode", lambda *_, **__: (_ for _ in ()).throw(jwt.ExpiredSignatureError("expired")))
+    assert trusted.remembered == 1
+    clock.move(FOREVER - clock().timestamp())
+    verifications.refuses = True
     with pytest.raises(InvalidTokenError):
         trusted.authenticate(request)
-    assert not trusted._verified
+    assert trusted.remembered == 0
 
 
 def test_one_token_has_one_place_in_memory_however_it_is_spelled(verifications: Verifications) -> None:
@@ -248,7 +235,7 @@ def test_one_token_has_one_place_in_memory_however_it_is_spelled(verifications: 
         trusted.authenticate(sending(mine, scheme))
     offered = {"Upgrade": "websocket", "Sec-WebSocket-Protocol": f"a, bearer.{mine}"}
     trusted.authenticate(request_with(offered))
-    assert (len(trusted._verified), verifications.count) == (1, 1)
+    assert (trusted.remembered, verifications.count) == (1, 1)
 
 
 def test_a_token_that_is_too_long_is_refused_unread(verifications: Verifications) -> None:

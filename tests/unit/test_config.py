@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +10,6 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from wizard_server.commands.config import check
-from wizard_server.config import models
 from wizard_server.config.loading import DatabaseConfig, ServerConfig, WizardConfig, describe, load_wizard_config
 from wizard_server.config.urls import as_owner, masked
 from wizard_server.errors import ConfigError
@@ -131,7 +131,7 @@ def test_models_built_in_code_do_not_read_the_environment(monkeypatch: pytest.Mo
 
 
 def test_a_postgresql_without_its_driver_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ValidationError, match=r"pip install 'wizard-server\[postgresql\]'"):
         DatabaseConfig(url="postgresql://db/investigations")
     assert DatabaseConfig(url="sqlite:///investigations.db").engine == "sqlite"

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests import factories
 from tests.conftest import Client
 from wizard_server.client import Investigation, WizardClient
-from wizard_server.demo import command, scenario
+from wizard_server.demo import scenario
 from wizard_server.demo.bar import Bar
 from wizard_server.demo.catalogue import TOOLS
 from wizard_server.demo.command import demo
@@ -116,20 +116,19 @@ async def test_the_demo_ends_with_1_when_the_server_refuses_something(
 
 
 async def test_the_demo_ends_with_1_when_the_server_refuses_what_the_crew_asks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(scenario, "SCRIPT", replace(scenario.SCRIPT, phases=scenario.SCRIPT.phases[-1:], risk_score={}))
-    assert await demo(once=True) == 1
+    script = replace(scenario.SCRIPT, phases=scenario.SCRIPT.phases[-1:], risk_score={})
+    assert await demo(once=True, scripts=lambda _: script) == 1
     assert "results.risk_score.overall_score: required" in capsys.readouterr().err
 
 
 async def test_the_demo_ends_with_1_when_the_investigation_is_not_as_expected(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(scenario, "SCRIPT", replace(scenario.SCRIPT, phases=scenario.SCRIPT.phases[-1:]))
-    monkeypatch.setattr(command, "problems", lambda _: ["phase score is at 40 %"])
-    assert await demo(once=True) == 1
-    assert capsys.readouterr().err == "wizard-server demo: phase score is at 40 %\n"
+    script = replace(scenario.SCRIPT, phases=scenario.SCRIPT.phases[-1:], findings=[])
+    assert await demo(once=True, scripts=lambda _: script) == 1
+    assert capsys.readouterr().err == "wizard-server demo: phases or findings are missing\n"
 
 
 @pytest.mark.parametrize("width", [80, 120])

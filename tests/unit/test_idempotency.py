@@ -12,6 +12,7 @@ import pytest
 from aiohttp import StreamReader, web
 
 from tests import factories
+from tests.clocks import StoppedTimer
 from tests.unit.test_auth import NOT_UTF_8, request_with
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.domain.keyed import Keyed
@@ -25,7 +26,6 @@ from wizard_server.errors import (
     ValidationFailedError,
 )
 from wizard_server.web.api.kept_answers import made_again
-from wizard_server.web.http import idempotency
 from wizard_server.web.http.context import CONFIG, STORE
 from wizard_server.web.http.idempotency import TTL_SECONDS, IdempotencyStore
 
@@ -198,23 +198,19 @@ async def test_a_header_that_is_not_utf_8_is_no_error_of_ours(store: Idempotency
         await store.answer(request_of(**named), ANN, Writer())
 
 
-async def test_an_answer_is_forgotten_after_a_day(store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(idempotency, "_now", lambda: now)
-    writer = Writer()
+async def test_an_answer_is_forgotten_after_a_day() -> None:
+    timer, writer = StoppedTimer(), Writer()
+    store = IdempotencyStore(made_again, timer=timer)
     await store.answer(request_of(), ANN, writer)
-    now += TTL_SECONDS - 1
+    timer.now += TTL_SECONDS - 1
     assert whole(await store.answer(request_of(), ANN, writer))[1] == b"1"
-    now += 1
+    timer.now += 1
     assert whole(await store.answer(request_of(), ANN, writer))[1] == b"2"
     assert whole(await store.answer(request_of(), ANN, writer))[1] == b"2"
 
 
-async def test_the_oldest_answers_leave_when_the_memory_is_full(
-    store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 3 * 7800)
-    monkeypatch.setattr(idempotency, "USER_SHARE", 1)
+async def test_the_oldest_answers_leave_when_the_memory_is_full() -> None:
+    store = IdempotencyStore(made_again, max_bytes=3 * 7800)
     writer = Writer(size=5000)
     for number in range(4):
         await store.answer(request_of(key=f"k-{number}"), ANN, writer)
@@ -226,10 +222,8 @@ async def test_the_oldest_answers_leave_when_the_memory_is_full(
     assert writer.runs == 5
 
 
-async def test_a_request_that_still_runs_is_not_the_one_to_leave(
-    store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 7800)
+async def test_a_request_that_still_runs_is_not_the_one_to_leave() -> None:
+    store = IdempotencyStore(made_again, max_bytes=7800, max_bytes_per_user=7800 // 8)
     running = Writer(go=asyncio.Event())
     first = asyncio.create_task(store.answer(request_of(), ANN, running))
     await running.started.wait()
@@ -249,10 +243,8 @@ async def test_an_answer_that_is_a_stream_is_refused(store: IdempotencyStore) ->
         await store.answer(request_of(), ANN, handler)
 
 
-async def test_who_writes_much_makes_the_server_forget_only_what_they_wrote(
-    store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 8 * 2 * 7800)
+async def test_who_writes_much_makes_the_server_forget_only_what_they_wrote() -> None:
+    store = IdempotencyStore(made_again, max_bytes_per_user=2 * 7800)
     quiet, busy = Writer(), Writer(size=5000)
     await store.answer(request_of(), ANN, quiet)
     for number in range(100):
@@ -264,18 +256,26 @@ async def test_who_writes_much_makes_the_server_forget_only_what_they_wrote(
     assert busy.runs == 101
 
 
-async def test_what_is_counted_is_what_is_kept(store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(idempotency, "_now", lambda: now)
-    for caller in (ANN, BOB):
-        for number in range(3):
-            await store.answer(request_of(key=f"k-{number}"), caller, Writer(size=100))
-        await store.answer(request_of(key="refused"), caller, Writer(outcome=StorageUnavailableError("busy")))
-    sizes = [entry.size for entry in store._entries.values()]
-    assert (len(sizes), store._size, store._sizes.total()) == (6, sum(sizes), sum(sizes))
-    now += TTL_SECONDS
-    store._expire()
-    assert (store._size, dict(store._sizes), store._keys) == (0, {}, {})
+async def test_what_is_counted_is_what_is_kept() -> None:
+    timer = StoppedTimer()
+    store = IdempotencyStore(made_again, timer=timer, max_bytes_per_user=4 * 7800)
+
+    async def fill() -> int:
+        for caller in (ANN, BOB):
+            for number in range(3):
+                await store.answer(request_of(key=f"k-{number}"), caller, Writer(size=100))
+            await store.answer(request_of(key="refused"), caller, Writer(outcome=StorageUnavailableError("busy")))
+        return store.size_bytes
+
+    await store.answer(request_of(key="k-0"), ANN, Writer(size=100))
+    one = store.size_bytes
+    assert await fill() == 6 * one
+    timer.now += TTL_SECONDS
+    assert await fill() == 6 * one, "nothing is left of what has expired"
+    for number in range(3, 20):
+        timer.now += TTL_SECONDS
+        await store.answer(request_of(key=f"k-{number}"), ANN, Writer(size=7000))
+    assert store.size_bytes == one + 7000 - 100, "nor is it held against who wrote it"
 
 
 async def test_the_count_of_bytes_is_no_less_than_what_an_answer_takes(store: IdempotencyStore) -> None:
@@ -289,10 +289,10 @@ async def test_the_count_of_bytes_is_no_less_than_what_an_answer_takes(store: Id
     gc.collect()
     tracemalloc.start()
     try:
-        counted = store._size
+        counted = store.size_bytes
         await fill(count)
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] <= store._size - counted
+        assert tracemalloc.get_traced_memory()[0] <= store.size_bytes - counted
     finally:
         tracemalloc.stop()
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.clocks import StoppedTimer
 from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.errors import RateLimitedError
-from wizard_server.web.http import quotas
+from wizard_server.web.http.poll_slots import PollSlots
 from wizard_server.web.http.quotas import RateLimiter
 
 BEGIN = 1000.0
@@ -41,20 +42,20 @@ class Clients:
     seconds: float = 60.0
     told: list[int] = field(default_factory=list)
 
-    def run(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    def run(self) -> Counter[str]:
         """Return how often what happened: polls `seen`, those `refused` that were told when to come, and others."""
-        now = [BEGIN]
-        monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
-        self._limiter, self._random, self._happened = RateLimiter(self.config), random.Random(1), Counter[str]()
+        timer = StoppedTimer(BEGIN)
+        self._limiter, self._random = RateLimiter(self.config, timer=timer), random.Random(1)
+        self._happened = Counter[str]()
         due = [(BEGIN + tab * self.apart, tab, False) for tab in range(self.tabs)]
         due += [(BEGIN + 0.02, self.tabs + number, False) for number in range(self.hasty)]
         if self.others:
             due.append((BEGIN + 0.01, -1, False))
         heapq.heapify(due)
         while due[0][0] < BEGIN + self.seconds:
-            now[0], tab, told = heapq.heappop(due)
+            timer.now, tab, told = heapq.heappop(due)
             pause = self._pause(tab, told=told)
-            heapq.heappush(due, (now[0] + pause, tab, True))
+            heapq.heappush(due, (timer.now + pause, tab, True))
         return self._happened
 
     def _polled(self, tab: int) -> str:
@@ -91,11 +92,9 @@ class Clients:
 @pytest.mark.parametrize("tabs", [1, 2, 7, 24])
 @pytest.mark.parametrize("others", [0.0, 3.0, 30.0])
 @pytest.mark.parametrize("same", [True, False])
-def test_at_the_default_limits_no_poll_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tabs: int, others: float, same: bool
-) -> None:
+def test_at_the_default_limits_no_poll_is_refused(tabs: int, others: float, same: bool) -> None:
     clients = Clients(tabs=tabs, others=others, same=same)
-    happened = clients.run(monkeypatch)
+    happened = clients.run()
     assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
     assert happened["polls"] > 60 * min(tabs * 2, 5) * 0.9, "and they are not put off for longer than it takes"
 
@@ -105,68 +104,64 @@ def test_at_the_default_limits_no_poll_is_refused(
 @pytest.mark.parametrize("apart", [0.0, 1.0])
 @pytest.mark.parametrize("latency", [0.0, 1.0])
 def test_at_small_limits_none_is_refused_that_was_told_when_to_come(
-    monkeypatch: pytest.MonkeyPatch, config: RateLimitConfig, others: float, apart: float, latency: float
+    config: RateLimitConfig, others: float, apart: float, latency: float
 ) -> None:
     clients = Clients(config=config, others=others, apart=apart, latency=latency, seconds=600)
-    happened = clients.run(monkeypatch)
+    happened = clients.run()
     assert happened["refused"] == 0
     assert happened["polls"] > 600 * config.requests_per_second / 2 * 0.8
 
 
-def test_tabs_that_come_one_by_one_are_not_refused_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    happened = Clients(config=SMALL, apart=1.0, seconds=300).run(monkeypatch)
+def test_tabs_that_come_one_by_one_are_not_refused_at_all() -> None:
+    happened = Clients(config=SMALL, apart=1.0, seconds=300).run()
     assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
 
 
-def test_a_hundred_and_sixty_eight_at_once_find_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    happened = Clients(tabs=168, others=3.0, seconds=120, same=False).run(monkeypatch)
+def test_a_hundred_and_sixty_eight_at_once_find_their_places() -> None:
+    happened = Clients(tabs=168, others=3.0, seconds=120, same=False).run()
     assert happened["refused"] == 0
 
 
-def test_agents_have_a_timetable_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agents_have_a_timetable_of_their_own() -> None:
     agents = Clients(config=SMALL, caller=Caller("ann", frozenset({AGENT})), apart=1.0, seconds=120)
-    assert agents.run(monkeypatch)["refused"] == 0
+    assert agents.run()["refused"] == 0
     assert max(agents.told) > 500
 
 
-def test_a_moderate_rest_of_the_users_requests_finds_room_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    happened = Clients(others=3.0, seconds=300).run(monkeypatch)
+def test_a_moderate_rest_of_the_users_requests_finds_room_beside_them() -> None:
+    happened = Clients(others=3.0, seconds=300).run()
     assert happened["others refused"] < 0.05 * happened["others"]
 
 
-def test_a_tab_that_polls_without_a_pause_takes_no_slot_of_others_and_puts_them_off_for_seconds_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_tab_that_polls_without_a_pause_takes_no_slot_of_others_and_puts_them_off_for_seconds_only() -> None:
     clients = Clients(tabs=6, hasty=1, same=False)
-    happened = clients.run(monkeypatch)
+    happened = clients.run()
     assert (happened["refused"], happened["newcomers refused"]) == (0, 0)
     assert max(clients.told) < 6000
 
 
-def test_few_polls_keep_the_ordinary_interval_and_many_get_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_polls_keep_the_ordinary_interval_and_many_get_longer_ones() -> None:
     few, many, more = Clients(tabs=2), Clients(tabs=24), Clients(tabs=100, same=False)
     for clients in (few, many, more):
-        clients.run(monkeypatch)
+        clients.run()
     assert set(few.told) == {500}
     assert 500 <= min(many.told) < max(many.told) < max(more.told) <= 60_000
     assert {told % 100 for told in more.told} == {0}, "few different ones, for each is a rendering of its own"
 
 
-def test_the_interval_grows_as_the_quota_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "monotonic", lambda: BEGIN)
-    fresh, spent = RateLimiter(DEFAULT), RateLimiter(DEFAULT)
+def test_the_interval_grows_as_the_quota_is_used_up() -> None:
+    fresh, spent = (RateLimiter(DEFAULT, timer=StoppedTimer()) for _ in range(2))
     for _ in range(DEFAULT.burst):
         spent.admit(ANN)
     assert [fresh.interval(ANN, POLLED, 500) for _ in range(5)] == [500] * 5
     assert [spent.interval(ANN, POLLED, 500) for _ in range(5)] == [500, 500, 1000, 1000, 1500]
 
 
-def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [BEGIN]
-    monkeypatch.setattr(quotas, "monotonic", lambda: now[0])
-    limiter, admitted = RateLimiter(DEFAULT), 0
+def test_who_polls_without_pause_gets_no_more_than_others() -> None:
+    timer = StoppedTimer(BEGIN)
+    limiter, admitted = RateLimiter(DEFAULT, timer=timer), 0
     for _ in range(6000):
-        now[0] += 0.01
+        timer.now += 0.01
         try:
             limiter.admit(ANN, POLLED).check()
         except RateLimitedError:
@@ -176,13 +171,11 @@ def test_who_polls_without_pause_gets_no_more_than_others(monkeypatch: pytest.Mo
     assert 600 <= admitted <= 2 * 600 + 100, "the quota, and as many again that come to slots that are due"
 
 
-def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "monotonic", lambda: BEGIN)
-    limiter = RateLimiter(RateLimitConfig(requests_per_second=10, burst=20))
-    told = {limiter.interval(ANN, f"/polling/{number}", 500) for number in range(10_000)}
-    assert max(told) <= 61_000
-    [account] = limiter._users._accounts.values()
-    assert account.slots is not None
-    assert len(account.slots.by_window) <= 121
-    assert len(account.slots.by_tick) <= 601
-    assert len(account.slots.ahead) <= 121 * 5
+def test_a_thousand_polls_of_one_user_are_remembered_in_bounded_memory() -> None:
+    polls = PollSlots(10, 20)
+    slots = polls.opened()
+    told = {polls.reserve(slots, f"/polling/{number}", BEGIN, 0.5, 0.0) for number in range(10_000)}
+    assert max(told) <= 61
+    assert len(slots.by_window) <= 121
+    assert len(slots.by_tick) <= 601
+    assert len(slots.ahead) <= 121 * 5

@@ -1,10 +1,8 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wizard_server.errors import SchemaError
-from wizard_server.storage import queries
 from wizard_server.storage.queries import load_queries, parse_queries, queries_of, sql_root
 
 FOLDERS = sorted(entry.name for entry in sql_root().iterdir() if (entry / "queries").is_dir())
@@ -20,14 +18,11 @@ PLAIN = frozenset(
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder of statements in the place of ``sql/``."""
+def root(tmp_path: Path) -> Path:
+    """A folder of statements, of which there are none."""
     for folder in ("common", "sqlite", "postgresql"):
         (tmp_path / folder / "queries").mkdir(parents=True)
-    monkeypatch.setattr(queries, "sql_root", lambda: tmp_path)
-    load_queries.cache_clear()
-    yield tmp_path
-    load_queries.cache_clear()
+    return tmp_path
 
 
 @pytest.mark.parametrize(("engine", "file"), sorted(FILES))
@@ -68,15 +63,18 @@ def test_a_statement_of_an_engine_replaces_the_common_one(root: Path) -> None:
     for folder, text in (("common", "SELECT 1"), ("sqlite", "SELECT 2")):
         block = f"-- name: notes.get\n-- One note.\n{text};\n"
         (root / folder / "queries/notes.sql").write_text(block, encoding="utf-8")
-    assert [load_queries(engine)["notes.get"].sql for engine in ("sqlite", "postgresql")] == ["SELECT 2", "SELECT 1"]
+    assert [load_queries(engine, root)["notes.get"].sql for engine in ("sqlite", "postgresql")] == [
+        "SELECT 2",
+        "SELECT 1",
+    ]
 
 
 def test_parameters_are_written_as_the_driver_wants_them(root: Path) -> None:
     statement = "SELECT ':no %', :a % 2, :a::text, CAST(:b AS text)"
     block = f"-- name: notes.get\n-- One note.\n{statement};\n"
     (root / "common/queries/notes.sql").write_text(block, encoding="utf-8")
-    assert load_queries("sqlite")["notes.get"].sql == statement
-    assert load_queries("postgresql")["notes.get"].sql == (
+    assert load_queries("sqlite", root)["notes.get"].sql == statement
+    assert load_queries("postgresql", root)["notes.get"].sql == (
         "SELECT ':no %%', %(a)s %% 2, %(a)s::text, CAST(%(b)s AS text)"
     )
 
@@ -102,7 +100,7 @@ def test_a_name_that_two_files_define_is_refused(root: Path) -> None:
     for file in ("one.sql", "two.sql"):
         (root / "sqlite/queries" / file).write_text("-- name: notes.get\n-- One note.\nSELECT 1;\n", encoding="utf-8")
     with pytest.raises(SchemaError, match=r"query notes\.get is defined twice"):
-        load_queries("sqlite")
+        load_queries("sqlite", root)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from jwt.utils import base64url_encode
 
+from tests.clocks import MovedClock, StoppedTimer
 from tests.unit.test_auth import FOREVER, sending
 from wizard_server.config.loading import AuthConfig
 from wizard_server.config.sources import REFUSAL
+from wizard_server.domain.clock import utc_now
+from wizard_server.domain.ports import Clock
 from wizard_server.errors import ConfigError, InvalidTokenError
-from wizard_server.web.auth import signing_keys, tokens
-from wizard_server.web.auth.signing_keys import LOOK_SECONDS, load_keys
+from wizard_server.pace import PACE
+from wizard_server.web.auth.signing_keys import load_keys
 from wizard_server.web.auth.tokens import TokenAuthenticator
 
 # One of each kind for all tests: making an RSA key takes a while.
@@ -60,9 +63,10 @@ def write_set(path: Path, *keys: Any) -> str:
     return str(path)
 
 
-def authenticator(**config: Any) -> TokenAuthenticator:
+def authenticator(*, timer: StoppedTimer | None = None, clock: Clock = utc_now, **config: Any) -> TokenAuthenticator:
+    """Return one that looks at files by `timer`."""
     auth = AuthConfig(leeway_seconds=0, **config)
-    return TokenAuthenticator(load_keys(auth), auth)
+    return TokenAuthenticator(load_keys(auth, timer=timer or StoppedTimer()), auth, clock)
 
 
 def token(name: str, algorithm: str, kid: str | None = None, **claims: Any) -> str:
@@ -303,111 +307,105 @@ def test_a_secret_that_is_a_key_is_refused_at_start_and_not_repeated(secret: str
     assert reason == "jwt_secret: is a key or a certificate in PEM or JSON, give a random text"
 
 
-class Clock:
-    """The clock by which files are looked at."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_on(self) -> None:
-        self.now += LOOK_SECONDS
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    moved = Clock()
-    monkeypatch.setattr(signing_keys, "monotonic", moved)
-    return moved
+def timer() -> StoppedTimer:
+    """The clock by which files are looked at."""
+    return StoppedTimer()
 
 
-def test_a_rotated_key_set_is_read_again_and_not_at_every_token(tmp_path: Path, clock: Clock) -> None:
+def test_a_rotated_key_set_is_read_again_and_not_at_every_token(tmp_path: Path, timer: StoppedTimer) -> None:
     path = tmp_path / "set"
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
+    trusted = authenticator(timer=timer, algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
     write_set(path, jwk("rsa", "one"), jwk("rsa-2", "two"))
     new = token("rsa-2", "RS256", "two")
     assert "kid" in refused(trusted, new), "the file was looked at just before"
-    clock.pass_on()
+    timer.now += PACE.keys
     assert user_of(trusted, new) == "ann"
     assert user_of(trusted, token("rsa", "RS256", "one")) == "ann"
 
 
 def test_rotating_to_a_set_with_keys_of_other_kinds_takes_the_one_that_can_be_used_and_drops_the_old(
-    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, timer: StoppedTimer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     path = tmp_path / "set"
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one"), jwk("ed25519", "new")))
+    trusted = authenticator(
+        timer=timer, algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one"), jwk("ed25519", "new"))
+    )
     others = [jwk("ed25519", "new"), jwk("p256", "newer"), jwk("rsa-short", "short")]
     for _ in range(3):
         write_set(path, *others[:1], jwk("rsa-2", "two"), *others[1:])
-        clock.pass_on()
+        timer.now += PACE.keys
         assert user_of(trusted, token("rsa-2", "RS256", "two")) == "ann"
     assert "kid" in refused(trusted, token("rsa", "RS256", "one"))
     ignored = [vars(record)["key"] for record in caplog.records if record.message == "key ignored"]
     assert ignored == ["keys[1] (new)", "keys[0] (new)", "keys[2] (newer)", "keys[3] (short)"], "each once in its place"
 
 
-def test_a_key_that_leaves_the_set_takes_with_it_what_it_verified(tmp_path: Path, clock: Clock) -> None:
+def test_a_key_that_leaves_the_set_takes_with_it_what_it_verified(tmp_path: Path, timer: StoppedTimer) -> None:
     path = tmp_path / "set"
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one"), jwk("rsa-2", "two")))
+    trusted = authenticator(
+        timer=timer, algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one"), jwk("rsa-2", "two"))
+    )
     old = token("rsa", "RS256", "one")
     assert user_of(trusted, old) == "ann"
     write_set(path, jwk("rsa-2", "two"))
-    clock.pass_on()
+    timer.now += PACE.keys
     assert user_of(trusted, token("rsa-2", "RS256", "two", sub="bob")) == "bob"
     assert "kid" in refused(trusted, old)
 
 
 def test_a_key_that_leaves_the_set_ends_what_it_verified_though_no_other_token_comes(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, timer: StoppedTimer
 ) -> None:
-    monkeypatch.setattr(tokens, "time", clock)
-    path = tmp_path / "set"
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
+    path, clock = tmp_path / "set", MovedClock()
+    one = write_set(path, jwk("rsa", "one"))
+    trusted = authenticator(timer=timer, clock=clock, algorithm="RS256", jwks_file=one)
     old = token("rsa", "RS256", "one")
     assert user_of(trusted, old) == "ann"
     write_set(path, jwk("rsa-2", "two"))
     assert user_of(trusted, old) == "ann", "the file was looked at just before"
-    clock.pass_on()
+    timer.now += PACE.keys
+    clock.move(PACE.keys)
     assert "kid" in refused(trusted, old)
 
 
-def test_a_file_that_did_not_change_is_not_read_again(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(tmp_path / "set", jwk("rsa", "one")))
-    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
-    for number in range(3):
-        clock.pass_on()
-        assert "kid" in refused(trusted, token("rsa", "RS256", f"key-{number}"))
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path, timer: StoppedTimer) -> None:
+    """What stands in it now has the length and the time of what stood in it before, so it looks unchanged."""
+    path = tmp_path / "set"
+    trusted = authenticator(timer=timer, algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
+    before = path.stat()
+    path.write_text(json.dumps({"keys": [jwk("rsa-2", "two")]}))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    for _ in range(3):
+        timer.now += PACE.keys
+        assert "kid" in refused(trusted, token("rsa-2", "RS256", "two"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"keys": [', b'{"keys": []}'])
 def test_while_the_file_cannot_be_used_the_keys_stay_and_it_is_said(
-    content: bytes | None, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    content: bytes | None, tmp_path: Path, timer: StoppedTimer, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "set"
-    trusted = authenticator(algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
+    trusted = authenticator(timer=timer, algorithm="RS256", jwks_file=write_set(path, jwk("rsa", "one")))
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    clock.pass_on()
+    timer.now += PACE.keys
     assert user_of(trusted, token("rsa", "RS256", "one")) == "ann"
     assert [record.message for record in caplog.records] == ["jwks_file cannot be used, the keys stay"]
     write_set(path, jwk("rsa-2", "two"))
-    clock.pass_on()
+    timer.now += PACE.keys
     assert user_of(trusted, token("rsa-2", "RS256", "two")) == "ann", "it recovers by itself"
 
 
-def test_a_file_of_the_same_instant_and_size_is_noticed_as_another_file(tmp_path: Path, clock: Clock) -> None:
+def test_a_file_of_the_same_instant_and_size_is_noticed_as_another_file(tmp_path: Path, timer: StoppedTimer) -> None:
     path = tmp_path / "set"
-    trusted = authenticator(algorithm="EdDSA", jwks_file=write_set(path, jwk("ed25519", "one")))
+    trusted = authenticator(timer=timer, algorithm="EdDSA", jwks_file=write_set(path, jwk("ed25519", "one")))
     before = path.stat()
     write_set(path, jwk("ed25519", "two"))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
-    clock.pass_on()
+    timer.now += PACE.keys
     assert user_of(trusted, token("ed25519", "EdDSA", "two")) == "ann"

@@ -1,5 +1,6 @@
 """``wizard-server token``: what it prints is taken by the server of the same configuration, or it prints nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -70,11 +71,10 @@ def test_a_time_to_live_is_one_to_ten_years(ttl: int) -> None:
     assert refusal(ttl=ttl).startswith("--ttl must be 1 to 315360000 seconds")
 
 
-def test_a_refusal_is_told_on_standard_error_with_status_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(cli, "load_wizard_config", lambda *_, **__: factories.config())
-    assert cli.main(["token", "--user", "ann"]) == 1
+def test_a_refusal_is_told_on_standard_error_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[auth]\nmode = "none"\n', encoding="utf-8")
+    assert cli.main(["token", "--config", str(config), "--user", "ann"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("wizard-server: [auth] mode ")

@@ -1,19 +1,17 @@
 """What the web tests share: requests in one line, and doors that force an order of events without sleeping."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from tests import factories, shell
 from tests.conftest import Client
+from tests.gated import Gated
 from wizard_server.app import DATABASE
-from wizard_server.storage.engine import Engine
-from wizard_server.storage.postgresql.engine import PostgresqlEngine
-from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.engine import Reader
+from wizard_server.storage.queries import Query
 from wizard_server.web.http.context import HUB
 
 STATES = "/api/v1/wizard-state"
@@ -143,58 +141,54 @@ class Door:
         self.opened.set()
 
 
-Commit = Callable[..., Awaitable[int]]
+def hold_commits(client: Client) -> Door:
+    """Hold every commit of use cases before it begins; what is asked for meanwhile queues."""
+    door, engine = Door(), engine_of(client)
+    commit = engine.commit
 
+    async def held(writes: Any, locked: Any = None, *more: Any, **named: Any) -> int:
+        if locked is not None:  # one of use cases
+            await door.go_through()
+        return await commit(writes, locked, *more, **named)
 
-def replace_commits(monkeypatch: pytest.MonkeyPatch, made: Callable[[Commit], Commit]) -> None:
-    """Have every engine commit as `made` makes of how it does."""
-    for engine in (SqliteEngine, PostgresqlEngine):
-        monkeypatch.setattr(engine, "commit", made(engine.commit))
-
-
-def hold_commits(monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Hold every commit before it begins; what is asked for meanwhile queues."""
-    door = Door()
-
-    def made(commit: Commit) -> Commit:
-        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
-            if locked is not None:  # one of use cases
-                await door.go_through()
-            return await commit(self, writes, locked, *more)
-
-        return held
-
-    replace_commits(monkeypatch, made)
+    engine.commit = held
     return door
 
 
-def hold_told(monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Hold the server between the commit on disk and the moment when it knows of it; readers see what is on disk."""
-    door = Door()
+def hold_told(client: Client) -> Door:
+    """Hold the server between a commit on disk and the moment when it knows of it; readers see what is on disk."""
+    door, engine = Door(), engine_of(client)
+    commit = engine.commit
 
-    def made(commit: Commit) -> Commit:
-        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
-            place = await commit(self, writes, locked, *more)
-            if locked is not None:  # one of use cases
-                await door.go_through()
-            return place
+    async def held(writes: Any, locked: Any = None, *more: Any, **named: Any) -> int:
+        place = await commit(writes, locked, *more, **named)
+        if locked is not None:  # one of use cases
+            await door.go_through()
+        return place
 
-        return held
-
-    replace_commits(monkeypatch, made)
+    engine.commit = held
     return door
 
 
-def engine_of(client: Client) -> SqliteEngine:
-    """Return the engine of the server behind `client`."""
+def forbid_reading(client: Client) -> None:
+    """Let every question to the database fail from now on."""
+
+    async def forbidden(_: Reader, query: Query, *more: Any) -> Any:
+        raise AssertionError(f"the database was read: {query.name}")
+
+    engine_of(client).any_statement = forbidden
+
+
+def engine_of(client: Client) -> Gated:
+    """Return the engine of the server behind `client`, whose steps are there to be held, failed and counted."""
     engine = client.app[DATABASE].engine
-    assert isinstance(engine, SqliteEngine)
+    assert isinstance(engine, Gated)
     return engine
 
 
 def queued(client: Client) -> int:
     """Return how many changes wait for the commit that is under way."""
-    return len(client.app[DATABASE]._commits._queue)
+    return client.app[DATABASE].counts.queued
 
 
 class StoppedClock:

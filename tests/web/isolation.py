@@ -1,12 +1,11 @@
 """One example of a request for each route that names something of a user, and how two answers to it are compared."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
-import pytest
 
 from tests import factories
 from tests.conftest import Client
@@ -201,14 +200,24 @@ async def ask(
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Collect the names of the statements that the database is asked."""
+    """Collect the names of the statements that a database is asked which says so (``[database] echo``)."""
     names: list[str] = []
-    with pytest.MonkeyPatch.context() as patched:
-        log = Connection._log
-
-        def logged(self: Connection, query: Any) -> None:
-            names.append(query.name)
-            log(self, query)
-
-        patched.setattr(Connection, "_log", logged)
+    handler = Names(names)
+    logger = logging.getLogger(Connection.__module__)
+    logger.addHandler(handler)
+    try:
         yield names
+    finally:
+        logger.removeHandler(handler)
+
+
+class Names(logging.Handler):
+    """Keeps the names of the statements that are logged."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._names = names
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() == "statement":
+            self._names.append(vars(record)["query"])

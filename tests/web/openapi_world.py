@@ -44,7 +44,7 @@ class World:
     @classmethod
     async def start(cls, start_server: StartServer, mode: str, *, clock: Any = None, **sections: Any) -> "World":
         auth = {"mode": "jwt", "jwt_secret": SECRET} if mode == "jwt" else {"mode": "none"}
-        return cls(await start_server(clock=clock, auth=auth, **sections), mode)
+        return cls(await start_server(clock=clock, **{"auth": auth, **sections}), mode)
 
     def caller(self, scope: str = "wizard:read wizard:write", user: str = USER) -> dict[str, str]:
         """Return the headers that say who asks."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import jsonpatch
 import orjson
-import pytest
 from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType
 
 from tests import factories
@@ -24,7 +23,7 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.web.http.context import HUB, SERVICE
+from wizard_server.web.http.context import HUB
 
 WebSocket = ClientWebSocketResponse
 Act = Callable[[], Awaitable[Any]]
@@ -156,7 +155,7 @@ def canonical(state: Mapping[str, Any]) -> bytes:
 def nobody_is_left(client: Client) -> bool:
     """Whether the hub holds no place for anybody."""
     hub = client.app[HUB]
-    return not (hub.parked or hub._topics or hub._parked_by_user or hub._pushing_by_user)
+    return not (hub.parked or hub.has_waiters or hub.users)
 
 
 async def everybody_has_gone(client: Client) -> None:
@@ -165,47 +164,13 @@ async def everybody_has_gone(client: Client) -> None:
 
 async def waiting(client: Client, count: int = 1) -> None:
     """Return once `count` subscribers sleep until the next commit."""
-
-    def asleep() -> int:
-        topics = client.app[HUB]._topics.values()
-        return sum(waiter.sleep is not None for waiters in topics for waiter in waiters)
-
-    await until(lambda: asleep() == count)
+    await until(lambda: client.app[HUB].asleep == count)
 
 
-def before_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
-    """Let something happen just before the server reads a state for anybody, once."""
-    service = client.app[SERVICE]
-    read = service.read_from
-
-    async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read_from", read)
-        await act()
-        return await read(*args)
-
-    monkeypatch.setattr(service, "read_from", hooked)
-
-
-def after_the_next_read(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:
-    """Let something happen just after the server has read a state for anybody, once."""
-    service = client.app[SERVICE]
-    read = service.read_from
-
-    async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read_from", read)
-        record = await read(*args)
-        await act()
-        return record
-
-    monkeypatch.setattr(service, "read_from", hooked)
-
-
-async def commit_together(
-    client: Client, monkeypatch: pytest.MonkeyPatch, *percents: float
-) -> list[asyncio.Task[Answer]]:
+async def commit_together(client: Client, *percents: float) -> list[asyncio.Task[Answer]]:
     """Have one commit of several changes, of which the hub tells in one event."""
     await create(client, "aside")
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     aside = sending(client, "PATCH", url("aside"), json={"status": "ERROR"})
     await door.reached.wait()
     tasks = [sending(client, "PATCH", url(), json=report(percent)) for percent in percents]

@@ -326,9 +326,9 @@ async def test_with_a_cursor_the_limit_bounds_what_changed_and_the_rest_follows(
     assert ids(await ask(client, cursor=place, limit=3)) == []
 
 
-async def test_changes_of_one_commit_are_never_cut(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changes_of_one_commit_are_never_cut(client: Client) -> None:
     place = await cursor(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     first = sending(client, "POST", STATES, json=factories.creation("first"))
     await door.reached.wait()
     others = [sending(client, "POST", STATES, json=factories.creation(name)) for name in "abcd"]

@@ -3,13 +3,10 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.conftest import Client
-from tests.web.helpers import Commit, as_operator, noticed, parked, patch, replace_commits, sending, soon, start
+from tests.web.helpers import as_operator, engine_of, noticed, parked, patch, sending, soon, start
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import told, waiting
-from wizard_server.app import DATABASE
 
 
 async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: str) -> None:
@@ -24,9 +21,7 @@ async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: 
     assert told(await ask(client, cursor=answer.body["cursor"])) == ([], [])
 
 
-async def test_edits_by_hand_of_what_is_polled_too_are_told_once(
-    client: Client, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_edits_by_hand_of_what_is_polled_too_are_told_once(client: Client, database: str) -> None:
     """The server reads one investigation after the other; the dashboard must not answer in between."""
     for name in ("a", "b"):
         await start(client, name)
@@ -36,16 +31,15 @@ async def test_edits_by_hand_of_what_is_polled_too_are_told_once(
         for name in ("a", "b")
     ]
     await parked(client, 3)
-    store = client.app[DATABASE]
-    state = store.state
+    engine = engine_of(client)
 
-    async def slow(key: str) -> Any:
-        record = await state(key)
+    async def slow(*asked: Any) -> Any:
+        found = await engine.ask(*asked)
         for _ in range(50):
             await asyncio.sleep(0)
-        return record
+        return found
 
-    monkeypatch.setattr(store, "state", slow)
+    engine.statements["states.get"] = slow
     as_operator(database, "UPDATE investigation_states SET status = 'ERROR'")
     await noticed(client)
     answer = await soon(task)
@@ -56,25 +50,21 @@ async def test_edits_by_hand_of_what_is_polled_too_are_told_once(
         assert (await soon(each)).body["version"] == 3
 
 
-async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(
-    client: Client, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_edit_by_hand_in_the_shadow_of_a_commit_is_not_lost(client: Client, database: str) -> None:
     """The edit takes a place in the order just below the commit's, after the server has looked for such edits."""
     await start(client, "a")
     await start(client, "b")
     task = waiting(client, await cursor(client))
     await parked(client)
-    edits = iter(["UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'b'"])
+    engine = engine_of(client)
+    write = engine.commit
 
-    def made(commit: Commit) -> Commit:
-        async def shadowed(*args: Any) -> int:
-            for edit in edits:
-                as_operator(database, edit)
-            return await commit(*args)
+    async def shadowed(*args: Any) -> int:
+        as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'b'")
+        engine.commit = write
+        return await write(*args)
 
-        return shadowed
-
-    replace_commits(monkeypatch, made)
+    engine.commit = shadowed
     await patch(client, {"status": "ERROR"}, "a")
     answer = await soon(task)
     await noticed(client)

@@ -7,10 +7,12 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.once import once
 from tests.web.helpers import (
     STATES,
     Answer,
     create,
+    forbid_reading,
     hold_commits,
     hold_told,
     noticed,
@@ -24,6 +26,7 @@ from tests.web.helpers import (
     until,
     url,
 )
+from tests.web.moments import before_a_dashboard_parks
 from tests.web.test_active import ACTIVE, ask, cursor, ids
 from wizard_server.app import DATABASE
 from wizard_server.hub.waiters import ListWaiter
@@ -101,48 +104,36 @@ async def test_a_tag_and_a_preference_wait_too(client: Client) -> None:
     assert (told(answer), answer.headers["Preference-Applied"]) == ((["b"], []), "wait=30")
 
 
-async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wake_asks_nothing_of_the_database(client: Client) -> None:
     await start(client)
     place = await cursor(client)
     tasks = [waiting(client, place) for _ in range(3)]
     await parked(client, 3)
 
-    async def forbidden(*_: Any, **__: Any) -> Any:
-        raise AssertionError("the database was read")
-
-    for name in ("active", "active_since", "newly_stalled", "oldest_report", "states"):
-        monkeypatch.setattr(client.app[DATABASE], name, forbidden)
+    forbid_reading(client)
     await patch(client, {"status": "ERROR"})
     assert [told(await soon(task)) for task in tasks] == [(["inv-1"], [])] * 3
 
 
-@pytest.mark.parametrize("moment", ["active_since", "after active_since", "oldest_report", "park_list"])
+@pytest.mark.parametrize(
+    ("moment", "method"),
+    [("before", "active_since"), ("after", "active_since"), ("before", "oldest_report"), ("before", "park_list")],
+)
 async def test_commits_around_the_read_and_the_park_are_all_told_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch, moment: str
+    client: Client, monkeypatch: pytest.MonkeyPatch, moment: str, method: str
 ) -> None:
     await create(client, "a")
     await create(client, "b")
     place = await cursor(client)
-    name = moment.removeprefix("after ")
-    target: Any = client.app[HUB] if name == "park_list" else client.app[DATABASE]
-    original = getattr(target, name)
 
     async def write() -> None:
-        monkeypatch.setattr(target, name, original)
         await patch(client, {"wizard_step": "PROGRESS"}, "a")
         await create(client, "c")
         await send(client, "DELETE", url("b"))
         await patch(client, {"status": "ERROR"}, "a")
 
-    async def hooked(*args: Any, **kwargs: Any) -> Any:
-        if name != moment:
-            result = await original(*args, **kwargs)
-            await write()
-            return result
-        await write()
-        return await original(*args, **kwargs)
-
-    monkeypatch.setattr(target, name, hooked)
+    owner = client.app[HUB] if method == "park_list" else client.app[DATABASE]
+    once(monkeypatch, owner, method, **{moment: write})
     answer = await soon(waiting(client, place))
     assert (sorted(ids(answer)), answer.body["removed"]) == (["a", "c"], ["b"])
     versions = {row["investigation_id"]: row["version"] for row in answer.body["investigations"]}
@@ -150,13 +141,13 @@ async def test_commits_around_the_read_and_the_park_are_all_told_once(
     assert told(await ask(client, cursor=answer.body["cursor"])) == ([], [])
 
 
-async def test_one_commit_of_many_changes_is_told_as_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_commit_of_many_changes_is_told_as_one(client: Client) -> None:
     for name in ("a", "b", "c"):
         await start(client, name)
     place = await cursor(client)
     task = waiting(client, place)
     await parked(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     tasks = [sending(client, "PATCH", url("a"), json={"status": "ERROR"})]
     await door.reached.wait()
     tasks += [
@@ -182,38 +173,32 @@ async def test_one_commit_of_many_changes_is_told_as_one(client: Client, monkeyp
 async def test_deleted_and_created_anew_while_parked_is_there(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await create(client, "a")
     place = await cursor(client)
-    park = client.app[HUB].park_list
 
-    async def late(*args: Any) -> Any:
+    async def replace() -> None:
         await send(client, "DELETE", url("a"))
         await create(client, "a")
-        return await park(*args)
 
-    monkeypatch.setattr(client.app[HUB], "park_list", late)
+    before_a_dashboard_parks(monkeypatch, client, replace)
     assert told(await soon(waiting(client, place))) == (["a"], [])
 
 
 async def test_more_events_than_are_kept_are_read_instead(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ListWaiter, "MOST", 2)
     place = await cursor(client)
-    park = client.app[HUB].park_list
 
-    async def late(*args: Any) -> Any:
+    async def write() -> None:
         for number in range(5):
             await create(client, f"inv-{number}")
-        return await park(*args)
 
-    monkeypatch.setattr(client.app[HUB], "park_list", late)
+    before_a_dashboard_parks(monkeypatch, client, write)
     answer = await soon(waiting(client, place))
     assert sorted(ids(answer)) == [f"inv-{number}" for number in range(5)]
 
 
-async def test_a_change_that_was_read_from_disk_before_it_was_told_is_not_repeated(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_that_was_read_from_disk_before_it_was_told_is_not_repeated(client: Client) -> None:
     await create(client, "a")
     place = await cursor(client)
-    gate = hold_told(monkeypatch)
+    gate = hold_told(client)
     writing = asyncio.create_task(patch(client, {"wizard_step": "PROGRESS"}, "a"))
     await gate.reached.wait()
     first = await ask(client, cursor=place)

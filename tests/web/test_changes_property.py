@@ -13,8 +13,9 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import INV, STATES, as_operator, create, noticed, poll_url, read, send, url
 from tests.web.test_active import ACTIVE, ask
 from tests.web.test_changes import content
-from wizard_server.storage.statements import dashboards
 
+# More than a dashboard is told of at once.
+MANY = 2100
 FAIL_BY_HAND = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?"
 CHANGES = f"{poll_url()}/changes"
 
@@ -179,22 +180,28 @@ async def test_a_dashboard_ends_as_the_list_whatever_happens(
         assert {key: row["version"] for key, row in (each or {}).items()} == expected
 
 
-async def test_a_long_delta_that_is_cut_goes_on_without_losing_any(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dashboards, "_MOST", 3)
-    for number in range(10):
-        await create(client, f"old-{number}")
+def plant(database: str, name: str) -> None:
+    """Make more states than a dashboard is told of at once."""
+    numbers = f"WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})"
+    as_operator(database, f"{numbers} INSERT INTO investigations (id) SELECT '{name}-' || n FROM numbers")
+    made = "INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status)"
+    like = f"FROM investigations WHERE id LIKE '{name}-%'"
+    as_operator(database, f"{made} SELECT id, 'dev', 'SETTINGS', 'IN_PROGRESS' {like}")
+
+
+async def test_a_long_delta_that_is_cut_goes_on_without_losing_any(client: Client, database: str) -> None:
+    plant(database, "old")
+    await noticed(client)
     place = (await ask(client)).body["cursor"]
-    for number in range(10):
-        await create(client, f"new-{number}")
-        await send(client, "DELETE", url(f"old-{number}"))
+    as_operator(database, "DELETE FROM investigation_states")
+    plant(database, "new")
+    await noticed(client)
     changed: list[str] = []
     removed: list[str] = []
-    for _ in range(30):
+    for _ in range(2 * MANY // 100 + 3):
         body = (await send(client, "GET", ACTIVE, params={"cursor": str(place), "wait": "0"})).body
         changed += [row["investigation_id"] for row in body["investigations"]]
         removed += body["removed"]
         place = body["cursor"]
-    assert sorted(changed) == [f"new-{number}" for number in range(10)]
-    assert sorted(removed) == [f"old-{number}" for number in range(10)]
+    assert sorted(changed) == sorted(f"new-{number}" for number in range(1, MANY + 1))
+    assert sorted(removed) == sorted(f"old-{number}" for number in range(1, MANY + 1))

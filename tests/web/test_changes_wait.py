@@ -9,8 +9,10 @@ import pytest
 from tests.conftest import Client
 from tests.web.helpers import (
     Answer,
+    Door,
     as_operator,
     create,
+    forbid_reading,
     hold_told,
     noticed,
     parked,
@@ -23,8 +25,8 @@ from tests.web.helpers import (
     start,
     url,
 )
+from tests.web.moments import around_the_next_read, before_changes_park
 from tests.web.test_changes import applied, content
-from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"
@@ -77,16 +79,12 @@ async def test_a_preference_waits_as_well_and_is_said_to(client: Client) -> None
     assert (versions(answer), answer.headers["Preference-Applied"]) == ([3], "wait=30")
 
 
-async def test_a_wake_asks_nothing_of_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wake_asks_nothing_of_the_database(client: Client) -> None:
     await start(client)
     tasks = [waiting(client, 2) for _ in range(5)]
     await parked(client, 5)
 
-    async def forbidden(*_: Any, **__: Any) -> Any:
-        raise AssertionError("the database was read")
-
-    monkeypatch.setattr(client.app[DATABASE], "entries_after", forbidden)
-    monkeypatch.setattr(client.app[DATABASE], "trail", forbidden)
+    forbid_reading(client)
     await report(client, "a")
     answers = [await soon(task) for task in tasks]
     assert {answer.text for answer in answers} == {answers[0].text}
@@ -99,32 +97,15 @@ async def test_commits_around_the_read_and_the_park_are_all_told_in_order(
     client: Client, monkeypatch: pytest.MonkeyPatch, commits: int, moment: str
 ) -> None:
     state = content(await start(client))
-    store, hub = client.app[DATABASE], client.app[HUB]
-    target: Any = hub if moment == "before the park" else store
-    name = "park" if moment == "before the park" else "entries_after"
-    # Nothing may be asked of the trail when the client has the newest version, so the state's read counts too.
-    names = [name] if target is hub else [name, "state"]
-    originals = {each: getattr(target, each) for each in names}
 
     async def write() -> None:
-        for each, original in originals.items():
-            monkeypatch.setattr(target, each, original)
         for number in range(commits):
             await report(client, str(number))
 
-    def hooked(each: str) -> Any:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            if moment != "after the read":
-                await write()
-            result = await originals[each](*args, **kwargs)
-            if moment == "after the read":
-                await write()
-            return result
-
-        return call
-
-    for each in names:
-        monkeypatch.setattr(target, each, hooked(each))
+    if moment == "before the park":
+        before_changes_park(monkeypatch, client, write)
+    else:
+        around_the_next_read(monkeypatch, client, **{moment.partition(" ")[0]: write})
     task = waiting(client, 2)
     told: list[int] = []
     while not told or told[-1] < 2 + commits:
@@ -142,46 +123,33 @@ async def test_several_commits_before_the_woken_runs_are_all_told(
 ) -> None:
     """The newest event alone does not hold them all, so the rest comes from the trail."""
     await start(client)
-    hub = client.app[HUB]
-    park = hub.park
-    released = asyncio.Event()
-
-    async def slow(*args: Any) -> Any:
-        with hub.counted("slow"):
-            await released.wait()
-        return await park(*args)
-
-    monkeypatch.setattr(hub, "park", slow)
+    door = Door()
+    before_changes_park(monkeypatch, client, door.go_through)
     task = waiting(client, 2)
-    await parked(client)
+    await door.reached.wait()
     for number in range(5):
         await report(client, str(number))
-    released.set()
+    door.open()
     answer = await soon(task)
     assert (versions(answer), answer.body["has_more"]) == ([3, 4, 5, 6, 7], False)
 
 
 async def test_a_limit_holds_for_the_woken_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await start(client)
-    hub = client.app[HUB]
-    park = hub.park
 
-    async def late(*args: Any) -> Any:
+    async def write() -> None:
         for number in range(3):
             await report(client, str(number))
-        return await park(*args)
 
-    monkeypatch.setattr(hub, "park", late)
+    before_changes_park(monkeypatch, client, write)
     answer = await soon(waiting(client, 2, limit=2))
     assert (versions(answer), answer.body["has_more"], answer.body["to_version"]) == ([3, 4], True, 4)
 
 
 @pytest.mark.parametrize("since", [1, 2])
-async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_no_410(
-    client: Client, monkeypatch: pytest.MonkeyPatch, since: int
-) -> None:
+async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_no_410(client: Client, since: int) -> None:
     await start(client)
-    door = hold_told(monkeypatch)
+    door = hold_told(client)
     writing = asyncio.create_task(report(client, "a"))
     await door.reached.wait()
     params = {"since_version": str(since)}
@@ -195,11 +163,9 @@ async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_no_410(
         assert versions(answer)[0] == since + 1
 
 
-async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_told_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_on_disk_of_which_nobody_was_told_yet_is_told_once(client: Client) -> None:
     await start(client)
-    door = hold_told(monkeypatch)
+    door = hold_told(client)
     writing = asyncio.create_task(report(client, "a"))
     await door.reached.wait()
     task = waiting(client, 2)
@@ -223,15 +189,12 @@ async def test_a_deletion_and_a_creation_before_the_park_are_told_both(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(client)
-    hub = client.app[HUB]
-    park = hub.park
 
-    async def late(*args: Any) -> Any:
+    async def replace() -> None:
         await send(client, "DELETE", url())
         await create(client)
-        return await park(*args)
 
-    monkeypatch.setattr(hub, "park", late)
+    before_changes_park(monkeypatch, client, replace)
     answer = await soon(waiting(client, 2))
     assert [change["action_type"] for change in answer.body["changes"]] == ["STATE_DELETED", "STATE_CREATED"]
 

@@ -20,9 +20,9 @@ from tests.web.helpers import (
     start,
     url,
 )
-from wizard_server.web.http.context import HUB, SERVICE
-from wizard_server.web.live import parking
-from wizard_server.web.live import poll as web_polling
+from tests.web.moments import around_the_next_read, before_the_next_park
+from wizard_server.app import DATABASE
+from wizard_server.web.http.context import HUB
 
 RETRY_AFTER = r"[1-9]\d*"
 
@@ -89,14 +89,12 @@ async def test_news_are_news_while_draining(client: Client) -> None:
 
 async def test_a_change_before_the_drain_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     await start(client)
-    park = parking.park
 
-    async def hooked(*args: Any) -> Any:
+    async def change_and_drain() -> None:
         await patch(client, {"status": "ERROR"})
         client.app[HUB].drain()
-        return await park(*args)
 
-    monkeypatch.setattr(web_polling, "park", hooked)
+    before_the_next_park(monkeypatch, change_and_drain)
     answer = await poll(client, since_version=2, wait=30)
     assert (answer.body["has_changes"], answer.body["version"]) == (True, 3)
 
@@ -106,30 +104,24 @@ async def test_an_unwatched_change_before_the_drain_is_no_answer(
 ) -> None:
     """It reached the waiter before the server drained; what the poll gets is still the answer of a drained one."""
     await start(client)
-    hub, service = client.app[HUB], client.app[SERVICE]
-    read = service.read_from
-    monkeypatch.setattr(service, "known", lambda *_: None)
 
-    async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(service, "read_from", read)
-        record = await read(*args)
+    async def change_and_drain() -> None:
         await patch(client, {"progress": factories.progress()})
-        hub.drain()
-        return record
+        client.app[HUB].drain()
 
-    monkeypatch.setattr(service, "read_from", hooked)
+    around_the_next_read(monkeypatch, client, after=change_and_drain)
     answer = await poll(client, since_version=2, watch="status", wait=30)
     assert (answer.status, answer.body["has_changes"]) == (200, False)
     assert_drained(answer)
 
 
 async def test_a_writer_during_the_drain_is_durable_once_acknowledged(
-    client: Client, start_server: StartServer, monkeypatch: pytest.MonkeyPatch, database: str
+    client: Client, start_server: StartServer, database: str
 ) -> None:
     await start(client)
     waiting = polling(client, since_version=2)
     await parked(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     change = sending(client, "PATCH", url(), json={"status": "ERROR"})
     await door.reached.wait()
     closing = leaving(client)
@@ -145,8 +137,7 @@ async def test_a_writer_during_the_drain_is_durable_once_acknowledged(
 
 async def test_a_writer_after_the_last_commit_is_refused_and_leaves_nothing(client: Client, database: str) -> None:
     await start(client)
-    store = client.app[SERVICE]._store
-    await store._commits.close()  # type: ignore[attr-defined]  # the protocol does not name it
+    await client.app[DATABASE].close()
     answer = await soon(sending(client, "PATCH", url(), json={"status": "ERROR"}))
     assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
     assert re.fullmatch(RETRY_AFTER, answer.headers["Retry-After"])

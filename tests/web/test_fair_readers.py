@@ -3,36 +3,30 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.conftest import StartServer
 from tests.web.helpers import STATES, create, engine_of, read, send, sending, soon, until, url
 from wizard_server.app import DATABASE
-from wizard_server.storage.statements.dashboards import Dashboards
 
 ACTIVE = "/api/v1/polling/active-investigations"
 BOB = {"X-User-Id": "bob"}
 
 
-async def test_another_users_cold_read_passes_twenty_dashboards(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_users_cold_read_passes_twenty_dashboards(start_server: StartServer) -> None:
     client = await start_server(database={"pool_size": 1, "max_overflow": 1})
     await create(client)
     await create(client, "inv-bob", user_id="bob")
-    store, door, page, begun = client.app[DATABASE], asyncio.Event(), Dashboards.page, 0
+    store, engine, door, begun = client.app[DATABASE], engine_of(client), asyncio.Event(), 0
 
-    async def held(self: Dashboards, *asked: Any) -> Any:
+    async def held(*asked: Any) -> Any:
         nonlocal begun
         begun += 1
         await door.wait()
-        return await page(self, *asked)
+        return await engine.ask(*asked)
 
-    monkeypatch.setattr(Dashboards, "page", held)
+    engine.statements["active.page_user"] = held
     dashboards = [sending(client, "GET", ACTIVE) for _ in range(20)]
     try:
-        await until(lambda: engine_of(client)._readers._pool._shares._waiting.keys() == {"dev"})
-        await until(lambda: len(engine_of(client)._readers._pool._shares._waiting["dev"]) == 19)
+        await until(lambda: engine.inner.readers.waiting == 19)
         store.forget()
         assert (await soon(sending(client, "GET", url("inv-bob"), headers=BOB))).status == 200
         assert (await soon(sending(client, "GET", STATES, headers=BOB))).body["total"] == 1

@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestClient
 
 from tests import factories
 from tests.conftest import Client, Server
-from tests.web.helpers import engine_of
 from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make, trail
-from wizard_server.app import create_app
+from wizard_server.app import DATABASE, create_app
 from wizard_server.config.loading import ServerConfig
 from wizard_server.storage.schema import comparing
+from wizard_server.storage.sqlite.engine import SqliteEngine
 
 Serve = Callable[..., Awaitable[Client]]
 POLLING = {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000}
@@ -63,7 +63,9 @@ async def test_everything_works_without_a_url(serve: Serve) -> None:
 async def test_the_scripts_make_the_database_that_the_manifest_has(serve: Serve) -> None:
     client = await serve()
     assert client.app is not None
-    assert await comparing.check(engine_of(client)._writer) == []
+    engine = client.app[DATABASE].engine
+    assert isinstance(engine, SqliteEngine)
+    assert await comparing.check(engine.writer) == []
 
 
 async def test_a_warning_says_that_nothing_is_kept(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

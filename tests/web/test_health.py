@@ -10,6 +10,7 @@ from tests.web.helpers import (
     TIMESTAMP,
     StoppedClock,
     create,
+    engine_of,
     parked,
     patch,
     poll,
@@ -28,11 +29,11 @@ from wizard_server.web.http.context import HUB
 HEALTH = "/api/v1/polling/health"
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
-    async def ping() -> None:
+def broken(client: Client) -> None:
+    async def ping(*_: Any) -> Any:
         raise StorageUnavailableError("the disk is gone")
 
-    monkeypatch.setattr(client.app[DATABASE], "ping", ping)
+    engine_of(client).statements["health.ping"] = ping
 
 
 async def test_a_server_at_rest_is_healthy(start_server: StartServer) -> None:
@@ -88,8 +89,8 @@ async def test_all_intervals_grow_under_load_also_those_of_polls(start_server: S
         await soon(task)
 
 
-async def test_a_server_without_its_database_is_unavailable(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken(monkeypatch, client)
+async def test_a_server_without_its_database_is_unavailable(client: Client) -> None:
+    broken(client)
     answer = await send(client, "GET", HEALTH)
     assert (answer.status, answer.body["status"]) == (503, "unavailable")
     assert re.fullmatch(r"[1-9]\d*", answer.headers["Retry-After"])
@@ -102,8 +103,8 @@ async def test_a_server_that_drains_is_unavailable(client: Client) -> None:
     assert (answer.status, answer.body["status"]) == (503, "unavailable")
 
 
-async def test_liveness_asks_nobody(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken(monkeypatch, client)
+async def test_liveness_asks_nobody(client: Client) -> None:
+    broken(client)
     client.app[HUB].drain()
     assert (await send(client, "GET", "/healthz")).status == 200
 
@@ -114,8 +115,8 @@ async def test_readiness_names_its_parts(client: Client) -> None:
     assert answer.body["parts"] == {"schema": "ready", "database": "ready", "keys": "ready", "draining": "no"}
 
 
-async def test_readiness_fails_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken(monkeypatch, client)
+async def test_readiness_fails_without_the_database(client: Client) -> None:
+    broken(client)
     answer = await send(client, "GET", "/readyz")
     assert (answer.status, answer.body["parts"]["database"]) == (503, "the disk is gone")
     assert answer.body["status"] != "ready"

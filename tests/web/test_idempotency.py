@@ -11,10 +11,10 @@ from tests.web.helpers import (
     Answer,
     as_operator,
     create,
+    engine_of,
     fields_named,
     hold_commits,
     patch,
-    replace_commits,
     send,
     sending,
     soon,
@@ -141,25 +141,20 @@ async def test_a_repeated_refusal_counts_as_what_it_is(client: Client) -> None:
     assert client.app[REQUESTS].problems["invalid-transition"] == 2
 
 
-async def test_what_failed_for_want_of_the_database_may_be_tried_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_what_failed_for_want_of_the_database_may_be_tried_again(client: Client, database: str) -> None:
     async def broken(*_: Any) -> int:
         raise StorageUnavailableError("the disk is full")
 
     await create(client)
-    with monkeypatch.context() as patched:
-        replace_commits(patched, lambda _: broken)
+    with engine_of(client).instead(commit=broken):
         assert (await send(client, "PATCH", url(), json={"status": "ERROR"}, headers=KEY)).status == 503
     assert (await send(client, "PATCH", url(), json={"status": "ERROR"}, headers=KEY)).body["version"] == 2
     assert len(trail(database)) == 2
 
 
-async def test_requests_with_one_key_at_the_same_time_execute_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_requests_with_one_key_at_the_same_time_execute_once(client: Client, database: str) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     body = {"progress": factories.progress()}
     tasks = [sending(client, "PATCH", url(), json=body, headers=KEY) for _ in range(5)]
     await door.reached.wait()
@@ -169,11 +164,9 @@ async def test_requests_with_one_key_at_the_same_time_execute_once(
     assert (door.passed, len(trail(database))) == (1, 3)
 
 
-async def test_another_body_with_a_key_that_is_still_at_work_is_a_422(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_another_body_with_a_key_that_is_still_at_work_is_a_422(client: Client, database: str) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     first = sending(client, "PATCH", url(), json={"status": "ERROR"}, headers=KEY)
     await door.reached.wait()
     other = await send(client, "PATCH", url(), json={"status": "CANCELLED"}, headers=KEY)
@@ -183,11 +176,9 @@ async def test_another_body_with_a_key_that_is_still_at_work_is_a_422(
     assert len(trail(database)) == 3
 
 
-async def test_who_goes_away_before_the_answer_gets_it_by_asking_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_who_goes_away_before_the_answer_gets_it_by_asking_again(client: Client, database: str) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     body = {"progress": factories.progress()}
     first = sending(client, "PATCH", url(), json=body, headers=KEY)
     await door.reached.wait()
@@ -204,11 +195,9 @@ async def test_who_goes_away_before_the_answer_gets_it_by_asking_again(
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 
 
-async def test_who_goes_away_and_stays_away_has_its_change_committed_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_who_goes_away_and_stays_away_has_its_change_committed_once(client: Client, database: str) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     first = sending(client, "PATCH", url(), json={"progress": factories.progress()}, headers=KEY)
     await door.reached.wait()
     first.cancel()

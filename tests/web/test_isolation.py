@@ -16,12 +16,12 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.gated import without_looks
 from tests.schema import databases
 from tests.web.helpers import STATES, StoppedClock, noticed, send, stored, url
 from tests.web.isolation import EXAMPLES, NAMED_IN_BODY, NOBODYS, Comparable, Example, ask
-from wizard_server import app as application
 from wizard_server.app import DATABASE
-from wizard_server.storage.sqlite import engine
+from wizard_server.pace import Pace
 from wizard_server.web.routes import ROUTES, Route
 
 ANN, EVE = {"X-User-Id": "ann"}, {"X-User-Id": "eve"}
@@ -70,10 +70,11 @@ def purge(database: str, investigation_id: str) -> None:
 
 
 @pytest.fixture
-async def world(start_server: StartServer, database: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    for module, name in ((application, "NOTICE_SECONDS"), (engine, "LOOK_SECONDS")):
-        monkeypatch.setattr(module, name, 3600.0)  # nothing but requests asks the database
-    client = await start_server(clock=StoppedClock())
+async def world(start_server: StartServer, database: str) -> World:
+    """Nothing but requests asks the database."""
+    client = await start_server(
+        clock=StoppedClock(), pace=Pace(tidy=3600.0), opening=without_looks, database={"echo": True}
+    )
     for key in (THEIRS, ERASED, PURGED):
         await made(client, STATES, factories.creation(key, user_id="ann"), ANN)
         moved = await send(client, "PATCH", url(key), json={"wizard_step": "PROGRESS"}, headers=ANN)

@@ -5,26 +5,24 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
+from aiohttp.web import Application
 
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, send, sending, until
 from tests.web.issuer import Issuer, key_set, signed
-from wizard_server.web.auth import remote_keys
+from wizard_server.pace import Pace
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
 from wizard_server.web.auth.remote_keys import MAX_SET_BYTES, RemoteKeys
 
 ES256 = {"mode": "jwt", "algorithm": "ES256"}
 NEVER = 1e6
+# The issuer is asked again at once, and what a token says is looked at every time.
+RESTLESS = Pace(issuer_rest=0.0)
 USED = "jwks_url cannot be used, the keys stay"
-
-
-@pytest.fixture(autouse=True)
-def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The issuer is asked again at once, and what a token says is looked at every time."""
-    monkeypatch.setattr(remote_keys, "REST_SECONDS", 0.0)
-    monkeypatch.setattr(RemoteKeys, "look_seconds", 0.0)
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 @pytest.fixture
 async def guarded(issuer: Issuer, start_server: StartServer) -> Client:
-    return await start_server(auth={**ES256, "jwks_url": issuer.url})
+    return await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=RESTLESS)
 
 
 async def status(client: Client, headers: dict[str, str]) -> int:
@@ -58,11 +56,10 @@ async def test_a_rotated_key_verifies_at_its_first_request_and_the_withdrawn_one
     assert await status(guarded, signed("old")) == 401
 
 
-async def test_a_withdrawn_key_ends_though_no_unknown_one_comes(
-    issuer: Issuer, guarded: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote_keys, "REFRESH_SECONDS", 0.01)
-    assert await status(guarded, signed("new")) == 401  # the pause before the next question ends, and is the short one
+async def test_a_withdrawn_key_ends_though_no_unknown_one_comes(issuer: Issuer, start_server: StartServer) -> None:
+    pace = replace(RESTLESS, issuer_refresh=0.01)
+    guarded = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=pace)
+    assert await status(guarded, signed("old")) == 200
     issuer.serves("new")
     asked = issuer.asked
     await until(lambda: issuer.asked > asked + 1)
@@ -70,10 +67,9 @@ async def test_a_withdrawn_key_ends_though_no_unknown_one_comes(
 
 
 async def test_unknown_keys_have_the_issuer_asked_once_in_a_while_however_many_there_are(
-    issuer: Issuer, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer, start_server: StartServer
 ) -> None:
-    monkeypatch.setattr(remote_keys, "REST_SECONDS", NEVER)
-    guarded = await start_server(auth={**ES256, "jwks_url": issuer.url})
+    guarded = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=Pace(issuer_rest=NEVER))
     for number in range(50):
         assert await status(guarded, signed("new", named=f"stranger-{number}")) == 401
     assert issuer.asked == 1
@@ -127,9 +123,12 @@ async def test_while_the_issuer_answers_garbage_the_keys_stay_and_it_is_said_onc
 
 
 async def test_an_issuer_that_does_not_answer_costs_a_moment_and_no_key(
-    issuer: Issuer, guarded: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    issuer: Issuer, start_server: StartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(remote_keys, "TIMEOUT_SECONDS", 0.05)
+    pace = replace(RESTLESS, issuer_timeout=0.05)
+    guarded = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=pace)
+    await until(lambda: guarded.app[AUTHENTICATOR].unready() is None)
+    caplog.clear()
     issuer.held.clear()
     assert await status(guarded, signed("new")) == 401
     assert await status(guarded, signed("old")) == 200
@@ -138,11 +137,9 @@ async def test_an_issuer_that_does_not_answer_costs_a_moment_and_no_key(
     ]
 
 
-async def test_nobody_waits_long_for_a_slow_issuer(
-    issuer: Issuer, guarded: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote_keys, "TIMEOUT_SECONDS", NEVER)
-    monkeypatch.setattr(remote_keys, "WAIT_SECONDS", 0.05)
+async def test_nobody_waits_long_for_a_slow_issuer(issuer: Issuer, start_server: StartServer) -> None:
+    pace = replace(RESTLESS, issuer_timeout=NEVER, issuer_wait=0.05)
+    guarded = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=pace)
     issuer.held.clear()
     assert await status(guarded, signed("new")) == 401
 
@@ -158,7 +155,7 @@ async def test_before_the_first_answer_nobody_is_refused_for_good_and_the_server
 ) -> None:
     async with Issuer("old") as issuer:
         issuer.answers(503, b"")
-        client = await start_server(auth={**ES256, "jwks_url": issuer.url})
+        client = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=RESTLESS)
         answer = await send(client, "GET", STATES, headers=signed("old"))
         assert (answer.status, answer.body["code"]) == (503, "keys-unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
@@ -178,7 +175,7 @@ async def test_before_the_first_answer_nobody_is_refused_for_good_and_the_server
 async def test_an_issuer_that_cannot_be_reached_at_start_keeps_nobody_from_starting(start_server: StartServer) -> None:
     async with Issuer("old") as issuer:
         url = issuer.url
-    client = await start_server(auth={**ES256, "jwks_url": url})
+    client = await start_server(auth={**ES256, "jwks_url": url}, pace=RESTLESS)
     answer = await send(client, "GET", "/readyz")
     assert answer.status == 503
     assert "Connect call failed" in answer.body["parts"]["keys"]
@@ -208,10 +205,9 @@ async def test_a_look_up_that_hangs_holds_nobody_up_and_keeps_no_process_from_en
 ) -> None:
     door = threading.Event()
     monkeypatch.setattr("wizard_server.web.auth.name_lookup.socket.getaddrinfo", lambda *_, **__: door.wait(20) and [])
-    monkeypatch.setattr(remote_keys, "TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(remote_keys, "REST_SECONDS", NEVER)
+    pace = Pace(issuer_rest=NEVER, issuer_timeout=0.05)
     try:
-        client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"})
+        client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"}, pace=pace)
         assert (await send(client, "GET", STATES, headers=signed("old"))).status == 503
         hanging = [thread for thread in threading.enumerate() if thread.name == "name look-up"]
         assert [thread.daemon for thread in hanging] == [True]
@@ -232,18 +228,18 @@ async def test_a_look_up_that_hangs_holds_nobody_up_and_keeps_no_process_from_en
     ],
 )
 async def test_keys_that_anybody_in_between_could_change_are_warned_of(
-    url: str, warned: bool, start_server: StartServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    url: str, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def nothing(_: RemoteKeys) -> bytes:
+    async def nothing(_: str) -> bytes:
         return b""
 
-    monkeypatch.setattr(RemoteKeys, "_fetched", nothing)
-    await start_server(auth={**ES256, "jwks_url": url})
+    async with asynccontextmanager(RemoteKeys(url, "ES256", fetch=nothing).kept)(Application()):
+        pass
     assert ("jwks_url is not https: whoever is in between can sign tokens" in caplog.messages) is warned
 
 
 async def test_stopping_does_not_wait_for_the_issuer(issuer: Issuer, start_server: StartServer) -> None:
-    client = await start_server(auth={**ES256, "jwks_url": issuer.url})
+    client = await start_server(auth={**ES256, "jwks_url": issuer.url}, pace=RESTLESS)
     issuer.held.clear()
     waiting = sending(client, "GET", STATES, headers=signed("new"))
     await until(lambda: issuer.asked == 2)

@@ -5,9 +5,12 @@ import jwt
 import pytest
 
 from tests import factories
+from tests.clocks import MovedClock
 from tests.conftest import Client, StartServer
+from tests.verifications import Verifications
 from tests.web.helpers import STATES, Answer, parked, poll_url, raw, send, sending, soon, url
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
+from wizard_server.web.auth.tokens import TokenAuthenticator
 
 SECRET = "0123456789abcdef0123456789abcdef"
 USER = "wizard:read wizard:write"
@@ -179,29 +182,26 @@ async def test_a_list_holds_the_callers_own_also_for_agents_and_admins(guarded: 
 
 
 async def test_a_remembered_token_is_remembered_until_it_expires_only(
-    guarded: Client, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock, verified = MovedClock(), Verifications(monkeypatch)
+    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET}, clock=clock)
     headers = bearer(exp=int(time.time()) + 60)
-    assert (await send(guarded, "GET", url(), headers=headers)).status == 200
-    later = time.time() + 100
-    monkeypatch.setattr("wizard_server.web.auth.tokens.time", lambda: later)
-    calls: list[str] = []
-    verify = guarded.app[AUTHENTICATOR]._verify  # type: ignore[attr-defined]  # the one of mode jwt
-
-    def counted(text: str) -> object:
-        calls.append(text)
-        return verify(text)
-
-    monkeypatch.setattr(guarded.app[AUTHENTICATOR], "_verify", counted)
-    await send(guarded, "GET", url(), headers=headers)
-    assert len(calls) == 1
+    for _ in range(2):
+        assert (await send(client, "GET", STATES, headers=headers)).status == 200
+    assert verified.count == 1
+    clock.move(100)
+    await send(client, "GET", STATES, headers=headers)
+    assert verified.count == 2
 
 
 async def test_no_more_tokens_are_remembered_than_configured(start_server: StartServer) -> None:
     client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET, "token_cache_size": 2})
     for user in ("ann", "bob", "cid", "ann"):
         assert (await send(client, "GET", STATES, headers=bearer(user))).status == 200
-    assert len(client.app[AUTHENTICATOR]._verified) == 2  # type: ignore[attr-defined]  # the one of mode jwt
+    authenticator = client.app[AUTHENTICATOR]
+    assert isinstance(authenticator, TokenAuthenticator)
+    assert authenticator.remembered == 2
 
 
 async def test_the_log_has_the_caller_from_the_request_and_asks_nobody_again(

@@ -301,16 +301,16 @@ async def test_two_servers_that_are_asked_at_once_carry_a_request_out_once(
     start_server: StartServer,
     clock: StoppedClock,
     database: str,
-    monkeypatch: pytest.MonkeyPatch,
     based: dict[str, str],
 ) -> None:
     """Both have run the use case when the first one writes."""
     one, two = [await start_server(clock=clock) for _ in range(2)]
     await start(one)
-    door = hold_commits(monkeypatch)
+    doors = [hold_commits(each) for each in (one, two)]
     asked = [sending(each, "POST", PROGRESS, json=REPORT, headers={**KEY, **based}) for each in (one, two)]
-    await until(lambda: door.waiting == 2)
-    door.open()
+    await until(lambda: all(door.waiting for door in doors))
+    for door in doors:
+        door.open()
     first, second = [await soon(task) for task in asked]
     assert same(first, second)
     assert first.body["version"] == 3
@@ -331,13 +331,13 @@ async def test_what_another_server_did_with_the_key_is_no_refusal(
 
 
 async def test_one_that_comes_again_does_not_part_the_others_of_its_batch(
-    restart: Restart, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    restart: Restart, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await restart()
     await start(client)
     first = await send(client, "POST", PROGRESS, json=REPORT, headers=KEY)
     client = await restart()
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     leading = sending(client, "POST", STATES, json=factories.creation("leading"))
     await door.reached.wait()
     tasks = [sending(client, "POST", STATES, json=factories.creation(f"inv-{number}")) for number in range(2, 6)]

@@ -6,17 +6,16 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     STATES,
-    Commit,
     Door,
     StoppedClock,
     create,
+    engine_of,
     noticed,
     parked,
     patch,
     poll,
     polling,
     read,
-    replace_commits,
     rows,
     send,
     sending,
@@ -26,7 +25,6 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.app import DATABASE
-from wizard_server.storage.engine import Engine
 
 ACCESSED = "2026-01-09T08:07:00.000Z"
 QUERY = "SELECT version, last_accessed FROM investigation_states"
@@ -123,25 +121,20 @@ async def test_a_new_state_under_an_old_id_was_not_accessed_before_it_was_made(
     assert last is None or last >= state["created_at"]
 
 
-async def test_a_change_while_accesses_are_written_waits_its_turn(
-    timed: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_a_change_while_accesses_are_written_waits_its_turn(timed: Client, database: str) -> None:
     """Both go over the one connection that writes: neither may meet the other's open transaction."""
-    door = Door()
-    writing = asyncio.Event()
+    door, engine = Door(), engine_of(timed)
+    write, writing = engine.commit, asyncio.Event()
 
-    def made(commit: Commit) -> Commit:
-        async def held(self: Engine, writes: Any, locked: Any = None, *more: Any) -> int:
-            if locked is None:  # what was touched
-                await door.go_through()
-            else:
-                writing.set()
-            return await commit(self, writes, locked, *more)
-
-        return held
+    async def held(writes: Any, locked: Any = None, *more: Any) -> Any:
+        if locked is None:  # what was touched
+            await door.go_through()
+        else:
+            writing.set()
+        return await write(writes, locked, *more)
 
     await read(timed)
-    replace_commits(monkeypatch, made)
+    engine.commit = held
     flushing = asyncio.create_task(timed.app[DATABASE].flush_touched())
     await door.reached.wait()
     change = sending(timed, "PATCH", url(), json={"status": "ERROR"}, headers={"Prefer": "return=minimal"})

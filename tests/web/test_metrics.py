@@ -17,8 +17,10 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     STATES,
+    Door,
     as_operator,
     create,
+    engine_of,
     hold_commits,
     noticed,
     parked,
@@ -229,12 +231,12 @@ async def test_a_poll_without_room_is_shed_by_the_limit_that_left_none(
     await soon(wait)
 
 
-async def test_a_batch_is_counted_by_its_size(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_is_counted_by_its_size(client: Client) -> None:
     for investigation in ("inv-1", "inv-2", "inv-3"):
         await create(client, investigation)
     before = await scrape(client)
     assert (before("group_commit_size_count"), before("group_commit_size_sum")) == (3, 3)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     first = sending(client, "PATCH", url("inv-1"), json={"status": "ERROR"})
     await door.reached.wait()
     others = [sending(client, "PATCH", url(name), json={"status": "ERROR"}) for name in ("inv-2", "inv-3")]
@@ -298,19 +300,20 @@ async def test_what_another_process_commits_is_noticed_once(client: Client, data
 
 async def test_a_lent_reader_is_in_use_until_it_comes_back(client: Client) -> None:
     await create(client)
-    store = client.app[DATABASE]
+    client.app[DATABASE].forget()
     before = (await scrape(client))("database_reader_wait_seconds_count")
-    lent, back = asyncio.Event(), asyncio.Event()
+    door, engine = Door(), engine_of(client)
 
-    async def ask(reader: Any) -> None:
-        lent.set()
-        await back.wait()
+    async def held(*asked: Any) -> Any:
+        await door.go_through()
+        return await engine.ask(*asked)
 
-    asking = asyncio.create_task(store._read(ask))
-    await lent.wait()
+    engine.statements["states.get"] = held
+    asking = asyncio.create_task(read(client))
+    await door.reached.wait()
     found = await scrape(client)
     assert (found("database_readers_in_use"), found("database_reader_wait_seconds_count")) == (1, before + 1)
-    back.set()
+    door.open()
     await asking
     assert (await scrape(client))("database_readers_in_use") == 0
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.conftest import Client, StartServer
 from tests.observer import Observer
-from tests.web.helpers import create, read, send, url
+from tests.web.helpers import create, engine_of, read, send, url
+from wizard_server.app import DATABASE
 from wizard_server.domain.rules import Rules
 from wizard_server.errors import StateExistsError
 from wizard_server.web.api import state_body
-from wizard_server.web.http.context import SERVICE
 
 
 @pytest.fixture
@@ -26,14 +26,12 @@ async def expecting(start_server: StartServer, observer: Observer) -> AsyncItera
     observer.differences.clear()
 
 
-async def test_a_status_that_is_not_described(
-    expecting: Client, observer: Observer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def conflict(*args: Any, **named: Any) -> None:
+async def test_a_status_that_is_not_described(expecting: Client, observer: Observer) -> None:
+    async def conflict(*_: Any) -> Any:
         raise StateExistsError("on a route that never says so")
 
-    monkeypatch.setattr(expecting.app[SERVICE], "known", lambda *_: None)
-    monkeypatch.setattr(expecting.app[SERVICE], "read", conflict)
+    expecting.app[DATABASE].forget()
+    engine_of(expecting).statements["states.get"] = conflict
     assert (await send(expecting, "GET", url())).status == 409
     assert "409 is not described" in observer.differences[0]
 

@@ -8,13 +8,11 @@ import pytest
 
 from tests import factories
 from tests.conftest import StartServer
+from tests.gated import with_one_reader
 from tests.observer import Observer
 from tests.web.helpers import HANGS_AFTER_SECONDS, StoppedClock, as_operator, engine_of, noticed
 from tests.web.openapi_world import INV, MODES, UNKNOWN, USER, World, documented, place, route
-from wizard_server.app import DATABASE
-from wizard_server.errors import UnknownOutcomeError
-from wizard_server.web.auth.authenticator import AUTHENTICATOR
-from wizard_server.web.auth.remote_keys import RemoteKeys
+from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.web.http.media import JSON, JSON_PATCH
 from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.openapi import examples
@@ -59,10 +57,7 @@ async def invalid_token(start: Start, mode: str, case: Case) -> None:
 
 
 async def keys_unavailable(start: Start, mode: str, case: Case) -> None:
-    world = await start()
-    authenticator: Any = world.client.app[AUTHENTICATOR]
-    authenticator._keys = RemoteKeys("http://127.0.0.1:1/keys", "HS256")  # it was never asked
-    authenticator._verified.clear()
+    world = await start(auth={"mode": "jwt", "algorithm": "ES256", "jwks_url": "http://127.0.0.1:1/keys"})
     for each in documented("keys-unavailable", mode):
         await world.ask(each)
 
@@ -189,8 +184,6 @@ async def idempotency_mismatch(start: Start, mode: str, case: Case) -> None:
 async def outcome_unknown(start: Start, mode: str, case: Case) -> None:
     world = await start()
     await world.investigate()
-    engine: Any = world.client.app[DATABASE].engine
-
     bodies = {
         STATES: factories.creation("inv-fresh", user_id=USER),
         TEMPLATES: {"name": "fresh", "settings": factories.settings()},
@@ -201,7 +194,7 @@ async def outcome_unknown(start: Start, mode: str, case: Case) -> None:
     async def lost(*_: object) -> int:
         raise UnknownOutcomeError("the connection was lost during the commit")
 
-    engine.commit = lost
+    engine_of(world.client).commit = lost
     for each in documented("outcome-unknown", mode):
         body = bodies.get(each.path) if each.bodies else None
         await world.ask(each, **about(each) | ({"json": body} if body else {}))
@@ -215,12 +208,14 @@ async def patch_conflict(start: Start, mode: str, case: Case) -> None:
 
 
 async def storage_unavailable(start: Start, mode: str, case: Case) -> None:
-    world = await start(database={"pool_size": 1, "max_overflow": 0})
-    store = world.client.app[DATABASE]
-    await store._commits.close()
-    readers = engine_of(world.client)._readers
-    readers._pool._timeout = 0.0
-    async with readers.acquire():
+    world = await start(opening=with_one_reader)
+    engine = engine_of(world.client)
+
+    async def full(*_: object) -> int:
+        raise StorageUnavailableError("the disk is full")
+
+    engine.commit = full
+    async with engine.reader():
         for each in documented("storage-unavailable", mode):
             await world.ask(each, **about(each))
 

@@ -57,10 +57,10 @@ async def test_unchanged_is_a_304_for_the_header(client: Client, tags: str) -> N
 async def test_what_is_asked_at_length_is_answered_and_not_remembered(client: Client) -> None:
     await create(client)
     many = ", ".join(f'"version-{version}"' for version in range(1, 400))
-    before = poll_query._remembered.cache_info().currsize
+    before = poll_query.remembered.cache_info().currsize
     assert (await poll(client, headers={"If-None-Match": many})).status == 304
     assert (await poll(client, headers={"Prefer": f"x={'y' * 1000}"})).status == 200
-    assert poll_query._remembered.cache_info().currsize == before
+    assert poll_query.remembered.cache_info().currsize == before
 
 
 async def test_unchanged_is_a_200_without_changes_for_the_parameter(client: Client) -> None:

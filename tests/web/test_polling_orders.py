@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -28,47 +27,14 @@ from tests.web.helpers import (
     until,
     url,
 )
-from wizard_server.domain.callers import Caller
-from wizard_server.web.http.context import HUB, SERVICE
-from wizard_server.web.live import parking
-from wizard_server.web.live import poll as web_polling
+from tests.web.moments import around_the_next_read, before_the_next_park
+from wizard_server.web.http.context import HUB
 
 Act = Callable[[], Awaitable[Any]]
 
 
 def report(percent: float) -> dict[str, Any]:
     return {"progress": factories.progress(overall_progress=percent)}
-
-
-def around_the_next_read(
-    monkeypatch: pytest.MonkeyPatch, client: Client, *, before: Act | None = None, after: Act | None = None
-) -> None:
-    """Let something happen just before or after the server reads the state for the next poll, once."""
-    service = client.app[SERVICE]
-    read = service.read_from
-    monkeypatch.setattr(service, "known", lambda *_: None)
-
-    async def hooked(caller: Caller, investigation_id: str, version: int, now: datetime) -> Any:
-        monkeypatch.setattr(service, "read_from", read)
-        if before is not None:
-            await before()
-        record = await read(caller, investigation_id, version, now)
-        if after is not None:
-            await after()
-        return record
-
-    monkeypatch.setattr(service, "read_from", hooked)
-
-
-def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
-    park = parking.park
-
-    async def hooked(*args: Any) -> Any:
-        monkeypatch.setattr(web_polling, "park", park)
-        await act()
-        return await park(*args)
-
-    monkeypatch.setattr(web_polling, "park", hooked)
 
 
 async def test_a_write_between_an_answer_and_the_next_wait_is_answered_at_once(client: Client) -> None:
@@ -194,12 +160,10 @@ async def test_of_two_writers_on_one_version_one_wins(client: Client, database: 
     assert [entry["version"] for entry in trail(database)] == [1, 2, 3]
 
 
-async def test_of_two_writers_in_one_commit_one_wins(
-    client: Client, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+async def test_of_two_writers_in_one_commit_one_wins(client: Client, database: str) -> None:
     await start(client)
     await create(client, "inv-2")
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     other = sending(client, "PATCH", url("inv-2"), json={"status": "ERROR"})
     await door.reached.wait()
     both = [sending(client, "PATCH", url(), json={**report(percent), "version": 2}) for percent in (10, 20)]

@@ -1,11 +1,11 @@
 import asyncio
-import random
 from typing import Any
 
 import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.once import once
 from tests.web.helpers import (
     Answer,
     but_access,
@@ -25,6 +25,7 @@ from tests.web.helpers import (
     url,
 )
 from wizard_server.web.http.context import HUB, STORE
+from wizard_server.web.live.waits import with_jitter
 
 ACTIVE = "/api/v1/polling/active-investigations"
 BRIEF = 0.01
@@ -72,11 +73,11 @@ async def test_any_tag_waits_for_whatever_comes_next(client: Client) -> None:
     assert (await soon(waiting)).body["version"] == 3
 
 
-async def test_nobody_is_answered_before_the_commit(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_is_answered_before_the_commit(client: Client) -> None:
     await start(client)
     waiting = polling(client, since_version=2)
     await parked(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     change = sending(client, "PATCH", url(), json={"status": "ERROR"})
     await door.reached.wait()
     assert (await poll(client, since_version=2)).body["has_changes"] is False
@@ -85,14 +86,12 @@ async def test_nobody_is_answered_before_the_commit(client: Client, monkeypatch:
     assert (await soon(waiting)).body["version"] == (await soon(change)).body["version"] == 3
 
 
-async def test_several_changes_in_one_commit_give_one_answer_with_the_newest(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_several_changes_in_one_commit_give_one_answer_with_the_newest(client: Client) -> None:
     await start(client)
     await create(client, "inv-2")
     waiting = polling(client, since_version=2)
     await parked(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     other = sending(client, "PATCH", url("inv-2"), json={"status": "ERROR"})
     await door.reached.wait()
     changes = [
@@ -139,6 +138,11 @@ async def test_without_a_wait_nobody_parks(client: Client, limits: list[float], 
     assert limits == []
 
 
+def test_a_little_jitter_spreads_the_clients() -> None:
+    waits = sorted(with_jitter(16) for _ in range(1000))
+    assert 15 <= waits[0] < 15.1 < 15.7 < waits[-1] <= 15.75
+
+
 class LoopClock:
     """The clock of the running loop: it stands still until it is moved on."""
 
@@ -151,25 +155,11 @@ class LoopClock:
 
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
+    """The loop's own, because by it the loop lets wait."""
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop.time())
     monkeypatch.setattr(loop, "time", clock)
     return clock
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 15.75), (0.6, 15.3), (1.0, 15.0)])
-async def test_a_little_jitter_spreads_the_clients(
-    client: Client,
-    limits: list[float],
-    clock: LoopClock,
-    monkeypatch: pytest.MonkeyPatch,
-    share: float,
-    expected: float,
-) -> None:
-    monkeypatch.setattr(random, "uniform", lambda low, high: low + (high - low) * share)
-    await create(client)
-    await poll(client, since_version=1, wait=16)
-    assert limits == [pytest.approx(expected)]
 
 
 @pytest.mark.parametrize("path", [f"{poll_url()}?since_version=1", f"{poll_url()}/changes?since_version=1", ACTIVE])
@@ -187,15 +177,11 @@ async def test_the_time_that_reading_takes_is_a_part_of_the_wait(
     await create(client)
     if path == ACTIVE:
         path += f"?cursor={(await send(client, 'GET', ACTIVE)).body['cursor']}"
-    store = client.app[STORE]
-    name = "active_since" if path.startswith(ACTIVE) else "state"
-    read = getattr(store, name)
 
-    async def slowly(*asked: Any) -> Any:
+    async def pass_time() -> None:
         clock.now += reading
-        return await read(*asked)
 
-    monkeypatch.setattr(store, name, slowly)
+    once(monkeypatch, client.app[STORE], "active_since" if path.startswith(ACTIVE) else "state", before=pass_time)
     await send(client, "GET", f"{path}&wait=16")
     [seconds] = limits
     assert least <= seconds <= most
@@ -219,12 +205,11 @@ async def test_what_a_client_asks_to_wait_is_an_upper_bound(
 
 @pytest.mark.parametrize("asked", [{"wait": 3600}, {"wait": "1e300"}, {"headers": {"Prefer": "wait=3600"}}])
 async def test_a_wait_is_capped_by_the_configuration(
-    client: Client, limits: list[float], monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+    client: Client, limits: list[float], asked: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(random, "uniform", lambda low, high: low)
     await create(client)
     assert (await poll(client, since_version=1, **asked)).status == 200
-    assert limits == [pytest.approx(55, abs=1)]
+    assert 55 - 55 / 16 <= limits[0] <= 55
 
 
 async def test_the_cap_is_configurable(start_server: StartServer) -> None:

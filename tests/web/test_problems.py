@@ -1,6 +1,6 @@
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.gated import with_one_reader
 from tests.web.helpers import (
     STATES,
     TIMESTAMP,
@@ -25,7 +26,8 @@ from tests.web.helpers import (
     stored,
     url,
 )
-from wizard_server.web.http.context import SERVICE
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import BusyError
 
 MEMBERS = {
     "type",
@@ -130,20 +132,32 @@ async def test_a_feature_that_is_switched_off_is_a_404_of_its_own(start_server: 
 
 
 async def test_what_nobody_foresaw_is_a_500_without_its_details(
-    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*args: object) -> None:
+    async def broken(*_: Any) -> Any:
         raise RuntimeError("the secret")
 
-    monkeypatch.setattr(client.app[SERVICE], "known", broken)
+    engine_of(client).statements["states.get"] = broken
     answer = await send(client, "GET", url())
     assert (answer.status, set(answer.body)) == (500, MEMBERS)
     assert b"secret" not in answer.text
     assert "unforeseen error" in caplog.text
 
 
+def without_waiting(commit: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return `commit` as it fails in the end where it waits for another process."""
+
+    async def impatient(writes: Any, locked: Any = None, *_: Any) -> Any:
+        try:
+            return await commit(writes, locked, lambda: False)
+        except BusyError as error:
+            raise StorageUnavailableError(error.message) from error
+
+    return impatient
+
+
 async def test_a_database_that_another_process_holds_is_a_503_and_nothing_changes(
-    start_server: StartServer, database: str, other_process: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, database: str, other_process: sqlite3.Connection
 ) -> None:
     client = await start_server()
     await start(client)
@@ -151,8 +165,7 @@ async def test_a_database_that_another_process_holds_is_a_503_and_nothing_change
     await parked(client)
     before = stored(database)
     other_process.execute("BEGIN IMMEDIATE")
-    with monkeypatch.context() as impatient:  # nothing waits for the other process
-        impatient.setattr("wizard_server.storage.engine.BUSY_TIMEOUT_SECONDS", 0.0)
+    with engine_of(client).instead(commit=without_waiting(engine_of(client).commit)):
         for method, path, body in (
             ("PATCH", url(), {"status": "ERROR"}),
             ("POST", STATES, factories.creation("inv-2")),
@@ -170,18 +183,15 @@ async def test_a_database_that_another_process_holds_is_a_503_and_nothing_change
 
 
 async def test_a_pool_without_a_free_reader_is_a_503(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer,
 ) -> None:
-    client = await start_server(database={"pool_size": 1, "max_overflow": 0})
+    client = await start_server(opening=with_one_reader)
     await create(client)
-    readers = engine_of(client)._readers
-    monkeypatch.setattr(readers._pool, "_timeout", 0.0)
-    async with readers.acquire():
+    async with engine_of(client).reader():
         for path in (STATES, url("inv-cold"), url(suffix="/history"), poll_url("inv-cold")):
             answer = await send(client, "GET", path)
             assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
             assert re.fullmatch(RETRY_AFTER, answer.headers["Retry-After"])
-    monkeypatch.setattr(readers._pool, "_timeout", 10.0)
     assert (await send(client, "GET", STATES)).status == 200
 
 

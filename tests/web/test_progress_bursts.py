@@ -95,9 +95,9 @@ async def test_every_one_of_800_lines_is_there_once_and_in_order(
         assert phase["progress"] == 100.0
 
 
-async def test_agents_in_one_commit_lose_nothing_of_each_other(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_agents_in_one_commit_lose_nothing_of_each_other(client: Client) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     first = sending(client, "POST", PROGRESS, json={"logs": ["first"]})
     await door.reached.wait()
     reports = [
@@ -124,11 +124,9 @@ async def test_agents_in_one_commit_lose_nothing_of_each_other(client: Client, m
     assert sorted(progress["logs"][1:]) == sorted(line(agent, 0) for agent in range(20))
 
 
-async def test_a_user_and_agents_in_one_commit_lose_nothing_of_each_other(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_user_and_agents_in_one_commit_lose_nothing_of_each_other(client: Client) -> None:
     await start(client)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     tasks = [sending(client, "POST", PROGRESS, json={"logs": ["one"]})]
     await door.reached.wait()
     tasks.append(sending(client, "POST", PROGRESS, json={"logs": ["two"], "overall_progress": 50}))
@@ -143,14 +141,12 @@ async def test_a_user_and_agents_in_one_commit_lose_nothing_of_each_other(
     assert (state["status"], state["progress"]["logs"], state["version"]) == ("CANCELLED", ["one", "two"], 5)
 
 
-async def test_a_burst_wakes_a_poll_once_and_its_changes_are_all_there(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_burst_wakes_a_poll_once_and_its_changes_are_all_there(client: Client) -> None:
     before = await start(client)
     waiting = polling(client, since_version=2)
     changes = sending(client, "GET", f"{poll_url()}/changes", params={"since_version": "2", "wait": "30"})
     await parked(client, 2)
-    door = hold_commits(monkeypatch)
+    door = hold_commits(client)
     tasks = [sending(client, "POST", PROGRESS, json={"logs": ["0"]})]
     await door.reached.wait()
     tasks += [sending(client, "POST", PROGRESS, json={"logs": [str(number)]}) for number in range(1, 10)]

@@ -10,10 +10,9 @@ import pytest
 from tests import factories
 from tests.conftest import Client
 from tests.schema import databases
-from tests.web.helpers import noticed
+from tests.web.helpers import noticed, parked
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, investigate, make, trail
-from wizard_server.web.http.context import HUB
 
 POLL = "/api/v1/polling/wizard-state/inv-1"
 PURGED_AT = "2026-05-01T00:00:00.000Z"
@@ -82,20 +81,10 @@ async def test_it_is_in_no_list(purged: Client) -> None:
     assert (await ask(purged, "GET", STATE))[1]["total"] == 0
 
 
-async def test_a_poll_that_is_parked_learns_it(client: Client, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poll_that_is_parked_learns_it(client: Client, database: str) -> None:
     await investigate(client)
-    assert client.app is not None
-    hub = client.app[HUB]
-    parked = asyncio.Event()
-    begin = hub.begin
-
-    def noted(*args: Any) -> Any:
-        parked.set()
-        return begin(*args)
-
-    monkeypatch.setattr(hub, "begin", noted)
     poll = asyncio.create_task(ask(client, "GET", f"{POLL}?since_version=1&wait=30"))
-    await parked.wait()
+    await parked(client)
     bury(database)
     await look(client)
     status, problem, _ = await poll

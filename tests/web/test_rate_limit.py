@@ -6,6 +6,7 @@ import jwt
 import pytest
 
 from tests import factories
+from tests.clocks import StoppedTimer
 from tests.conftest import Client, StartServer
 from tests.web.helpers import (
     STATES,
@@ -23,7 +24,6 @@ from tests.web.helpers import (
 )
 from tests.web.push import events, socket
 from wizard_server.domain.callers import AGENT
-from wizard_server.web.http import quotas
 from wizard_server.web.routes import ROUTES, OpenRoute
 
 SECRET = "k" * 32
@@ -32,21 +32,10 @@ QUOTA = {"requests_per_second": 0.5, "burst": 3, "agent_requests_per_second": 10
 LIMITED = {"rate_limit": QUOTA}
 
 
-class Clock:
-    """Stands still until it is moved."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the limiter."""
-    clock = Clock()
-    monkeypatch.setattr(quotas, "monotonic", clock)
-    return clock
+def timer() -> StoppedTimer:
+    """What the limiter counts by."""
+    return StoppedTimer()
 
 
 def told(answer: Answer) -> tuple[str | None, str | None]:
@@ -58,9 +47,9 @@ async def spend(client: Client, count: int = 3, **headers: str) -> list[Answer]:
 
 
 async def test_every_answer_says_what_is_left_and_the_last_one_when_to_come_back(
-    start_server: StartServer, clock: Clock
+    start_server: StartServer, timer: StoppedTimer
 ) -> None:
-    client = await start_server(**LIMITED)
+    client = await start_server(timer=timer, **LIMITED)
     answers = await spend(client, 4)
     assert [answer.status for answer in answers] == [404, 404, 404, 429]
     assert [told(answer) for answer in answers] == [
@@ -74,78 +63,82 @@ async def test_every_answer_says_what_is_left_and_the_last_one_when_to_come_back
     assert refused.headers["Retry-After"] == "2"
 
 
-async def test_who_comes_back_when_told_is_let_in_once(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_who_comes_back_when_told_is_let_in_once(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     refused = (await spend(client, 4))[-1]
-    clock.now += int(refused.headers["Retry-After"])
+    timer.now += int(refused.headers["Retry-After"])
     assert [answer.status for answer in await spend(client, 2)] == [404, 429]
 
 
-async def test_a_refused_request_does_not_put_off_the_next(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_a_refused_request_does_not_put_off_the_next(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await spend(client, 20)
-    clock.now += 6
+    timer.now += 6
     assert [answer.status for answer in await spend(client, 4)] == [404, 404, 404, 429]
 
 
-async def test_a_wait_of_less_than_a_second_is_told_as_a_whole_one(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(rate_limit={"requests_per_second": 10, "burst": 1})
+async def test_a_wait_of_less_than_a_second_is_told_as_a_whole_one(
+    start_server: StartServer, timer: StoppedTimer
+) -> None:
+    client = await start_server(timer=timer, rate_limit={"requests_per_second": 10, "burst": 1})
     answers = await spend(client, 2)
     assert answers[0].headers["RateLimit-Policy"] == '"user";q=1;w=1'
     assert (answers[1].status, answers[1].headers["Retry-After"]) == (429, "1")
 
 
-async def test_nothing_happens_for_a_request_that_is_refused(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_nothing_happens_for_a_request_that_is_refused(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await spend(client)
     assert (await send(client, "POST", STATES, json=factories.creation())).status == 429
-    clock.now += 6
+    timer.now += 6
     assert (await send(client, "GET", url())).status == 404
 
 
-async def test_each_user_has_a_quota_of_their_own(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_each_user_has_a_quota_of_their_own(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await spend(client, 4, **{"X-User-Id": "ann"})
     assert (await spend(client, 1, **{"X-User-Id": "bob"}))[0].headers["RateLimit"] == '"user";r=2;t=2'
 
 
 async def test_agents_have_a_quota_of_their_own_also_under_the_same_name(
-    start_server: StartServer, clock: Clock
+    start_server: StartServer, timer: StoppedTimer
 ) -> None:
-    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET}, **LIMITED)
+    client = await start_server(timer=timer, auth={"mode": "jwt", "jwt_secret": SECRET}, **LIMITED)
     await spend(client, 4, **bearer("ann", "wizard:read"))
     [answer] = await spend(client, 1, **bearer("ann", AGENT))
     assert told(answer) == ('"agent";q=50;w=1', '"agent";r=49;t=1')
 
 
-async def test_a_missing_scope_counts_and_a_bad_token_does_not(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET}, **LIMITED)
+async def test_a_missing_scope_counts_and_a_bad_token_does_not(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, auth={"mode": "jwt", "jwt_secret": SECRET}, **LIMITED)
     answers = await spend(client, 9, Authorization="Bearer nonsense")
     assert {(answer.status, *told(answer)) for answer in answers} == {(401, None, None)}
     [answer] = await spend(client, 1, **bearer("ann", "nothing"))
     assert (answer.status, *told(answer)) == (403, POLICY, '"user";r=2;t=2')
 
 
-async def test_a_long_poll_counts_once_when_it_arrives(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_a_long_poll_counts_once_when_it_arrives(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await create(client)
     waiting = polling(client, since_version=1)
     await parked(client)
-    clock.now += 2
+    timer.now += 2
     await patch(client, {"status": "ERROR"})
     assert told(await soon(waiting)) == (POLICY, '"user";r=1;t=4')
 
 
-async def test_an_unchanged_poll_and_a_head_say_it_too(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_an_unchanged_poll_and_a_head_say_it_too(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await create(client)
     unchanged = await send(client, "GET", poll_url(), headers={"If-None-Match": '"version-1"'})
     assert (unchanged.status, *told(unchanged)) == (304, POLICY, '"user";r=1;t=4')
     assert told(await send(client, "HEAD", url())) == (POLICY, '"user";r=0;t=6')
 
 
-async def test_push_connections_count_once_and_say_it_in_their_heads(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_push_connections_count_once_and_say_it_in_their_heads(
+    start_server: StartServer, timer: StoppedTimer
+) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     await create(client)
     async with events(client) as stream:
         assert stream.response.headers["RateLimit"] == '"user";r=1;t=4'
@@ -156,20 +149,20 @@ async def test_push_connections_count_once_and_say_it_in_their_heads(start_serve
         assert refused.status == 429
 
 
-async def test_a_refused_write_may_be_sent_again_with_its_key(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(**LIMITED)
+async def test_a_refused_write_may_be_sent_again_with_its_key(start_server: StartServer, timer: StoppedTimer) -> None:
+    client = await start_server(timer=timer, **LIMITED)
     key = {"Idempotency-Key": "once"}
     await spend(client)
     assert (await send(client, "POST", STATES, json=factories.creation(), headers=key)).status == 429
-    clock.now += 6
+    timer.now += 6
     assert (await send(client, "POST", STATES, json=factories.creation(), headers=key)).status == 201
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if isinstance(route, OpenRoute)], ids=lambda it: it.path)
 async def test_what_is_open_to_everybody_is_not_limited_and_says_nothing(
-    start_server: StartServer, clock: Clock, route: OpenRoute
+    start_server: StartServer, timer: StoppedTimer, route: OpenRoute
 ) -> None:
-    client = await start_server(**LIMITED)
+    client = await start_server(timer=timer, **LIMITED)
     for _ in range(4):
         async with client.request(
             route.method, route.path.replace("{file}", "docs.js").replace("{module}", "index.js")
@@ -195,17 +188,17 @@ POLLS = {
 
 @pytest.mark.parametrize("limit", [{}, {"requests_per_second": 2, "burst": 2}], ids=["default", "2 per second"])
 async def test_twenty_four_polls_of_one_user_that_come_when_told_are_never_refused(
-    start_server: StartServer, clock: Clock, limit: dict[str, Any]
+    start_server: StartServer, timer: StoppedTimer, limit: dict[str, Any]
 ) -> None:
-    client = await start_server(rate_limit={"requests_per_second": 10, "burst": 20, **limit})
-    clock.now -= 60
+    client = await start_server(timer=timer, rate_limit={"requests_per_second": 10, "burst": 20, **limit})
+    timer.now -= 60
     await start(client)
-    clock.now += 60
-    due = [(clock.now + tab * (1.0 if limit else 0.0), tab) for tab in range(24)]
+    timer.now += 60
+    due = [(timer.now + tab * (1.0 if limit else 0.0), tab) for tab in range(24)]
     ways, answered, intervals = list(POLLS.values()), 0, set()
     while (next_due := min(due))[0] < 1000 + 40:
         due.remove(next_due)
-        clock.now, tab = next_due
+        timer.now, tab = next_due
         path, headers = ways[tab % len(ways)]
         answer = await send(client, "GET", path, headers=headers)
         assert answer.status in (200, 304), (answer.body, answered)
@@ -214,21 +207,23 @@ async def test_twenty_four_polls_of_one_user_that_come_when_told_are_never_refus
             assert answer.body["next_poll_interval"] == interval
         if tab == 0 and answered % 3 == 0:  # the same user does other things as well
             await send(client, "GET", url())
-        due.append((clock.now + interval / 1000, tab))
+        due.append((timer.now + interval / 1000, tab))
         intervals.add(interval)
         answered += 1
     assert answered > 24
     assert max(intervals) > 2000, "the interval grows with what is asked of the quota"
 
 
-async def test_a_refused_poll_that_comes_back_when_told_is_let_in(start_server: StartServer, clock: Clock) -> None:
-    client = await start_server(rate_limit={"requests_per_second": 2, "burst": 2})
-    clock.now -= 60
+async def test_a_refused_poll_that_comes_back_when_told_is_let_in(
+    start_server: StartServer, timer: StoppedTimer
+) -> None:
+    client = await start_server(timer=timer, rate_limit={"requests_per_second": 2, "burst": 2})
+    timer.now -= 60
     await start(client)
-    clock.now += 60
+    timer.now += 60
     first = [await poll(client, since_version=2) for _ in range(24)]
     assert [answer.status for answer in first] == [200, 200] + [429] * 22
-    back = sorted(clock.now + int(answer.headers["Retry-After"]) for answer in first[2:])
+    back = sorted(timer.now + int(answer.headers["Retry-After"]) for answer in first[2:])
     for at in back:
-        clock.now = at
+        timer.now = at
         assert (await poll(client, since_version=2)).status == 200

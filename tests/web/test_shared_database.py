@@ -9,48 +9,52 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, StartServer
-from tests.web.helpers import create, parked, patch, poll, polling, read, send, soon, start, url
+from tests.gated import Gated, without_looks
+from tests.web.helpers import create, engine_of, parked, patch, poll, polling, read, send, soon, start, url
 from tests.web.push import events, socket, told
 from tests.web.test_active import ask, cursor, ids
 from tests.web.test_active_wait import waiting
 from tests.web.test_changes import CHANGES
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage.sqlite.engine import SqliteEngine
+from wizard_server.storage.options import StoreOptions
 
 ERROR = {"status": "ERROR"}
 
 
-@pytest.fixture
-async def nodes(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Client]:
-    """Two nodes; both have inv-1 at version 2."""
+async def shared(options: StoreOptions) -> Gated:
+    """Open an engine that never looks by itself, and cannot tell whether others have written."""
 
-    async def no_mark(_: SqliteEngine) -> None:
+    async def no_mark() -> None:
         return None
 
-    monkeypatch.setattr("wizard_server.storage.sqlite.engine.LOOK_SECONDS", 3600.0)
-    monkeypatch.setattr(SqliteEngine, "is_shared", True)
-    monkeypatch.setattr(SqliteEngine, "mark", no_mark)
-    one, two = await start_server(), await start_server()
+    engine = await without_looks(options)
+    engine.is_shared, engine.mark = True, no_mark
+    return engine
+
+
+@pytest.fixture
+async def nodes(start_server: StartServer) -> tuple[Client, Client]:
+    """Two nodes; both have inv-1 at version 2."""
+    one, two = await start_server(opening=shared), await start_server(opening=shared)
     await start(one)
     await read(two)
     return one, two
 
 
 class Looks:
-    """Counts what the feed reads, and fails while it is told to."""
+    """Counts what the feed of a node reads, and fails while it is told to."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, node: Client) -> None:
         self.count = 0
         self.fails = False
-        tail = SqliteEngine.tail
+        self._tail = engine_of(node).tail
+        engine_of(node).tail = self._counted
 
-        def counted(engine: SqliteEngine) -> Any:
-            self.count += 1
-            if self.fails:
-                raise StorageUnavailableError("the database is away")
-            return tail(engine)
-
-        monkeypatch.setattr(SqliteEngine, "tail", counted)
+    def _counted(self) -> Any:
+        self.count += 1
+        if self.fails:
+            raise StorageUnavailableError("the database is away")
+        return self._tail()
 
 
 async def test_what_was_acknowledged_at_one_node_is_read_at_the_other(nodes: tuple[Client, Client]) -> None:
@@ -78,8 +82,8 @@ async def test_streams_begin_with_it(nodes: tuple[Client, Client]) -> None:
         assert (await told(opened, of="connection_established"))["version"] == 4
 
 
-async def test_a_poll_that_parks_asks_nothing(nodes: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = Looks(monkeypatch)
+async def test_a_poll_that_parks_asks_nothing(nodes: tuple[Client, Client]) -> None:
+    looks = Looks(nodes[1])
     tasks = [polling(nodes[1], since_version=2) for _ in range(10)]
     await parked(nodes[1], 10)
     assert looks.count == 0
@@ -87,10 +91,8 @@ async def test_a_poll_that_parks_asks_nothing(nodes: tuple[Client, Client], monk
     assert {(await soon(task)).body["version"] for task in tasks} == {3}
 
 
-async def test_reads_that_come_together_share_a_look(
-    nodes: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = Looks(monkeypatch)
+async def test_reads_that_come_together_share_a_look(nodes: tuple[Client, Client]) -> None:
+    looks = Looks(nodes[1])
     await asyncio.gather(*(read(nodes[1]) for _ in range(50)))
     assert 1 <= looks.count < 25
 
@@ -120,12 +122,10 @@ async def test_a_dashboard_says_at_its_time_limit_what_is_so_then(nodes: tuple[C
 
 
 @pytest.mark.parametrize("path", [f"{CHANGES}?since_version=2", f"{CHANGES[:-8]}?since_version=2"])
-async def test_a_node_that_is_cut_off_does_not_say_unchanged(
-    nodes: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+async def test_a_node_that_is_cut_off_does_not_say_unchanged(nodes: tuple[Client, Client], path: str) -> None:
     task = asyncio.create_task(send(nodes[1], "GET", f"{path}&wait=0.2"))
     await parked(nodes[1])
-    Looks(monkeypatch).fails = True
+    Looks(nodes[1]).fails = True
     answer = await soon(task)
     assert (answer.status, "Retry-After" in answer.headers) == (503, True)
     assert (await send(nodes[1], "GET", url())).status == 503

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import INV, Door, hold_told, noticed, patch, read, send, sending, soon, start, url
+from tests.web.helpers import INV, Door, engine_of, hold_told, noticed, patch, read, send, sending, soon, start, url
+from tests.web.moments import around_the_next_read
 from tests.web.push import (
-    after_the_next_read,
-    before_the_next_read,
     canonical,
     commit_together,
     events,
@@ -19,7 +18,6 @@ from tests.web.push import (
     waiting,
 )
 from tests.web.test_purged import bury
-from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.web.live import sse
 
@@ -41,7 +39,7 @@ async def test_a_commit_just_before_the_first_read_is_in_the_state(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(client)
-    before_the_next_read(monkeypatch, client, lambda: patch(client, report(1)))
+    around_the_next_read(monkeypatch, client, before=lambda: patch(client, report(1)))
     async with events(client) as stream:
         assert (await stream.event(of="state")).version == 3
         await patch(client, report(2))
@@ -57,20 +55,18 @@ async def test_commits_between_the_first_read_and_the_first_wait_are_changes(
             await patch(client, report(percent))
 
     await start(client)
-    after_the_next_read(monkeypatch, client, write)
+    around_the_next_read(monkeypatch, client, after=write)
     async with events(client) as stream:
         assert (await stream.event(of="state")).version == 2
         assert [change["version"] for change in await stream.changes(count)] == list(range(3, 3 + count))
 
 
-async def test_several_changes_of_one_commit_are_told_one_by_one(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_several_changes_of_one_commit_are_told_one_by_one(client: Client) -> None:
     await start(client)
     async with events(client) as stream:
         state = (await stream.event(of="state")).data
         await waiting(client)
-        writing = await commit_together(client, monkeypatch, 1, 2, 3, 4)
+        writing = await commit_together(client, 1, 2, 3, 4)
         told = await stream.changes(4)
         assert [change["version"] for change in told] == [3, 4, 5, 6]
         assert [(await soon(task)).status for task in writing] == [200] * 5
@@ -112,13 +108,11 @@ async def test_a_deletion_while_a_change_is_being_sent_ends_the_stream_after_it(
         assert (await stream.event(of="closed")).data["reason"] == "deleted"
 
 
-async def test_a_commit_that_is_on_disk_and_not_yet_known_costs_nobody_the_history(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_that_is_on_disk_and_not_yet_known_costs_nobody_the_history(client: Client) -> None:
     """Readers of the trail see a commit before the server does; that is no gap."""
     await start(client)
     await patch(client, report(1))
-    door = hold_told(monkeypatch)
+    door = hold_told(client)
     writing = sending(client, "PATCH", url(), json=report(2))
     await door.reached.wait()
     answer = await send(client, "GET", f"/api/v1/polling/wizard-state/{INV}/changes?since_version=2")
@@ -128,12 +122,10 @@ async def test_a_commit_that_is_on_disk_and_not_yet_known_costs_nobody_the_histo
     assert answer.body["changes"][0]["version"] == 3
 
 
-async def test_a_stream_that_begins_before_a_commit_is_known_resumes_without_a_state(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_that_begins_before_a_commit_is_known_resumes_without_a_state(client: Client) -> None:
     await start(client)
     await patch(client, report(1))
-    door = hold_told(monkeypatch)
+    door = hold_told(client)
     writing = sending(client, "PATCH", url(), json=report(2))
     await door.reached.wait()
     async with events(client, Last_Event_ID="2") as stream:
@@ -189,7 +181,7 @@ async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
         await waiting(client)
         await patch(client, report(1))
         await door.reached.wait()
-        monkeypatch.setattr(client.app[DATABASE], "entries_after", unavailable)
+        engine_of(client).statements["audit.after"] = unavailable
         await patch(client, report(2))
         await patch(client, report(3))
         door.open()

@@ -16,6 +16,7 @@ from tests.web.helpers import (
     Answer,
     StoppedClock,
     as_operator,
+    engine_of,
     noticed,
     parked,
     poll,
@@ -191,22 +192,19 @@ async def test_what_was_heard_is_known_whatever_becomes_of_the_memory(
     await everywhere(client, expected=True)
 
 
-async def test_what_is_heard_while_it_is_written_is_known(
-    living: Client, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_heard_while_it_is_written_is_known(living: Client, clock: StoppedClock) -> None:
     """The row is read before the write is on disk, and looked at after it."""
-    store = living.app[DATABASE]
+    store, engine = living.app[DATABASE], engine_of(living)
     store.forget("inv-1")
-    original = store._states.state
     flushed = asyncio.Event()
 
-    async def slow(*args: Any) -> Any:
-        found = await original(*args)
+    async def slow(*asked: Any) -> Any:
+        found = await engine.ask(*asked)
         await store.flush_touched()
         flushed.set()
         return found
 
-    monkeypatch.setattr(store._states, "state", slow)
+    engine.statements["states.get"] = slow
     assert not stalled(await read(living))
     assert flushed.is_set()
 

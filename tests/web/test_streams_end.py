@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from tests import factories
+from tests.clocks import MovedClock
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, send, until, url
 from tests.web.issuer import Issuer, key_set, signed
 from tests.web.push import closing, events, everybody_has_gone, socket, told
 from tests.web.test_jwt import SECRET, bearer
-from wizard_server import app
-from wizard_server.web.auth import leases, remote_keys, signing_keys
+from wizard_server.domain.clock import utc_now
+from wizard_server.pace import Pace
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
 from wizard_server.web.auth.leases import Leases
-from wizard_server.web.auth.remote_keys import RemoteKeys
+from wizard_server.web.auth.tokens import TokenAuthenticator
 
 Changes = Callable[[], Awaitable[None]]
 Ends = Callable[[str], Awaitable[None]]
@@ -69,8 +70,9 @@ both = pytest.mark.parametrize("opens", [sse, websocket])
 
 
 def nobody_stays(client: Client) -> bool:
-    authenticator: Any = client.app[AUTHENTICATOR]
-    return not authenticator._leases.lasting
+    authenticator = client.app[AUTHENTICATOR]
+    assert isinstance(authenticator, TokenAuthenticator)
+    return not authenticator.leases.lasting
 
 
 async def begun(client: Client, headers: dict[str, str]) -> None:
@@ -85,8 +87,13 @@ async def commits(client: Client, name: str, headers: dict[str, str]) -> None:
 
 
 @pytest.fixture
-async def guarded(start_server: StartServer) -> Client:
-    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET})
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+async def guarded(start_server: StartServer, clock: MovedClock) -> Client:
+    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET}, clock=clock)
     await begun(client, bearer())
     return client
 
@@ -105,13 +112,13 @@ async def test_a_stream_ends_when_its_token_expires_and_not_before(guarded: Clie
 
 @both
 async def test_a_stream_that_comes_within_the_leeway_has_the_leeway(
-    guarded: Client, opens: Opens, monkeypatch: pytest.MonkeyPatch
+    guarded: Client, opens: Opens, clock: MovedClock
 ) -> None:
     expired = int(time.time()) - 1
     async with opens(guarded, bearer(exp=expired)) as stream:
         await commits(guarded, "one", bearer())
         await stream.change()
-        monkeypatch.setattr(leases, "time", lambda: expired + 30.0)
+        clock.move(expired + 30.0 - time.time())
         await commits(guarded, "two", bearer())
         await stream.change()
         await stream.ends("expired")
@@ -119,24 +126,23 @@ async def test_a_stream_that_comes_within_the_leeway_has_the_leeway(
 
 @both
 async def test_a_clock_that_is_set_forward_ends_the_stream_at_its_next_sign_of_life(
-    start_server: StartServer, opens: Opens, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, opens: Opens, clock: MovedClock
 ) -> None:
-    client = await start_server(auth={"mode": "jwt", "jwt_secret": SECRET}, polling={"heartbeat_seconds": 1})
+    auth = {"mode": "jwt", "jwt_secret": SECRET}
+    client = await start_server(auth=auth, clock=clock, polling={"heartbeat_seconds": 1})
     await begun(client, bearer())
     async with opens(client, bearer(exp=int(time.time()) + 3600)) as stream:
-        later = time.time() + 3600
-        monkeypatch.setattr(leases, "time", lambda: later)
+        clock.move(3600)
         await stream.ends("expired")
 
 
 @both
 async def test_a_clock_that_is_set_back_leaves_the_stream_open(
-    guarded: Client, opens: Opens, monkeypatch: pytest.MonkeyPatch
+    guarded: Client, opens: Opens, clock: MovedClock
 ) -> None:
     expires = int(time.time()) + 3600
     async with opens(guarded, bearer(exp=expires)) as stream:
-        earlier = time.time() - 7200
-        monkeypatch.setattr(leases, "time", lambda: earlier)
+        clock.move(-7200)
         await commits(guarded, "one", bearer())
         await stream.change()
 
@@ -150,12 +156,10 @@ def write_set(path: Path, *kids: str) -> str:
 
 @both
 async def test_a_withdrawn_key_ends_the_streams_that_it_opened_and_no_other(
-    start_server: StartServer, opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, opens: Opens, tmp_path: Path
 ) -> None:
-    for module in (app, signing_keys):
-        monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     keys = write_set(tmp_path / "set", "old", "new")
-    client = await start_server(auth={"mode": "jwt", "algorithm": "ES256", "jwks_file": keys})
+    client = await start_server(auth={"mode": "jwt", "algorithm": "ES256", "jwks_file": keys}, pace=Pace(keys=0.01))
     await begun(client, signed("new"))
     async with opens(client, signed("old")) as withdrawn, opens(client, signed("new")) as kept:
         write_set(tmp_path / "set", "new")
@@ -167,15 +171,11 @@ async def test_a_withdrawn_key_ends_the_streams_that_it_opened_and_no_other(
 
 
 @both
-async def test_a_key_that_the_issuer_withdraws_ends_them_too(
-    start_server: StartServer, opens: Opens, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(remote_keys, "REST_SECONDS", 0.0)
-    monkeypatch.setattr(remote_keys, "REFRESH_SECONDS", 0.01)
-    monkeypatch.setattr(RemoteKeys, "look_seconds", 0.0)
+async def test_a_key_that_the_issuer_withdraws_ends_them_too(start_server: StartServer, opens: Opens) -> None:
+    pace = Pace(keys=0.01, issuer_rest=0.0, issuer_refresh=0.01)
     async with Issuer("old", "new") as issuer:
-        client = await start_server(auth={"mode": "jwt", "algorithm": "ES256", "jwks_url": issuer.url})
+        auth = {"mode": "jwt", "algorithm": "ES256", "jwks_url": issuer.url}
+        client = await start_server(auth=auth, pace=pace)
         await begun(client, signed("new"))
         async with opens(client, signed("old")) as withdrawn, opens(client, signed("new")) as kept:
             issuer.serves("new")
@@ -185,7 +185,7 @@ async def test_a_key_that_the_issuer_withdraws_ends_them_too(
 
 
 async def test_a_thousand_streams_are_woken_a_few_in_each_turn_of_the_loop() -> None:
-    known, woken = Leases(), list[None]()
+    known, woken = Leases(utc_now), list[None]()
     with ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(known.open(0, lambda: True, lambda: woken.append(None)))

@@ -1,30 +1,16 @@
 """Templates used by several at once: every order is forced, in one commit and in two, by one server and by two."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-
-import pytest
+from typing import Any
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import HANGS_AFTER_SECONDS
+from tests.web.helpers import HANGS_AFTER_SECONDS, Door, engine_of, queued, until
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
-from wizard_server.app import DATABASE
-from wizard_server.domain.keyed import Claim
-from wizard_server.domain.ports import Transaction
 from wizard_server.storage.engine import Write
-
-Result = TypeVar("Result")
-UseCase = Callable[[Transaction], Awaitable[Result]]
-
-
-def store_of(client: Client) -> Any:
-    """Return the store of the server behind `client`, open to be looked into."""
-    assert client.app is not None
-    return client.app[DATABASE]
 
 
 def _rows(writes: Sequence[Write], name: str) -> list[Any]:
@@ -32,47 +18,32 @@ def _rows(writes: Sequence[Write], name: str) -> list[Any]:
 
 
 class Commits:
-    """Holds every commit of a server back until it is let go, and knows what has queued, and what uses were written."""
+    """Holds every commit of a server back until it is let go, and knows what uses were written."""
 
-    def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        store = store_of(client)
-        self._write: Callable[..., Awaitable[int]] = store.engine.commit
-        self._submit: Callable[[UseCase[Any], Claim | None], Awaitable[Any]] = store._commits.submit
-        self._go = asyncio.Event()
-        self._news = asyncio.Condition()
+    def __init__(self, client: Client) -> None:
+        self._client, engine = client, engine_of(client)
+        self._write = engine.commit
+        self._door = Door()
         self.written: list[dict[str, int]] = []
-        self._writing = 0
-        self._queued = 0
-        monkeypatch.setattr(store.engine, "commit", self._held)
-        monkeypatch.setattr(store._commits, "submit", self._counted)
+        engine.commit = self._held
 
     async def _held(self, writes: Sequence[Write], *more: Any) -> int:
-        async with self._news:
-            self._writing += 1
-            self._news.notify_all()
-        await self._go.wait()
+        await self._door.go_through()
         place = await self._write(writes, *more)
         self.written.append({row["template_id"]: row["uses"] for row in _rows(writes, "templates.count_use")})
         return place
 
-    async def _counted(self, use_case: UseCase[Any], claim: Claim | None) -> Any:
-        async with self._news:
-            self._queued += 1
-            self._news.notify_all()
-        return await self._submit(use_case, claim)
-
     async def writing(self) -> None:
         """Return when a commit is under way and held back."""
-        async with asyncio.timeout(HANGS_AFTER_SECONDS), self._news:
-            await self._news.wait_for(lambda: self._writing)
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            await self._door.reached.wait()
 
     async def queued(self, number: int) -> None:
-        """Return when `number` use cases have come since the beginning."""
-        async with asyncio.timeout(HANGS_AFTER_SECONDS), self._news:
-            await self._news.wait_for(lambda: self._queued >= number)
+        """Return when `number` use cases wait for the commit that is under way."""
+        await until(lambda: queued(self._client) == number)
 
     def let_go(self) -> None:
-        self._go.set()
+        self._door.open()
 
 
 @asynccontextmanager
@@ -84,7 +55,7 @@ async def together(
     first = asyncio.create_task(ask(client, "POST", TEMPLATES, body))
     await commits.writing()
     tasks = []
-    for number, request in enumerate(requests, start=2):
+    for number, request in enumerate(requests, start=1):
         tasks.append(asyncio.create_task(request))
         await commits.queued(number)
     commits.let_go()
@@ -92,9 +63,9 @@ async def together(
     yield list(await asyncio.gather(*tasks))
 
 
-async def test_two_applies_in_one_commit_count_two(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_applies_in_one_commit_count_two(client: Client) -> None:
     template = await make(client)
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     requests = [apply(client, template, key) for key in ("inv-1", "inv-2")]
     async with together(client, commits, *requests) as answers:
         assert [status for status, _, _ in answers] == [201, 201]
@@ -102,25 +73,23 @@ async def test_two_applies_in_one_commit_count_two(client: Client, monkeypatch: 
     assert await uses(client, template) == 2
 
 
-async def test_two_applies_in_two_commits_count_two(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_applies_in_two_commits_count_two(client: Client) -> None:
     template = await make(client)
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     first = asyncio.create_task(apply(client, template, "inv-1"))
     await commits.writing()
     second = asyncio.create_task(apply(client, template, "inv-2"))
-    await commits.queued(2)
+    await commits.queued(1)
     commits.let_go()
     assert [status for status, _, _ in await asyncio.gather(first, second)] == [201, 201]
     assert [sum(uses.values()) for uses in commits.written] == [1, 1]
     assert await uses(client, template) == 2
 
 
-async def test_two_servers_on_one_database_count_two(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_two_servers_on_one_database_count_two(start_server: StartServer) -> None:
     here, there = await start_server(), await start_server()
     template = await make(here)
-    commits = Commits(here, monkeypatch)
+    commits = Commits(here)
     first = asyncio.create_task(apply(here, template, "inv-1"))
     await commits.writing()
     assert (await apply(there, template, "inv-2"))[0] == 201
@@ -129,30 +98,28 @@ async def test_two_servers_on_one_database_count_two(
     assert await uses(here, template) == 2
 
 
-async def test_two_applies_to_one_investigation_count_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_applies_to_one_investigation_count_one(client: Client) -> None:
     template = await make(client)
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     async with together(client, commits, apply(client, template), apply(client, template)) as answers:
         assert [status for status, _, _ in answers] == [201, 409]
     assert await uses(client, template) == 1
 
 
-async def test_a_template_that_is_deleted_first_is_not_applied(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_template_that_is_deleted_first_is_not_applied(client: Client) -> None:
     template = await make(client)
     path = f"{TEMPLATES}/{template['template_id']}"
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     async with together(client, commits, ask(client, "DELETE", path), apply(client, template)) as answers:
         assert [status for status, _, _ in answers] == [204, 404]
     assert len(commits.written) == 2
     assert (await ask(client, "GET", f"{STATE}/inv-1"))[0] == 404
 
 
-async def test_a_template_that_is_deleted_right_after_was_applied(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_template_that_is_deleted_right_after_was_applied(client: Client) -> None:
     template = await make(client)
     path = f"{TEMPLATES}/{template['template_id']}"
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     async with together(client, commits, apply(client, template), ask(client, "DELETE", path)) as answers:
         assert [status for status, _, _ in answers] == [201, 204]
     assert len(commits.written) == 2
@@ -160,37 +127,31 @@ async def test_a_template_that_is_deleted_right_after_was_applied(
     assert (await ask(client, "GET", path))[0] == 404
 
 
-async def test_a_template_that_is_changed_first_is_applied_as_changed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_template_that_is_changed_first_is_applied_as_changed(client: Client) -> None:
     template = await make(client)
     path = f"{TEMPLATES}/{template['template_id']}"
     change = {"settings": factories.settings(name="Changed")}
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     async with together(client, commits, ask(client, "PUT", path, change), apply(client, template)) as answers:
         assert answers[1][1]["settings"]["name"] == "Changed"
     assert len(commits.written) == 2
     assert await uses(client, template) == 1
 
 
-async def test_a_change_after_a_use_in_the_same_commit_shows_the_use(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_after_a_use_in_the_same_commit_shows_the_use(client: Client) -> None:
     template = await make(client)
     path = f"{TEMPLATES}/{template['template_id']}"
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     change = ask(client, "PATCH", path, {"description": "used"})
     async with together(client, commits, apply(client, template), change) as answers:
         assert answers[1][1]["usage_count"] == 1
     assert await uses(client, template) == 1
 
 
-async def test_a_name_that_is_given_up_is_free_for_who_asks_next(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_name_that_is_given_up_is_free_for_who_asks_next(client: Client) -> None:
     one, other = await make(client, "one"), await make(client, "other")
     paths = [f"{TEMPLATES}/{template['template_id']}" for template in (one, other)]
-    commits = Commits(client, monkeypatch)
+    commits = Commits(client)
     renames = [(paths[0], "between"), (paths[1], "one"), (paths[0], "other")]
     requests = [ask(client, "PATCH", path, {"name": name}) for path, name in renames]
     async with together(client, commits, *requests) as answers:
@@ -198,11 +159,9 @@ async def test_a_name_that_is_given_up_is_free_for_who_asks_next(
     assert [(await ask(client, "GET", path))[1]["name"] for path in paths] == ["other", "one"]
 
 
-async def test_a_name_that_another_server_takes_meanwhile_is_a_conflict(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_name_that_another_server_takes_meanwhile_is_a_conflict(start_server: StartServer) -> None:
     here, there = await start_server(), await start_server()
-    commits = Commits(here, monkeypatch)
+    commits = Commits(here)
     body = {"name": "Ring", "settings": factories.settings()}
     late = asyncio.create_task(ask(here, "POST", TEMPLATES, body))
     await commits.writing()
@@ -212,12 +171,10 @@ async def test_a_name_that_another_server_takes_meanwhile_is_a_conflict(
     assert (status, problem["code"]) == (409, "template-exists")
 
 
-async def test_a_template_that_another_server_deletes_meanwhile_stays_deleted(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_template_that_another_server_deletes_meanwhile_stays_deleted(start_server: StartServer) -> None:
     here, there = await start_server(), await start_server()
     path = f"{TEMPLATES}/{(await make(here))['template_id']}"
-    commits = Commits(here, monkeypatch)
+    commits = Commits(here)
     late = asyncio.create_task(ask(here, "PATCH", path, {"description": "late"}))
     await commits.writing()
     assert (await ask(there, "DELETE", path))[0] == 204
@@ -227,11 +184,11 @@ async def test_a_template_that_another_server_deletes_meanwhile_stays_deleted(
 
 
 async def test_a_template_that_another_server_deletes_meanwhile_is_applied_whole_or_not_at_all(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer,
 ) -> None:
     here, there = await start_server(), await start_server()
     template = await make(here)
-    commits = Commits(here, monkeypatch)
+    commits = Commits(here)
     late = asyncio.create_task(apply(here, template))
     await commits.writing()
     assert (await ask(there, "DELETE", f"{TEMPLATES}/{template['template_id']}"))[0] == 204

@@ -1,18 +1,17 @@
 """Two servers on one database: what one commits reaches who waits at the other, and nobody is told what is not so."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from tests.conftest import Client, StartServer
-from tests.web.helpers import create, parked, patch, poll, polling, read, send, soon, start, url
+from tests.gated import without_looks
+from tests.web.helpers import create, engine_of, parked, patch, poll, polling, read, send, soon, start, url
 from tests.web.push import events, socket, told
 from tests.web.test_active import ask, cursor
 from tests.web.test_active_wait import told as listed
 from tests.web.test_active_wait import waiting
 from tests.web.test_changes import CHANGES
-from wizard_server.app import DATABASE
 
 ERROR = {"status": "ERROR"}
 
@@ -27,10 +26,9 @@ async def pair(start_server: StartServer) -> tuple[Client, Client]:
 
 
 @pytest.fixture
-async def blind(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Client]:
+async def blind(start_server: StartServer) -> tuple[Client, Client]:
     """Two servers; the second looks at what others commit when it has to, and has inv-1 of version 3 at version 2."""
-    monkeypatch.setattr("wizard_server.storage.sqlite.engine.LOOK_SECONDS", 3600.0)
-    one, two = await start_server(), await start_server()
+    one, two = await start_server(opening=without_looks), await start_server(opening=without_looks)
     await start(one)
     await read(two)
     await patch(one, ERROR)
@@ -155,20 +153,16 @@ async def test_a_client_that_is_ahead_of_the_database_is_told_so(blind: tuple[Cl
     assert (await send(two, "GET", url(), params={"version": "9"})).status == 404
 
 
-async def test_clients_that_are_ahead_together_share_a_look(
-    blind: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_clients_that_are_ahead_together_share_a_look(blind: tuple[Client, Client]) -> None:
     two = blind[1]
-    engine: Any = two.app[DATABASE].engine
-    looks: list[None] = []
+    engine, looks = engine_of(two), list[None]()
     mark = engine.mark
 
-    async def counted() -> int:
+    async def counted() -> int | None:
         looks.append(None)
-        number: int = await mark()
-        return number
+        return await mark()
 
-    monkeypatch.setattr(engine, "mark", counted)
+    engine.mark = counted
     answers = await asyncio.gather(*(poll(two, since_version=9) for _ in range(50)))
     assert {answer.body["version"] for answer in answers} == {3}
     assert 1 <= len(looks) < 25

@@ -289,8 +289,11 @@ def test_the_log_remembers_a_bounded_number_of_rows(caplog: pytest.LogCaptureFix
             error = UnreadableRowError(table="t", key=str(number), column="c", reason="is wrong")
             ledger.name(error)
             ledger.name(error)
-    assert len(caplog.records) == MAX_NAMED + 5
-    assert len(ledger._named) == MAX_NAMED
+        assert len(caplog.records) == MAX_NAMED + 5
+        ledger.name(error)
+        assert len(caplog.records) == MAX_NAMED + 5, "the newest is remembered"
+        ledger.name(UnreadableRowError(table="t", key="0", column="c", reason="is wrong"))
+        assert len(caplog.records) == MAX_NAMED + 6, "the oldest is not"
 
 
 async def test_whoever_waits_for_a_row_that_goes_bad_is_told_so(client: Client, hand: Hand) -> None:

@@ -6,10 +6,9 @@ import orjson
 import pytest
 
 from tests.conftest import Client
-from tests.web.helpers import Door, noticed, patch, read, send, soon, start, url
+from tests.web.helpers import Door, engine_of, noticed, patch, read, send, soon, start, url
+from tests.web.moments import around_the_next_read
 from tests.web.push import (
-    after_the_next_read,
-    before_the_next_read,
     canonical,
     closing,
     commit_together,
@@ -22,14 +21,13 @@ from tests.web.push import (
     waiting,
 )
 from tests.web.test_purged import bury
-from wizard_server.app import DATABASE
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.web.live import websocket
 
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
     """Hold the server before it sends messages of a type."""
-    door, send = Door(), websocket._Session._send
+    door, send = Door(), websocket._Session.write
     named = f'"type":"{kind}"'.encode()
 
     async def held(self: websocket._Session, text: bytes) -> None:
@@ -37,7 +35,7 @@ def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
             await door.go_through()
         await send(self, text)
 
-    monkeypatch.setattr(websocket._Session, "_send", held)
+    monkeypatch.setattr(websocket._Session, "write", held)
     return door
 
 
@@ -49,20 +47,18 @@ async def test_commits_between_the_first_read_and_the_first_wait_are_updates(
             await patch(client, report(percent))
 
     await start(client)
-    after_the_next_read(monkeypatch, client, write)
+    around_the_next_read(monkeypatch, client, after=write)
     async with socket(client) as opened:
         assert (await told(opened, of="connection_established"))["version"] == 2
         assert [message["version"] for message in await updates(opened, 3)] == [3, 4, 5]
 
 
-async def test_several_changes_of_one_commit_are_told_one_by_one(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_several_changes_of_one_commit_are_told_one_by_one(client: Client) -> None:
     await start(client)
     async with socket(client) as opened:
         state = (await told(opened, of="connection_established"))["state"]
         await waiting(client)
-        writing = await commit_together(client, monkeypatch, 1, 2, 3, 4)
+        writing = await commit_together(client, 1, 2, 3, 4)
         messages = await updates(opened, 4)
         assert [message["version"] for message in messages] == [3, 4, 5, 6]
         assert [(await soon(task)).status for task in writing] == [200] * 5
@@ -114,7 +110,7 @@ async def test_a_deletion_just_before_a_sync_is_told_as_one(client: Client, monk
     async with socket(client) as opened:
         await told(opened, of="connection_established")
         await waiting(client)
-        before_the_next_read(monkeypatch, client, lambda: send(client, "DELETE", url()))
+        around_the_next_read(monkeypatch, client, before=lambda: send(client, "DELETE", url()))
         await opened.send_json({"type": "sync"})
         assert await closing(opened) == (4004, "deleted")
     await everybody_has_gone(client)
@@ -182,7 +178,7 @@ async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
         await waiting(client)
         await patch(client, report(1))
         await door.reached.wait()
-        monkeypatch.setattr(client.app[DATABASE], "entries_after", unavailable)
+        engine_of(client).statements["audit.after"] = unavailable
         await patch(client, report(2))
         await patch(client, report(3))
         door.open()

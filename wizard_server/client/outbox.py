@@ -32,8 +32,9 @@ class Outbox:
         self._held = 0
         self._most_chunks = MOST_LINES
 
-    def __bool__(self) -> bool:
-        return bool(self._chunks)
+    def __len__(self) -> int:
+        """Return how many pieces wait, into which reports were merged."""
+        return len(self._chunks)
 
     def put(self, report: Mapping[str, Any]) -> None:
         """Have `report` wait; raises `ReportsFull`."""

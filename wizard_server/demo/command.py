@@ -16,7 +16,8 @@ from wizard_server.config.loading import ServerConfig
 from wizard_server.demo import scenario
 from wizard_server.demo.catalogue import TOOLS
 from wizard_server.demo.console import OutputClosed, make_console, say
-from wizard_server.demo.crew import crew_at_work
+from wizard_server.demo.crew import Scripts, crew_at_work
+from wizard_server.demo.improvised import script_for
 from wizard_server.demo.interrupts import Interrupted, Interrupts, interrupts
 from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
@@ -24,12 +25,14 @@ from wizard_server.demo.view import watching
 from wizard_server.demo.watched import Watch
 from wizard_server.domain.models import AuditSource
 from wizard_server.server import Server
-from wizard_server.storage.schema import scripts
+from wizard_server.storage.schema.scripts import apply
 from wizard_server.storage.sqlite.opening import connect
 
 
-async def demo(*, once: bool) -> int:
-    """Run the demo; return 0 when all went as expected, 1 when not, 128 + the signal's number when interrupted.
+async def demo(*, once: bool, scripts: Scripts = script_for) -> int:
+    """Run the demo, whose agents work by `scripts`.
+
+    Returns 0 when all went as expected, 1 when not, 128 + the signal's number when interrupted.
 
     Unless `once` the server stays up until a signal comes, which is then a regular end. Whatever happens, the server
     is stopped and its temporary folder removed before this returns.
@@ -37,7 +40,7 @@ async def demo(*, once: bool) -> int:
     console, status = make_console(), 0
     with interrupts() as signals:
         try:
-            async with _server() as url, crew_at_work(url, partial(say, console)):
+            async with _server() as url, crew_at_work(url, partial(say, console), scripts=scripts):
                 status = await _demonstrate(console, url, signals, once=once)
         except* Interrupted as group:
             status = signals.exit_status
@@ -54,7 +57,7 @@ async def _server() -> AsyncIterator[str]:
         config = _config(Path(folder))
         connection = await connect(config.database.target, create=True)
         try:
-            await scripts.apply(connection)
+            await apply(connection)
         finally:
             await connection.close()
         server = Server(config)

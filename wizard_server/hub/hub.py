@@ -71,6 +71,16 @@ class Hub:
         """See `Audience`."""
         return bool(self._topics or self._lists)
 
+    @property
+    def users(self) -> int:
+        """How many users have a place: a parked poll or dashboard, or an open connection."""
+        return len(self._parked_by_user.keys() | self._pushing_by_user.keys())
+
+    @property
+    def asleep(self) -> int:
+        """How many of those who wait for an investigation sleep, and neither read nor write."""
+        return sum(waiter.sleep is not None for waiters in self._topics.values() for waiter in waiters)
+
     def watched(self) -> Collection[str]:
         """Return the investigations that somebody waits for, as they are whenever it is asked."""
         return self._topics.keys()

@@ -12,6 +12,7 @@ and `UnknownOutcomeError` when the connection was lost while the commit was unde
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from wizard_server.errors import StorageUnavailableError
@@ -23,6 +24,12 @@ BUSY_TIMEOUT_SECONDS = 5.0
 
 # A place that is not known any more: others may have changed the same states since.
 UNKNOWN_PLACE = -1
+
+
+def patience(seconds: float) -> Callable[[], bool]:
+    """Return a function that answers whether `seconds` have not passed since now."""
+    deadline = monotonic() + seconds
+    return lambda: monotonic() < deadline
 
 
 class StaleError(Exception):
@@ -184,7 +191,7 @@ class Writer(Protocol):
     async def until_free(self, keys: Keys) -> Keys:
         """Return those of the rows of `keys` that nobody holds, once there are any.
 
-        Raises `BusyError` after `BUSY_TIMEOUT_SECONDS`.
+        Raises `BusyError` when that takes too long.
         """
 
     async def commit(
@@ -193,8 +200,8 @@ class Writer(Protocol):
         """Run `writes` in one transaction and return the place of the newest change once it is on disk.
 
         The place is 0 when none of the writes takes one, `UNKNOWN_PLACE` when it was found out only afterwards that
-        they were committed. Where somebody else holds the lock it is tried again while `may_wait`, else for
-        `BUSY_TIMEOUT_SECONDS`. Without `locked` the writes rest on nothing.
+        they were committed. Where somebody else holds the lock it is tried again while `may_wait`, else for the busy
+        timeout. Without `locked` the writes rest on nothing.
         """
 
 

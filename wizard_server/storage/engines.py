@@ -1,5 +1,7 @@
 """From what the configuration says to an engine: the one place below the composition root that names any."""
 
+from collections.abc import Awaitable, Callable
+
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.engine import Engine
 from wizard_server.storage.operating import Database
@@ -8,6 +10,8 @@ from wizard_server.storage.sqlite.engine import SqliteEngine
 from wizard_server.storage.sqlite.opening import connect
 
 POSTGRESQL = "postgresql://"
+# Opens the engine of a store.
+Opening = Callable[[StoreOptions], Awaitable[Engine]]
 
 
 async def open_engine(options: StoreOptions) -> Engine:

@@ -18,7 +18,6 @@ from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, K
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import StateRecord
 from wizard_server.errors import RequestError, StorageUnavailableError, bare
-from wizard_server.storage import engine as port
 from wizard_server.storage.batch import Batch, Committed
 from wizard_server.storage.engine import BusyError, Engine, Keys, Locked, StaleError, Stored
 from wizard_server.storage.feed import Feed
@@ -74,7 +73,7 @@ class GroupCommit:
     `publish` with its place in the order of changes, before anybody is told. `feed` corrects memory when others have
     written: then only those run again that rest on what has changed. Entries are written with `audit` only.
 
-    A use case is answered within `BUSY_TIMEOUT_SECONDS`, unless it is being written just then: one whose time is up is
+    A use case is answered within `busy_timeout` seconds, unless it is being written just then: one whose time is up is
     refused, and not tried.
     """
 
@@ -89,6 +88,7 @@ class GroupCommit:
         publish: Callable[[Batch, int], None],
         counts: StoreCounts,
         audit: bool,
+        busy_timeout: float,
     ) -> None:
         self._engine = engine
         self._health = health
@@ -98,16 +98,12 @@ class GroupCommit:
         self._publish = publish
         self._counts = counts
         self._audit = audit
+        self._busy_timeout = busy_timeout
         self._queue: deque[Job] = deque()
         self._queued = asyncio.Event()
         self._closing = False
         self._aside: set[asyncio.Task[None]] = set()
         self._task = asyncio.create_task(self._run(), name="group-commit")
-
-    @property
-    def waiting(self) -> int:
-        """How many use cases have queued."""
-        return len(self._queue)
 
     async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None) -> Result:
         """Return what `use_case` returns, once everything it wrote is on disk; raise what it raises.
@@ -117,15 +113,19 @@ class GroupCommit:
         """
         if self._closing:
             raise StorageUnavailableError("the server is shutting down")
-        job = Job(use_case, port.BUSY_TIMEOUT_SECONDS, claim)
-        self._queue.append(job)
-        self._queued.set()
+        job = Job(use_case, self._busy_timeout, claim)
+        self._enqueue(job)
         try:
             result: Result = await job.done
         finally:
             job.forget()
             del job  # an error keeps this frame, and its future would keep the error
         return result
+
+    def _enqueue(self, *jobs: Job) -> None:
+        self._queue.extend(jobs)
+        self._counts.queued = len(self._queue)
+        self._queued.set()
 
     async def close(self) -> None:
         """Commit what has queued and stop; what waits for a row that somebody else holds is refused."""
@@ -141,6 +141,7 @@ class GroupCommit:
             self._queued.clear()
             while self._queue:
                 jobs = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                self._counts.queued = len(self._queue)
                 await self._commit(jobs)
 
     async def _commit(self, jobs: list[Job], *, alone: bool = False) -> None:
@@ -236,8 +237,7 @@ class GroupCommit:
                 free = await self._engine.until_free(Keys.of_all(needed.values()))
                 for job, keys in needed.items():
                     job.is_aside = not free.has(keys)
-                self._queue.extend(job for job in jobs if not job.is_aside)
-                self._queued.set()
+                self._enqueue(*(job for job in jobs if not job.is_aside))
                 jobs = [job for job in jobs if job.is_aside]
         except asyncio.CancelledError:
             _refuse(jobs, "the server is shutting down")

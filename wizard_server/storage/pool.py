@@ -46,6 +46,11 @@ class Pool(Generic[Lent]):
         self._idle: list[Lent] = []
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection."""
+        return self._shares.waiting
+
     @asynccontextmanager
     async def acquire(self, user_id: str | None = None) -> AsyncIterator[Lent]:
         """Lend a connection for what may take a user a while (None: single rows), each user in turn; see `Shares`.

@@ -64,17 +64,20 @@ def _query(name: str, lines: list[str]) -> Query:
 
 
 @cache
-def load_queries(engine: str) -> Mapping[str, Query]:
-    """Return every statement of `engine` (a folder below ``sql/``) by its name, as its driver wants it."""
-    found = {**queries_of("common"), **queries_of(engine)}
+def load_queries(engine: str, root: Path | None = None) -> Mapping[str, Query]:
+    """Return every statement of `engine` by its name, as its driver wants it.
+
+    It is a folder below `root` (None: ours).
+    """
+    found = {**queries_of("common", root), **queries_of(engine, root)}
     style = _STYLES.get(engine)
     return found if style is None else {name: _styled(query, *style) for name, query in found.items()}
 
 
-def queries_of(folder: str) -> dict[str, Query]:
-    """Return the statements of one folder below ``sql/`` by their names; raise `SchemaError` when two share one."""
+def queries_of(folder: str, root: Path | None = None) -> dict[str, Query]:
+    """Return the statements of one folder below `root` by their names; raise `SchemaError` when two share one."""
     found: dict[str, Query] = {}
-    for file in sorted((sql_root() / folder / "queries").iterdir(), key=lambda entry: entry.name):
+    for file in sorted(((root or sql_root()) / folder / "queries").iterdir(), key=lambda entry: entry.name):
         for query in parse_queries(file.read_text(encoding="utf-8")):
             if query.name in found:
                 raise SchemaError(f"query {query.name} is defined twice")

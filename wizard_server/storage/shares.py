@@ -29,6 +29,11 @@ class Shares:
         self._taken: Counter[str | None] = Counter()
         self._waiting: OrderedDict[str | None, deque[asyncio.Future[None]]] = OrderedDict()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return sum(map(len, self._waiting.values()))
+
     async def take(self, user_id: str | None) -> None:
         """Return when a place is the user's."""
         if self._free and self._may_have_more(user_id) and user_id not in self._waiting:

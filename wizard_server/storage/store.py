@@ -28,7 +28,7 @@ from wizard_server.domain.trail import AuditEntry, Investigation, Template
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.batch import Batch
 from wizard_server.storage.engine import Engine, LostError, Reader
-from wizard_server.storage.engines import open_engine
+from wizard_server.storage.engines import Opening, open_engine
 from wizard_server.storage.feed import Feed
 from wizard_server.storage.groupcommit import GroupCommit
 from wizard_server.storage.kept_answers import KeptAnswers
@@ -80,6 +80,7 @@ class StateStore:
             publish=self._publish_batch,
             counts=self.counts,
             audit=options.audit,
+            busy_timeout=options.busy_timeout,
         )
 
     @classmethod
@@ -89,7 +90,7 @@ class StateStore:
         *,
         hub: Audience,
         clock: Clock,
-        opening: Callable[[StoreOptions], Awaitable[Engine]] = open_engine,
+        opening: Opening = open_engine,
     ) -> "StateStore":
         """Open the database with `opening`; `hub` hears of every commit, after it."""
         store = cls(await opening(options), options, hub, clock)

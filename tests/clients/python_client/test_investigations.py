@@ -125,10 +125,10 @@ async def test_a_token_is_asked_for_before_each_request_and_once_more_when_it_is
         return next(tokens)
 
     async with client_of(stub, user=None, get_token=get_token) as client:
-        await client._transport.insist("GET", "/tools")
+        await client.investigation("inv-1").delete()
         stub.answers.extend([later(503, "storage-unavailable"), *[refusal(401, "invalid-token")] * 2])
         with pytest.raises(InvalidToken):
-            await client._transport.insist("GET", "/tools")
+            await client.investigation("inv-1").delete()
     assert [asked.token for asked in stub.asked] == [f"Bearer t{number}" for number in range(5)]
 
 

@@ -6,8 +6,8 @@ from collections import deque
 import pytest
 
 from tests.clients.python_client.stub import HANGS_AFTER_SECONDS, Stub, client_of, later, refusal
-from wizard_server.client import InvalidTransition, NotFound, ReportsFull, StateTooLarge, Unreachable
-from wizard_server.client.outbox import MOST_HELD_CHARACTERS, MOST_LINES
+from wizard_server.client import InvalidTransition, NotFound, ReportsFull, StateTooLarge, Unreachable, WizardClient
+from wizard_server.client.outbox import MOST_HELD_CHARACTERS, MOST_LINES, Outbox
 
 
 def _lines(stub: Stub, agent: str) -> list[str]:
@@ -88,7 +88,8 @@ async def test_a_refusal_is_raised_by_the_next_report_and_what_waits_is_dropped(
     async with client_of(stub) as client:
         investigation = client.investigation("inv-1")
         investigation.report(agent="device", log="one")
-        await investigation._reporter.flush()
+        with pytest.raises(InvalidTransition):
+            await client.investigation("inv-1").flush()  # by another handle, which is told too
         with pytest.raises(InvalidTransition) as raised:
             investigation.report(agent="device", log="two")
         assert raised.value.allowed == ["SETTINGS"]
@@ -195,20 +196,29 @@ async def test_a_single_report_that_is_too_large_is_a_refusal() -> None:
                 reports.report(log="x" * 1000)
 
 
-async def test_what_is_held_for_a_server_that_is_away_is_bounded_and_numbers_cost_nothing() -> None:
+def test_what_is_held_for_a_server_that_is_away_is_bounded_and_numbers_cost_nothing() -> None:
+    outbox, line = Outbox(), "x" * 65_536
+    for _ in range(MOST_HELD_CHARACTERS // (len(line) + 64)):
+        outbox.put({"logs": [line]})
+    with pytest.raises(ReportsFull, match="flush"):
+        outbox.put({"logs": [line]})
+    for number in range(10_000):
+        outbox.put({"agents": [{"agent_name": "device", "progress": number % 100}]})
+    assert len(outbox) < 300
+
+
+async def test_who_reports_more_than_is_held_is_told() -> None:
     stub = Stub()
-    async with client_of(stub) as client:
-        stub.gate.clear()
-        reports = client.investigation("inv-1").reporting(agent="device")
-        line = "x" * 65_536
-        for _ in range(MOST_HELD_CHARACTERS // (len(line) + 64)):
-            reports.report(log=line)
-        with pytest.raises(ReportsFull, match="flush"):
-            reports.report(log=line)
-        for number in range(10_000):
-            reports.report(progress=number % 100)
-        assert len(reports._reporter._outbox._chunks) < 300
-        await reports._reporter.stop()
+    stub.gate.clear()
+
+    async def report_on() -> None:
+        async with client_of(stub) as client:
+            reports = client.investigation("inv-1").reporting(agent="device")
+            for _ in range(MOST_HELD_CHARACTERS // 65_536 + 1):
+                reports.report(log="x" * 65_536)
+
+    with pytest.raises(ReportsFull, match="flush"):
+        await report_on()
 
 
 async def test_a_request_has_a_bounded_number_of_lines() -> None:
@@ -229,7 +239,6 @@ async def test_a_server_that_stays_away_is_given_up_and_said() -> None:
         with pytest.raises(Exception, match="storage-unavailable"):
             async with client.investigation("inv-1").reporting(agent="device") as reports:
                 reports.report(log="one")
-    async with client_of(Stub(), give_up_seconds=0.05) as client:
-        client._transport._base = "http://127.0.0.1:1"
+    async with WizardClient("http://127.0.0.1:1", user="dev", give_up_seconds=0.05) as client:
         with pytest.raises(Unreachable):
             await client.read("inv-1")

@@ -34,7 +34,7 @@ class PostgresqlEngine:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
         self._connect = opening = partial(connect, options.path, echo=options.echo, pooler=options.pooler)
         self._hints = Hints(opening, options.wake)
-        self._writer = Writer(opening)
+        self._writer = Writer(opening, options.busy_timeout)
         self._tail = TailConnection(opening)
         self._readers: Pool[Connection] = Pool(
             opening, size=options.pool_size, overflow=options.max_overflow, timeout=options.pool_timeout

@@ -35,14 +35,17 @@ _TIMER_SECONDS = 0.25
 _BUSY_SECONDS = 0.025
 _IDLE_SECONDS = 1.0
 # How long a hint of our own may take at the start, and to be sent.
-_TRY_SECONDS = 2.0
+_TRIAL_SECONDS = 2.0
 
 
 class Hints:
     """The signal of an engine: what `wake` asks for (auto, listen, poll), and with ``auto`` what works."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], wake: str) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], wake: str, *, trial_seconds: float = _TRIAL_SECONDS
+    ) -> None:
         self._wake = wake
+        self._trial_seconds = trial_seconds
         self._listening = Listening(connect)
         self.signal: Signal = Ticking(busy_seconds=_BUSY_SECONDS, idle_seconds=_IDLE_SECONDS)
 
@@ -51,7 +54,7 @@ class Hints:
         if self._wake == "poll":
             return
         self._listening.start()
-        if self._wake == "listen" or await self._listening.works(_TRY_SECONDS):
+        if self._wake == "listen" or await self._listening.works(self._trial_seconds):
             self.signal = self._listening
             return
         await self._listening.close()
@@ -120,7 +123,7 @@ class Listening:
 
     async def _listen(self, connection: Connection) -> None:
         """Set the event for each hint of others; return when there was not even one of our own for too long."""
-        with connection.answered_within(_TRY_SECONDS):
+        with connection.answered_within(_TRIAL_SECONDS):
             await connection.fetch_all(self._queries["connection.listen"])
         self._hinted.set()  # what was committed before we listened
         self._unsent.set()
@@ -140,7 +143,7 @@ class Listening:
                 async with asyncio.timeout(_PULSE_SECONDS):  # `wait_for` may lose a cancellation
                     await self._unsent.wait()
             self._unsent.clear()
-            with connection.answered_within(_TRY_SECONDS):
+            with connection.answered_within(_TRIAL_SECONDS):
                 await connection.fetch_all(self._queries["connection.notify"], {"sender": self._name})
 
     async def close(self) -> None:

@@ -10,8 +10,17 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
-from wizard_server.storage import engine as port
-from wizard_server.storage.engine import UNKNOWN_PLACE, BusyError, Keys, Locked, StaleError, Stored, Write
+from wizard_server.storage.engine import (
+    BUSY_TIMEOUT_SECONDS,
+    UNKNOWN_PLACE,
+    BusyError,
+    Keys,
+    Locked,
+    StaleError,
+    Stored,
+    Write,
+    patience,
+)
 from wizard_server.storage.postgresql.connection import Connection, Step
 from wizard_server.storage.postgresql.forms import Record
 from wizard_server.storage.postgresql.outcome import Unfinished, was_committed
@@ -41,9 +50,12 @@ _AGAIN_SECONDS = 0.1
 class Writer:
     """Writes through a connection of its own, which `connect` opens and opens again when it is lost."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], busy_timeout: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         self._queries: Mapping[str, Query] = load_queries("postgresql")
         self._connect = connect
+        self._busy_timeout = busy_timeout
         self._connection: Connection | None = None
         # What looked last whether rows are free: they are held often where many write the same.
         self._spare: list[Connection] = []
@@ -80,20 +92,22 @@ class Writer:
             return await self._locked_on(connection, keys, base)
 
     async def _locked_on(self, connection: Connection, keys: Keys, base: int | None) -> Locked:
-        patience = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
+        milliseconds = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
         await self._name_owners(connection, keys.owners)
         try:
             with refusals(_CANNOT_WRITE):
-                [*_, rows, _] = await connection.run(self._locking(keys, patience))
+                [*_, rows, _] = await connection.run(self._locking(keys, milliseconds))
             return Locked(base, _stored(rows))
         except BusyError:
             await connection.rollback()
-        return Locked(base, *await self._lock_free(connection, keys, patience))
+        return Locked(base, *await self._lock_free(connection, keys, milliseconds))
 
-    async def _lock_free(self, connection: Connection, keys: Keys, patience: int) -> tuple[Mapping[str, Stored], Keys]:
+    async def _lock_free(
+        self, connection: Connection, keys: Keys, milliseconds: int
+    ) -> tuple[Mapping[str, Stored], Keys]:
         """Lock those of `keys` that nobody else holds; return the states, and what somebody holds."""
         known = self._step("connection.known", ids=sorted(keys.states))
-        [*_, owners, rows, _, existing] = await connection.run([*self._locking(keys, patience, "_free"), known])
+        [*_, owners, rows, _, existing] = await connection.run([*self._locking(keys, milliseconds, "_free"), known])
         states = _stored(rows)
         held = Keys(
             frozenset(row["investigation_id"] for row in existing) - states.keys(),
@@ -106,12 +120,12 @@ class Writer:
         if owners:
             await connection.run([self._step("connection.name_owners", owners=sorted(owners))])
 
-    def _locking(self, keys: Keys, patience: int, how: str = "") -> list[Step]:
+    def _locking(self, keys: Keys, milliseconds: int, how: str = "") -> list[Step]:
         """Return what locks `keys`, in the order that everybody keeps; the step before the last answers with states."""
         owners = [self._step(f"connection.lock_owners{how}", owners=sorted(keys.owners))] if keys.owners else []
         return [
             self._step("connection.begin"),
-            self._step("connection.wait_at_most", milliseconds=patience),
+            self._step("connection.wait_at_most", milliseconds=milliseconds),
             *owners,
             self._step(f"connection.lock{how}", ids=sorted(keys.states)),
             self._step("connection.wait_at_most", milliseconds=_LOCK_TIMEOUT_MS),
@@ -119,7 +133,7 @@ class Writer:
 
     async def until_free(self, keys: Keys) -> Keys:
         """See `engine.Writer`."""
-        deadline = monotonic() + port.BUSY_TIMEOUT_SECONDS
+        deadline = monotonic() + self._busy_timeout
         connection = self._spare.pop() if self._spare else await self._connect()
         try:
             while True:
@@ -130,7 +144,7 @@ class Writer:
                 if not held.has(keys):
                     return Keys(keys.states - held.states, keys.owners - held.owners)
                 if monotonic() > deadline:
-                    raise BusyError(f"somebody else has held the rows for {port.BUSY_TIMEOUT_SECONDS:g} s")
+                    raise BusyError(f"somebody else has held the rows for {self._busy_timeout:g} s")
         finally:
             if connection.is_usable and not self._spare:
                 self._spare.append(connection)
@@ -148,7 +162,7 @@ class Writer:
         """See `engine.Writer`; what rests on locks is not tried again here: they are gone with the first try."""
         if locked is not None and locked is self._begun:
             return await to_its_end(self._committed(writes))
-        may_wait = may_wait or _patience()
+        may_wait = may_wait or patience(self._busy_timeout)
         while True:
             await self._turn.acquire()
             try:
@@ -282,11 +296,6 @@ def _ids(writes: Sequence[Write], queries: Collection[str]) -> set[str]:
 
 def _place(rows: Sequence[Record]) -> int:
     return max((row["change_seq"] for row in rows), default=0)
-
-
-def _patience() -> Callable[[], bool]:
-    deadline = monotonic() + port.BUSY_TIMEOUT_SECONDS
-    return lambda: monotonic() < deadline
 
 
 async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:

@@ -21,9 +21,12 @@ from wizard_server.storage.queries import sql_root
 from wizard_server.storage.schema.scripts import scripts
 
 
-def load_manifest(engine: str = "sqlite") -> DatabaseSchema:
-    """Return what a database of `engine` has to look like; raise `SchemaError` naming what is wrong in the manifest."""
-    return _described(sql_root(), engine)
+def load_manifest(engine: str = "sqlite", root: Path | None = None) -> DatabaseSchema:
+    """Return what a database of `engine` has to look like by the manifest in `root` (None: ours).
+
+    Raises `SchemaError` naming what is wrong in the manifest.
+    """
+    return _described(root or sql_root(), engine)
 
 
 @cache

@@ -22,9 +22,9 @@ class Script:
     text: str = field(repr=False)
 
 
-def scripts(engine: str) -> list[Script]:
-    """Return the scripts of `engine` in their order; raise `SchemaError` unless they are numbered 1, 2, 3, ..."""
-    return list(_read(sql_root() / engine / "migrations"))
+def scripts(engine: str, root: Path | None = None) -> list[Script]:
+    """Return the scripts of `engine` below `root` (None: ours); `SchemaError` unless they are numbered 1, 2, 3, ..."""
+    return list(_read((root or sql_root()) / engine / "migrations"))
 
 
 @cache

@@ -23,7 +23,7 @@ class Connection(Operating):
     """One database connection with its own thread; statements run in the order they are asked for."""
 
     def __init__(self, raw: aiosqlite.Connection, *, echo: bool) -> None:
-        self._raw = raw
+        self.raw = raw
         self._echo = echo
         self._guard = nothing
 
@@ -43,19 +43,19 @@ class Connection(Operating):
         threads, which for a small commit is more than the statements themselves.
         """
         # aiosqlite offers single statements only; this is what each of them comes down to.
-        result: Result = await self._raw._execute(self._run_transaction, work)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        result: Result = await self.raw._execute(self._run_transaction, work)  # type: ignore[no-untyped-call]  # noqa: SLF001
         return result
 
     def _run_transaction(self, work: Callable[[Session], Result]) -> Result:
         queries = load_queries("sqlite")
-        session = Session(self._raw._conn, self._log)  # noqa: SLF001 - see `transact`
+        session = Session(self.raw._conn, self._log)  # noqa: SLF001 - see `transact`
         session.execute(queries["connection.begin"])
         try:
             self._guard()
             result = work(session)
             session.execute(queries["connection.commit"])
         except BaseException:
-            if self._raw.in_transaction:
+            if self.raw.in_transaction:
                 session.execute(queries["connection.rollback"])
             raise
         return result
@@ -72,7 +72,7 @@ class Connection(Operating):
         """Return every row of `query`."""
         self._log(query)
         # One visit to the thread, as in `transact`.
-        rows: list[sqlite3.Row] = await self._raw._execute(rows_of, self._raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        rows: list[sqlite3.Row] = await self.raw._execute(rows_of, self.raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
         return rows
 
     async def stream(
@@ -80,19 +80,19 @@ class Connection(Operating):
     ) -> AsyncGenerator[list[sqlite3.Row], None]:
         """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
         self._log(query)
-        self._raw.text_factory = text_or_bytes
-        cursor = await self._raw.execute(query.sql, parameters or {})
+        self.raw.text_factory = text_or_bytes
+        cursor = await self.raw.execute(query.sql, parameters or {})
         try:
             while rows := list(await cursor.fetchmany(chunk)):
                 yield rows
         finally:
-            self._raw.text_factory = str
+            self.raw.text_factory = str
             await cursor.close()
 
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
         """Run `query` once and return how many rows it changed."""
         self._log(query)
-        cursor = await self._raw.execute(query.sql, parameters or {})
+        cursor = await self.raw.execute(query.sql, parameters or {})
         return cursor.rowcount
 
     async def write(self, query: Query, rows: Sequence[Parameters]) -> int:
@@ -102,7 +102,7 @@ class Connection(Operating):
         """
         self._log(query)
         try:
-            cursor = await self._raw.executemany(query.sql, rows)
+            cursor = await self.raw.executemany(query.sql, rows)
         except sqlite3.IntegrityError as error:
             raise refused(error) from error
         return cursor.rowcount
@@ -115,7 +115,7 @@ class Connection(Operating):
     async def run_script(self, script: str) -> None:
         """Run an operators' script as it is; raise `ScriptError` with nothing of its open transaction left."""
         try:
-            await self._raw.executescript(script)
+            await self.raw.executescript(script)
         except sqlite3.Error as error:
             await self.rollback()
             was_there = "already exists" in str(error) or "duplicate column" in str(error)
@@ -131,19 +131,19 @@ class Connection(Operating):
     async def _copy_to(self, path: str) -> None:
         target = await aiosqlite.connect(path, isolation_level=None)
         try:
-            await self._raw.backup(target, pages=-1)
+            await self.raw.backup(target, pages=-1)
             await target.execute_fetchall(load_queries("sqlite")["backup.single_file"].sql)
         finally:
             await target.close()
 
     async def rollback(self) -> None:
         """Give up the open transaction, if there is one."""
-        if self._raw.in_transaction:
+        if self.raw.in_transaction:
             await self.execute(load_queries("sqlite")["connection.rollback"])
 
     async def close(self) -> None:
         """Close the connection after the statements that are under way."""
-        await self._raw.close()
+        await self.raw.close()
 
     def leave_open(self) -> None:
         """Never close it: closing the last connection would copy the log into the database and delete it.

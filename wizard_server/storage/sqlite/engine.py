@@ -4,11 +4,9 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from time import monotonic
 
 from wizard_server.errors import StorageUnavailableError
-from wizard_server.storage import engine as port
-from wizard_server.storage.engine import BusyError, Keys, Locked, StaleError, Write
+from wizard_server.storage.engine import BusyError, Keys, Locked, StaleError, Write, patience
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.queries import Query, load_queries
 from wizard_server.storage.signals import Ticking
@@ -18,7 +16,7 @@ from wizard_server.storage.sqlite.files import DatabaseFiles
 from wizard_server.storage.sqlite.opening import connect, is_in_memory
 from wizard_server.storage.sqlite.readers import ReaderPool
 from wizard_server.storage.sqlite.session import Session
-from wizard_server.storage.sqlite.wal import LogKeeper
+from wizard_server.storage.sqlite.wal import DEFAULT_BOUNDS, LogBounds, LogKeeper
 from wizard_server.storage.tables import SEQUENCE
 
 logger = logging.getLogger(__name__)
@@ -43,31 +41,33 @@ class SqliteEngine:
     stores_listed = False
     epoch = 0
 
-    def __init__(self, options: StoreOptions, writer: Connection, files: DatabaseFiles) -> None:
+    def __init__(self, options: StoreOptions, writer: Connection, files: DatabaseFiles, bounds: LogBounds) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
-        self._writer = writer
+        self.writer = writer
         self._files = files
         self.signal = Ticking(busy_seconds=LOOK_SECONDS, idle_seconds=LOOK_SECONDS)
-        self._readers = ReaderPool(
+        self.readers = ReaderPool(
             options.path,
             size=options.pool_size,
             overflow=options.max_overflow,
             timeout=options.pool_timeout,
             echo=options.echo,
+            busy_timeout=options.busy_timeout,
             check=files.check,
         )
-        self._file_watch = FileWatch(files, writer, self._readers.pause)
-        self._log_keeper = LogKeeper(files, writer, self._readers.pause)
+        self._busy_timeout = options.busy_timeout
+        self._file_watch = FileWatch(files, writer, self.readers.pause)
+        self._log_keeper = LogKeeper(files, writer, self.readers.pause, bounds)
 
     @classmethod
-    async def open(cls, options: StoreOptions) -> "SqliteEngine":
-        """Open the file; raises `StorageUnavailableError`."""
+    async def open(cls, options: StoreOptions, bounds: LogBounds = DEFAULT_BOUNDS) -> "SqliteEngine":
+        """Open the file, whose write-ahead log is kept within `bounds`; raises `StorageUnavailableError`."""
         files = DatabaseFiles(options.path, in_memory=is_in_memory(options.path))
-        writer = await connect(options.path, echo=options.echo)
+        writer = await connect(options.path, echo=options.echo, busy_timeout=options.busy_timeout)
         try:
             await writer.wait_briefly()
             await writer.limit_log()
-            engine = cls(options, writer, files)
+            engine = cls(options, writer, files, bounds)
             # The triggers are told whether there is a trail; the log is there once something was written.
             await engine.commit([Write("audit.switch", [{"enabled": int(options.audit)}], exact=False)])
             files.note()
@@ -79,11 +79,11 @@ class SqliteEngine:
 
     def reader(self, owner: str | None = None) -> AbstractAsyncContextManager[Connection]:
         """See `Readers`."""
-        return self._readers.acquire(owner)
+        return self.readers.acquire(owner)
 
     def tail(self) -> AbstractAsyncContextManager[Connection]:
         """Lend any reader: each sees what was committed before."""
-        return self._readers.acquire()
+        return self.readers.acquire()
 
     async def begin(self, keys: Keys, base: int | None) -> Locked:
         """See `Writer`."""
@@ -100,10 +100,10 @@ class SqliteEngine:
         self, writes: Sequence[Write], locked: Locked | None = None, may_wait: Callable[[], bool] | None = None
     ) -> int:
         """See `Writer`."""
-        may_wait = may_wait or _patience()
+        may_wait = may_wait or patience(self._busy_timeout)
         while True:
             try:
-                return await self._writer.transact(lambda session: self._run(session, writes, locked))
+                return await self.writer.transact(lambda session: self._run(session, writes, locked))
             except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
                 raise  # what cannot be bound belongs to the one use case that brought it
             except sqlite3.IntegrityError as error:
@@ -144,7 +144,7 @@ class SqliteEngine:
         """See `Upkeep`."""
         self._files.check()
         try:
-            [row] = await self._writer.fetch_all(self._queries["connection.data_version"])
+            [row] = await self.writer.fetch_all(self._queries["connection.data_version"])
         except sqlite3.Error as error:
             raise StorageUnavailableError(f"the database cannot answer: {error}") from error
         mark: int = row["data_version"]
@@ -170,18 +170,13 @@ class SqliteEngine:
     async def close(self) -> None:
         """Close every connection, but not the writer where that would harm the files: see `Connection.leave_open`."""
         try:
-            await self._readers.close()
+            await self.readers.close()
         finally:
             await self._close_writer()
 
     async def _close_writer(self) -> None:
         if self._files.is_shared_with_strangers:
             logger.error("another process uses the database with a log of its own: ours is left as it is")
-            self._writer.leave_open()
+            self.writer.leave_open()
         else:
-            await self._writer.close()
-
-
-def _patience() -> Callable[[], bool]:
-    deadline = monotonic() + port.BUSY_TIMEOUT_SECONDS
-    return lambda: monotonic() < deadline
+            await self.writer.close()

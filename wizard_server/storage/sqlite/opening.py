@@ -18,9 +18,17 @@ _MEMORY = "file:/wizard-server-memory-"
 _PRAGMAS = ("connection.wal", "connection.durable", "connection.foreign_keys")
 
 
-async def connect(path: str, *, echo: bool = False, read_only: bool = False, create: bool = False) -> Connection:
+async def connect(
+    path: str,
+    *,
+    echo: bool = False,
+    read_only: bool = False,
+    create: bool = False,
+    busy_timeout: float = BUSY_TIMEOUT_SECONDS,
+) -> Connection:
     """Open the file at `path`; unless `create`, a file that does not exist is an error and is not made.
 
+    A statement waits `busy_timeout` seconds for a lock.
     Only its owner may read a file that is made here, nor its companions, to which SQLite gives its permissions.
     Raises `StorageUnavailableError` when the file cannot be opened, or is none: a FIFO would be waited for.
     """
@@ -29,7 +37,7 @@ async def connect(path: str, *, echo: bool = False, read_only: bool = False, cre
     mode = "ro" if read_only else "rwc" if create else "rw"
     uri = f"{path}&mode={mode}" if path.startswith(_MEMORY) else f"file:{_quoted(path)}?mode={mode}"
     try:
-        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+        raw = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=busy_timeout)
     except sqlite3.Error as error:
         raise StorageUnavailableError(f"cannot open database {path}: {error}") from error
     raw.row_factory = sqlite3.Row

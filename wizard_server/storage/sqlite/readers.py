@@ -5,8 +5,10 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import BUSY_TIMEOUT_SECONDS
 from wizard_server.storage.pool import Pool
 from wizard_server.storage.sqlite.connection import Connection, nothing
 from wizard_server.storage.sqlite.opening import connect
@@ -26,11 +28,11 @@ class ReaderPool:
         overflow: int,
         timeout: float,
         echo: bool,
+        busy_timeout: float = BUSY_TIMEOUT_SECONDS,
         check: Callable[[], None] = nothing,
     ) -> None:
-        self._path = path
         self._check = check
-        self._echo = echo
+        self._connecting = partial(connect, path, echo=echo, read_only=True, busy_timeout=busy_timeout)
         self._pool: Pool[Connection] = Pool(
             self._connect, size=size, overflow=overflow, timeout=timeout, admit=self._admit
         )
@@ -51,6 +53,11 @@ class ReaderPool:
             yield
         finally:
             self._may_lend.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a reader."""
+        return self._pool.waiting
 
     async def _admit(self) -> None:
         await self._may_lend.wait()
@@ -76,7 +83,7 @@ class ReaderPool:
             self._none_lent.set()
 
     async def _connect(self) -> Connection:
-        reader = await connect(self._path, echo=self._echo, read_only=True)
+        reader = await self._connecting()
         try:
             self._check()  # once more: between the last look and the opening the file may have been replaced
         except BaseException:

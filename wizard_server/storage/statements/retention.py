@@ -22,9 +22,18 @@ from wizard_server.storage.operating import Database
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.unaudited import unaudited_transaction
 
-MAX_ENTRIES = 500
-MAX_INVESTIGATIONS = 50
 _BEYOND_ROWS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How much one transaction removes at most; an investigation with more entries goes alone."""
+
+    entries: int = 500
+    investigations: int = 50
+
+
+_PORTION = Portion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +58,27 @@ async def removable(database: Database, cutoff: str, purged_at: str) -> Removed:
     return Removed(row["investigations"], row["entries"], answers["total"])
 
 
-async def purge(database: Database, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
-    """Remove everything before `cutoff`; yield after each transaction what it removed.
+async def purge(
+    database: Database, *, cutoff: str, purged_at: str, portion: Portion = _PORTION
+) -> AsyncGenerator[Removed, None]:
+    """Remove everything before `cutoff`, a `portion` in each transaction; yield after each what it removed.
 
     Between two yields the write lock is taken once; stopping after any of them leaves a database that is sound, and
     another purge goes on from there. Raises `sqlite3.Error`, with nothing of that transaction done.
     """
-    async for removed in _purge_entries(database, cutoff):
+    async for removed in _purge_entries(database, cutoff, portion):
         yield removed
-    async for removed in _purge_investigations(database, cutoff, purged_at):
+    async for removed in _purge_investigations(database, cutoff, purged_at, portion):
         yield removed
-    async for removed in _purge_answers(database, _expired(purged_at)):
+    async for removed in _purge_answers(database, _expired(purged_at), portion):
         yield removed
 
 
-async def _purge_entries(database: Database, cutoff: str) -> AsyncGenerator[Removed, None]:
+async def _purge_entries(database: Database, cutoff: str, portion: Portion) -> AsyncGenerator[Removed, None]:
     queries = load_queries(database.dialect)
     position: dict[str, Any] = {"after": "", "after_row": _BEYOND_ROWS}
     while True:
-        parameters = {**position, "cutoff": cutoff, "limit": MAX_ENTRIES}
+        parameters = {**position, "cutoff": cutoff, "limit": portion.entries}
         found = await database.fetch_all(queries["retention.entries"], parameters)
         if not found:
             return
@@ -78,21 +89,23 @@ async def _purge_entries(database: Database, cutoff: str) -> AsyncGenerator[Remo
         yield Removed(entries=gone)
 
 
-async def _purge_investigations(database: Database, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
+async def _purge_investigations(
+    database: Database, cutoff: str, purged_at: str, portion: Portion
+) -> AsyncGenerator[Removed, None]:
     queries = load_queries(database.dialect)
     after = ""
     while True:
-        parameters = {"after": after, "cutoff": cutoff, "limit": MAX_INVESTIGATIONS}
+        parameters = {"after": after, "cutoff": cutoff, "limit": portion.investigations}
         found = await database.fetch_all(queries["retention.investigations"], parameters)
         if not found:
             return
-        removed, after = await _bury([row["id"] for row in found], database, cutoff, purged_at)
+        removed, after = await _bury([row["id"] for row in found], database, cutoff, purged_at, portion)
         yield removed
 
 
-async def _purge_answers(database: Database, expired: str) -> AsyncGenerator[Removed, None]:
+async def _purge_answers(database: Database, expired: str, portion: Portion) -> AsyncGenerator[Removed, None]:
     delete = load_queries(database.dialect)["idempotency.delete_expired"]
-    while gone := await database.write(delete, [{"expired": expired, "limit": MAX_ENTRIES}]):
+    while gone := await database.write(delete, [{"expired": expired, "limit": portion.entries}]):
         yield Removed(answers=gone)
 
 
@@ -100,7 +113,9 @@ def _expired(purged_at: str) -> str:
     return expired_before(datetime.fromisoformat(purged_at))
 
 
-async def _bury(ids: Sequence[str], database: Database, cutoff: str, purged_at: str) -> tuple[Removed, str]:
+async def _bury(
+    ids: Sequence[str], database: Database, cutoff: str, purged_at: str, portion: Portion
+) -> tuple[Removed, str]:
     """Purge those of `ids` that fit into one transaction; return what is gone and the last id that is settled."""
     queries = load_queries(database.dialect)
     async with unaudited_transaction(database):
@@ -110,7 +125,7 @@ async def _bury(ids: Sequence[str], database: Database, cutoff: str, purged_at: 
         taken: list[str] = []
         entries = 0
         for row in doomed:
-            if taken and entries + row["entries"] > MAX_ENTRIES:
+            if taken and entries + row["entries"] > portion.entries:
                 break
             taken.append(row["id"])
             entries += row["entries"]

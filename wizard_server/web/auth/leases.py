@@ -7,8 +7,9 @@ is noticed within one heartbeat, too.
 import asyncio
 import math
 from collections.abc import Callable
-from time import time
 from typing import Literal, Protocol
+
+from wizard_server.domain.ports import Clock
 
 Ending = Literal["EXPIRED", "WITHDRAWN"]
 # Streams woken in one turn of the loop when keys change, because each then verifies a signature.
@@ -74,11 +75,11 @@ class TokenLease:
 
     def seconds(self) -> float:
         """See `Lease`."""
-        return max(self._ends - time(), 0) + _LATE_SECONDS
+        return max(self._ends - self._leases.now(), 0) + _LATE_SECONDS
 
     def ended(self) -> Ending | None:
         """See `Lease`; the token is verified again only after the keys have changed."""
-        if time() >= self._ends:
+        if self._leases.now() >= self._ends:
             return "EXPIRED"
         if self._generation != self._leases.generation:
             if not self._verifies():
@@ -90,10 +91,15 @@ class TokenLease:
 class Leases:
     """All registered leases (`lasting`); `generation` counts how often the keys have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.generation = 0
         self._woken = 0
         self.lasting: set[TokenLease] = set()
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+        return self._clock().timestamp()
 
     def open(self, ends: float, verifies: Callable[[], bool], wake: Callable[[], object]) -> TokenLease:
         """Return a lease until `ends` (seconds since the epoch); `wake` is called when it has to be checked."""

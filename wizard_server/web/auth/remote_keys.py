@@ -1,13 +1,13 @@
 """A JSON Web Key Set that the issuer serves (``[auth] jwks_url``).
 
-One task fetches it: at start, when a token names an unknown key, and every `REFRESH_SECONDS`, so that a withdrawn key
-stops working. It fetches at most once in `REST_SECONDS`, whatever tokens arrive. While the issuer is unreachable or its
+One task fetches it: at start, when a token names an unknown key, and now and then, so that a withdrawn key stops
+working. Between two fetches it rests, whatever tokens arrive (`Pace`). While the issuer is unreachable or its
 answer unusable, the known keys are kept.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -17,27 +17,47 @@ import aiohttp
 from aiohttp import web
 
 from wizard_server.errors import KeysUnavailableError
+from wizard_server.pace import PACE, Pace
 from wizard_server.web.auth.key_sets import HeldKeys, PublicKey, UnusableError
 from wizard_server.web.auth.name_lookup import NameLookup
 
 logger = logging.getLogger(__name__)
 
-REST_SECONDS = 5.0
-REFRESH_SECONDS = 300.0
-TIMEOUT_SECONDS = 5.0
-# How long a request with an unknown key waits for the issuer; it bounds the drain, which waits for such requests.
-WAIT_SECONDS = 1.5
 MAX_SET_BYTES = 256 * 1024
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
+async def fetched(url: str) -> bytes:
+    """Return the answer of the issuer; redirects are not followed, because their target may not be the issuer's."""
+    connector = aiohttp.TCPConnector(force_close=True, resolver=NameLookup())
+    async with (
+        aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
+        session.get(url, headers=_HEADERS, allow_redirects=False) as answer,
+    ):
+        if answer.status != HTTPStatus.OK:
+            raise UnusableError(f"the issuer answers {answer.status}")
+        text = b""
+        while chunk := await answer.content.read(MAX_SET_BYTES):
+            text += chunk
+            if len(text) > MAX_SET_BYTES:
+                raise UnusableError(f"the issuer's answer is over {MAX_SET_BYTES} bytes")
+        return text
+
+
 class RemoteKeys:
-    """The public keys of the set at a URL; none before the first usable answer."""
+    """The public keys of the set at a URL, which `fetch` reads; none before the first usable answer."""
 
-    look_seconds = REST_SECONDS
-
-    def __init__(self, url: str, algorithm: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        algorithm: str,
+        pace: Pace = PACE,
+        fetch: Callable[[str], Awaitable[bytes]] = fetched,
+    ) -> None:
+        self.look_seconds = pace.issuer_rest
         self._url = url
+        self._pace = pace
+        self._fetch = fetch
         self._held = HeldKeys("jwks_url", algorithm)
         self._changed = False
         self._wanted = asyncio.Event()
@@ -76,7 +96,7 @@ class RemoteKeys:
         self._wanted.set()
         if self._answered is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._answered), WAIT_SECONDS)
+                await asyncio.wait_for(asyncio.shield(self._answered), self._pace.issuer_wait)
 
     async def _keep(self) -> None:
         while True:
@@ -85,39 +105,28 @@ class RemoteKeys:
             if self._answered is not None:
                 self._answered.set_result(None)
             self._answered = None
-            await asyncio.sleep(REST_SECONDS)
+            await asyncio.sleep(self._pace.issuer_rest)
             self._answered = asyncio.get_running_loop().create_future()
             with suppress(TimeoutError):
-                async with asyncio.timeout(0 if self._trouble else REFRESH_SECONDS):
+                async with asyncio.timeout(0 if self._trouble else self._pace.issuer_refresh):
                     await self._wanted.wait()
 
     async def _refresh(self) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                text = await self._fetched()
+            async with asyncio.timeout(self._pace.issuer_timeout):
+                text = await self._fetch(self._url)
             changed = self._held.replace(text)
         except Exception as error:  # noqa: BLE001 - after any error the keys are kept and waiting requests continue
-            self._log_trouble(_reason(error))
+            self._log_trouble(self._reason(error))
             return
         self._trouble, self._changed = None, self._changed or changed
         if changed:
             logger.info("jwks_url read", extra={"keys": len(self._held)})
 
-    async def _fetched(self) -> bytes:
-        """Return the issuer's answer; redirects are not followed, because their target may not be the issuer's."""
-        connector = aiohttp.TCPConnector(force_close=True, resolver=NameLookup())
-        async with (
-            aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
-            session.get(self._url, headers=_HEADERS, allow_redirects=False) as answer,
-        ):
-            if answer.status != HTTPStatus.OK:
-                raise UnusableError(f"the issuer answers {answer.status}")
-            text = b""
-            while chunk := await answer.content.read(MAX_SET_BYTES):
-                text += chunk
-                if len(text) > MAX_SET_BYTES:
-                    raise UnusableError(f"the issuer's answer is over {MAX_SET_BYTES} bytes")
-            return text
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"the issuer does not answer within {self._pace.issuer_timeout:g} seconds"
+        return str(error) or type(error).__name__
 
     def _log_trouble(self, reason: str) -> None:
         """Log why the set cannot be used, unless the last reason was the same."""
@@ -133,9 +142,3 @@ def _is_safe(url: str) -> bool:
         return parts.scheme == "https" or parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return False
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"the issuer does not answer within {TIMEOUT_SECONDS:g} seconds"
-    return str(error) or type(error).__name__

@@ -13,15 +13,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from wizard_server.config.loading import AuthConfig
 from wizard_server.config.sources import REFUSAL, read_file
 from wizard_server.errors import ConfigError
+from wizard_server.pace import PACE, Pace, Timer
 from wizard_server.web.auth.key_sets import HeldKeys, PublicKey, UnusableError, fitting
 from wizard_server.web.auth.remote_keys import RemoteKeys
 
 logger = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int, int]
-
-# The interval at which the file of a key set is checked at most, also for cached tokens.
-LOOK_SECONDS = 3.0
 
 
 class SigningKeys(Protocol):
@@ -76,26 +74,26 @@ class OneKey(_Local):
 class KeyFile(_Local):
     """The public keys of a JSON Web Key Set in a file, which is read again when it has changed.
 
-    Its modification time is checked when a new token arrives, or one that was cached `LOOK_SECONDS` ago, and at most
-    every `LOOK_SECONDS`. While the file is unusable the known keys are kept.
+    Its modification time is checked when a new token arrives, or one that was cached `look_seconds` ago, and at most
+    every `look_seconds` by `timer`. While the file is unusable the known keys are kept.
     """
 
-    look_seconds = LOOK_SECONDS
-
-    def __init__(self, path: str, algorithm: str) -> None:
+    def __init__(self, path: str, algorithm: str, look_seconds: float, timer: Timer) -> None:
         """Read the file at `path`; raise `ConfigError` when it holds no usable key for `algorithm`."""
+        self.look_seconds = look_seconds
+        self._timer = timer
         self._path = Path(path)
         self._held = HeldKeys("jwks_file", algorithm)
         self._stamp: _Stamp | None = None
         self._trouble: str | None = None
         self._read()
-        self._look_again = monotonic() + LOOK_SECONDS
+        self._look_again = self._timer() + self.look_seconds
 
     def renewed(self) -> bool:
         """See `SigningKeys`."""
-        if monotonic() < self._look_again:
+        if self._timer() < self._look_again:
             return False
-        self._look_again = monotonic() + LOOK_SECONDS
+        self._look_again = self._timer() + self.look_seconds
         try:
             if self._stamp == _stamp(self._path):
                 return False
@@ -125,12 +123,12 @@ class KeyFile(_Local):
         return changed
 
 
-def load_keys(config: AuthConfig) -> SigningKeys:
+def load_keys(config: AuthConfig, pace: Pace = PACE, timer: Timer = monotonic) -> SigningKeys:
     """Return the keys that the configuration names; raise `ConfigError` when they cannot be used."""
     if config.jwks_url is not None:
-        return RemoteKeys(config.jwks_url, config.algorithm)
+        return RemoteKeys(config.jwks_url, config.algorithm, pace)
     if config.jwks_file is not None:
-        return KeyFile(config.jwks_file, config.algorithm)
+        return KeyFile(config.jwks_file, config.algorithm, pace.keys, timer)
     if config.public_key_file is not None:
         return OneKey(_from_pem(config.public_key_file, config.algorithm))
     if config.jwt_secret is None:

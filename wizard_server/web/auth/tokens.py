@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import time
 from typing import Any, NamedTuple
 
 import jwt
@@ -10,6 +9,8 @@ from aiohttp import hdrs, web
 
 from wizard_server.config.loading import AuthConfig
 from wizard_server.domain.callers import USER, USER_RULE, Caller
+from wizard_server.domain.clock import utc_now
+from wizard_server.domain.ports import Clock
 from wizard_server.errors import InvalidTokenError
 from wizard_server.web.auth.leases import Lease, Leases
 from wizard_server.web.auth.signing_keys import SigningKeys
@@ -51,7 +52,7 @@ class TokenAuthenticator:
     `look_seconds`, so that a withdrawn key ends its tokens. Refused tokens are not cached.
     """
 
-    def __init__(self, keys: SigningKeys, config: AuthConfig) -> None:
+    def __init__(self, keys: SigningKeys, config: AuthConfig, clock: Clock = utc_now) -> None:
         self._keys = keys
         self._algorithms = [config.algorithm]
         self._issuer = config.issuer
@@ -61,12 +62,17 @@ class TokenAuthenticator:
         self._scope_claims = config.scope_claims
         self._cache_size = config.token_cache_size
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
-        self._leases = Leases()
+        self.leases = Leases(clock)
+
+    @property
+    def remembered(self) -> int:
+        """How many tokens are cached."""
+        return len(self._verified)
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
         remembered = self._verified.get(request.headers.get(hdrs.AUTHORIZATION, ""))
-        if remembered is not None and remembered[0] > time():
+        if remembered is not None and remembered[0] > self.leases.now():
             return remembered[1]
         return self._of_token(_token(request))
 
@@ -84,7 +90,7 @@ class TokenAuthenticator:
         self._of_token(token)
         expires = self._verified[_SCHEME + token].expires
         ahead = expires - self._leeway
-        return self._leases.open(ahead if ahead > time() else expires, lambda: self._verifies(request), wake)
+        return self.leases.open(ahead if ahead > self.leases.now() else expires, lambda: self._verifies(request), wake)
 
     def _verifies(self, request: web.Request) -> bool:
         try:
@@ -96,19 +102,19 @@ class TokenAuthenticator:
     async def look(self) -> None:
         """See `Authenticator`."""
         self._renew()
-        await self._leases.wake_all()
+        await self.leases.wake_all()
 
     def _renew(self) -> None:
         if self._keys.renewed():
             self._verified.clear()
-            self._leases.generation += 1
+            self.leases.generation += 1
 
     def _of_token(self, token: str) -> Caller:
         """Return the caller of a token that is not cached under this header, or is due for a check."""
         self._renew()
         header = _SCHEME + token
         known = self._verified.pop(header) if header in self._verified else None
-        now = time()
+        now = self.leases.now()
         expires, caller = (known.expires, known.caller) if known and known.expires > now else self._verify(token)
         self._verified[header] = _Verified(min(expires, now + self._keys.look_seconds), caller, expires)
         if len(self._verified) > self._cache_size:

@@ -7,6 +7,8 @@ sends a heartbeat now and then, and an acknowledgment for each change.
 from collections.abc import Mapping
 from time import monotonic
 
+from wizard_server.pace import Timer
+
 MESSAGES_PER_SECOND = 20.0
 MESSAGES_BURST = 100.0
 # A `sync` encodes the whole state, an acknowledgment is only parsed; other types count as one message.
@@ -19,12 +21,13 @@ BYTES_BURST = 128.0 * 1024
 class Allowance:
     """A token bucket: `burst` at once, and `per_second` of it come back each second."""
 
-    __slots__ = ("_burst", "_left", "_per_second", "_since")
+    __slots__ = ("_burst", "_left", "_per_second", "_since", "_timer")
 
-    def __init__(self, per_second: float, burst: float) -> None:
+    def __init__(self, per_second: float, burst: float, timer: Timer = monotonic) -> None:
         self._per_second = per_second
         self._burst = self._left = burst
-        self._since = monotonic()
+        self._timer = timer
+        self._since = timer()
 
     def take(self, amount: float) -> float:
         """Take up to `amount`; return how much was taken."""
@@ -40,7 +43,7 @@ class Allowance:
         return True
 
     def _now(self) -> float:
-        now = monotonic()
+        now = self._timer()
         self._left = min(self._left + (now - self._since) * self._per_second, self._burst)
         self._since = now
         return self._left

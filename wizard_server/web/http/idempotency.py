@@ -11,12 +11,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from time import monotonic
 
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.keyed import AnsweredBeforeError, KeptAnswer, Keyed, mismatch
 from wizard_server.errors import IdempotencyMismatchError, RequestError, bare
+from wizard_server.pace import Timer
 from wizard_server.web.http import problems
 from wizard_server.web.http.bodies import whole_body
 from wizard_server.web.http.compression import accepts_gzip
@@ -26,8 +28,8 @@ from wizard_server.web.http.prepared import Prepared
 
 TTL_SECONDS = 24 * 3600.0
 MAX_BYTES = 32 * 1024 * 1024
-# One user has at most an eighth of `MAX_BYTES`, so that many writes of one user do not displace others' answers.
-USER_SHARE = 8
+# An eighth of all, so that many writes of one user do not displace others' answers.
+MAX_BYTES_PER_USER = MAX_BYTES // 8
 # The memory of an entry without its texts, measured.
 _OVERHEAD_BYTES = 2560
 # With these statuses the request was not carried out, and the client is to send it again.
@@ -63,15 +65,25 @@ class _Entry:
 
 
 class IdempotencyStore:
-    """Answers by user and key, for `TTL_SECONDS` and up to `MAX_BYTES`; the oldest are dropped first.
+    """Answers by user and key, for `TTL_SECONDS` by `timer` and up to `max_bytes`; the oldest are dropped first.
 
-    `made_again` makes an answer from what the database stores of it.
+    One user has at most `max_bytes_per_user`. `made_again` makes an answer from what the database stores of it.
     """
 
-    def __init__(self, made_again: Callable[[web.Request, KeptAnswer], Awaitable[web.Response]]) -> None:
+    def __init__(
+        self,
+        made_again: Callable[[web.Request, KeptAnswer], Awaitable[web.Response]],
+        *,
+        timer: Timer = monotonic,
+        max_bytes: int = MAX_BYTES,
+        max_bytes_per_user: int = MAX_BYTES_PER_USER,
+    ) -> None:
         self._made_again = made_again
+        self._timer = timer
+        self._max_bytes = max_bytes
+        self._max_bytes_per_user = max_bytes_per_user
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
-        self._size = 0
+        self.size_bytes = 0
         # The keys of each user, oldest first, and the bytes of their entries.
         self._keys: dict[str, OrderedDict[str, None]] = {}
         self._sizes: Counter[str] = Counter()
@@ -93,7 +105,7 @@ class IdempotencyStore:
             entry = self._entries.get((caller.user_id, key))
         if entry is None:
             task = asyncio.create_task(self._run(request, caller, handler, asked))
-            entry = _Entry(fingerprint, _now() + TTL_SECONDS, task)
+            entry = _Entry(fingerprint, self._timer() + TTL_SECONDS, task)
             self._add(caller.user_id, key, entry)
             task.add_done_callback(lambda done: self._settle(caller.user_id, key, done))
         elif entry.fingerprint != fingerprint:
@@ -143,10 +155,10 @@ class IdempotencyStore:
             return
         self._grow(user_id, task.result().size)
         entry.size += task.result().size
-        if self._sizes[user_id] > MAX_BYTES // USER_SHARE:
-            self._forget(lambda: self._sizes[user_id] > MAX_BYTES // USER_SHARE, self._of_user(user_id))
-        if self._size > MAX_BYTES:
-            self._forget(lambda: self._size > MAX_BYTES, list(self._entries))
+        if self._sizes[user_id] > self._max_bytes_per_user:
+            self._forget(lambda: self._sizes[user_id] > self._max_bytes_per_user, self._of_user(user_id))
+        if self.size_bytes > self._max_bytes:
+            self._forget(lambda: self.size_bytes > self._max_bytes, list(self._entries))
 
     def _forget(self, too_much: Callable[[], bool], oldest_first: Iterable[tuple[str, str]]) -> None:
         for user_id, key in oldest_first:
@@ -159,7 +171,7 @@ class IdempotencyStore:
         return [(user_id, key) for key in self._keys[user_id]]
 
     def _expire(self) -> None:
-        now = _now()
+        now = self._timer()
         while self._entries:
             (user_id, key), oldest = next(iter(self._entries.items()))
             if oldest.expires > now:
@@ -178,7 +190,7 @@ class IdempotencyStore:
             del self._keys[user_id], self._sizes[user_id]
 
     def _grow(self, user_id: str, size: int) -> None:
-        self._size += size
+        self.size_bytes += size
         self._sizes[user_id] += size
 
 
@@ -217,10 +229,6 @@ async def _fingerprint(request: web.Request, caller: Caller) -> bytes:
     for part in named:
         body.update(b"\0" + part.encode(errors="surrogateescape"))
     return body.digest()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 KEYED_METHODS = frozenset({"POST", "PUT", "PATCH"})

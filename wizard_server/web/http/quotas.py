@@ -20,6 +20,7 @@ from aiohttp import web
 from wizard_server.config.models import RateLimitConfig
 from wizard_server.domain.callers import Caller
 from wizard_server.errors import RateLimitedError
+from wizard_server.pace import Timer
 from wizard_server.web.http.gcra import SLACK_SECONDS, Account, Quota
 from wizard_server.web.http.poll_slots import PollSlots, Slots
 
@@ -66,16 +67,18 @@ class _Known(Account):
 class _Callers:
     """One kind of caller, users or agents: the quota of each, and their accounts."""
 
-    def __init__(self, name: str, rate: float, burst: int) -> None:
+    def __init__(self, name: str, rate: float, burst: int, max_users: int, timer: Timer) -> None:
         self._name = name
         self._quota = Quota(rate, burst)
         self._poll_slots = PollSlots(rate, burst)
         self._policy = f'"{name}";q={burst};w={math.ceil(self._quota.window_seconds)}'
-        self._accounts: OrderedDict[str, _Known] = OrderedDict()
+        self.accounts: OrderedDict[str, _Known] = OrderedDict()
+        self._max_users = max_users
+        self._timer = timer
         self._admission = lru_cache(maxsize=_CACHED)(self._let_in)
 
     def take(self, user_id: str, polled: str | None) -> Admission:
-        account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
+        account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
         quota = self._quota
         wait = quota.take(account, now)
         if wait and not (polled and self._poll_slots.take(self._slots(account), polled, now)):
@@ -83,7 +86,7 @@ class _Callers:
         return self._admission(quota.left(account, now), _whole(quota.whole_in(account, now)))
 
     def interval(self, user_id: str, polled: str, milliseconds: int) -> int:
-        account, now = self._accounts.get(user_id) or self._opened(user_id), monotonic()
+        account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
         return round(self._reserved(account, polled, now, milliseconds / 1000) * 1000)
 
     def _reserved(self, account: _Known, polled: str, now: float, seconds: float) -> float:
@@ -95,11 +98,11 @@ class _Callers:
         return account.slots
 
     def _opened(self, user_id: str) -> _Known:
-        account = self._accounts[user_id] = _Known()
-        if len(self._accounts) > MAX_USERS:
-            oldest = islice(self._accounts.items(), min(_LOOKED_AT, MAX_USERS))
+        account = self.accounts[user_id] = _Known()
+        if len(self.accounts) > self._max_users:
+            oldest = islice(self.accounts.items(), min(_LOOKED_AT, self._max_users))
             forgotten, _ = min(oldest, key=lambda item: item[1].whole_at)
-            del self._accounts[forgotten]
+            del self.accounts[forgotten]
         return account
 
     def _let_in(self, remaining: int, whole_in: int) -> Admission:
@@ -125,9 +128,16 @@ def _whole(seconds: float) -> int:
 class RateLimiter:
     """The quotas of users and of agents; agents have their own, because each reports for many users."""
 
-    def __init__(self, config: RateLimitConfig) -> None:
-        self._users = _Callers("user", config.requests_per_second, config.burst)
-        self._agents = _Callers("agent", config.agent_requests_per_second, config.agent_burst)
+    def __init__(self, config: RateLimitConfig, *, timer: Timer = monotonic, max_users: int = MAX_USERS) -> None:
+        """Count by `timer`, and keep the accounts of `max_users` users, and of as many agents."""
+        self._users = _Callers("user", config.requests_per_second, config.burst, max_users, timer)
+        agents = config.agent_requests_per_second, config.agent_burst
+        self._agents = _Callers("agent", *agents, max_users, timer)
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts are kept."""
+        return len(self._users.accounts) + len(self._agents.accounts)
 
     def admit(self, caller: Caller, polled: str | None = None) -> Admission:
         """Count a request of the caller, and return the quota headers of its answer.

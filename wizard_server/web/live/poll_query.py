@@ -80,7 +80,7 @@ def asked_by(request: web.Request, app: web.Application) -> Poll:
     tags = tags_in(headers, hdrs.IF_NONE_MATCH)
     prefer = ",".join(headers.getall(PREFER)) if PREFER in headers else ""
     is_short = len(raw_query) + len(tags or "") + len(prefer) <= _MOST_REMEMBERED
-    parsed = _remembered if is_short else _parsed
+    parsed = remembered if is_short else _parsed
     return parsed(raw_query, tags, prefer, app[CONFIG].polling.max_wait_seconds)
 
 
@@ -104,4 +104,4 @@ def _parsed(raw_query: str, named: str | None, prefer: str, longest: float) -> P
     return Poll(wait, seconds, asked.view == "summary", tags is not None, asked.stalled, headers)
 
 
-_remembered = lru_cache(maxsize=4096)(_parsed)  # thousands of clients ask the same again and again
+remembered = lru_cache(maxsize=4096)(_parsed)  # thousands of clients ask the same again and again

@@ -162,7 +162,7 @@ class _Session:
                 return
             else:
                 for entry in found:
-                    await self._send(_updated(entry))
+                    await self.write(_updated(entry))
 
     async def _listen(self) -> None:
         """Answer the client's messages; whatever has arrived already, others run between one and the next."""
@@ -196,7 +196,7 @@ class _Session:
         """Send one message of the given type."""
         now = to_wire(self._request.app[CLOCK]())
         base = {"type": kind, "investigation_id": self._follower.investigation_id, "timestamp": now}
-        await self._send(orjson.dumps({**base, **members}))
+        await self.write(orjson.dumps({**base, **members}))
 
     async def send_state(self, kind: str, record: StateRecord) -> None:
         """Send a message that carries the whole state."""
@@ -204,7 +204,7 @@ class _Session:
         state = orjson.Fragment(record.opened + after)
         await self.send(kind, {"version": record.version, "state": state})
 
-    async def _send(self, text: bytes) -> None:
+    async def write(self, text: bytes) -> None:
         seconds = self._request.app[CONFIG].polling.send_timeout_seconds
         async with taken_within(seconds, self._request.transport), self._sending:
             await self._socket.send_frame(text, WSMsgType.TEXT)

@@ -6,6 +6,7 @@ clients can invent: no user, no investigation, no path, no unknown method.
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import monotonic
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 from wizard_server import __version__
 from wizard_server.counts import Histogram, StoreCounts
 from wizard_server.hub.hub import Hub
+from wizard_server.pace import Timer
 from wizard_server.web.http.accounting import REQUESTS, Requests
 from wizard_server.web.http.connection_limit import CONNECTIONS, ConnectionLimit
 from wizard_server.web.http.context import HUB, STORE
@@ -45,9 +47,9 @@ class Scrapes:
     The limit exists because a scrape costs a millisecond and needs no token.
     """
 
-    def __init__(self, collected: CollectorRegistry) -> None:
+    def __init__(self, collected: CollectorRegistry, timer: Timer = monotonic) -> None:
         self._collected = collected
-        self._fresh = Allowance(SCRAPES_PER_SECOND, SCRAPES_BURST)
+        self._fresh = Allowance(SCRAPES_PER_SECOND, SCRAPES_BURST, timer)
         self._made: dict[str, bytes] = {}  # by media type; the library has few
 
     def text(self, encode: Callable[[CollectorRegistry], bytes], media: str) -> bytes:
@@ -158,6 +160,7 @@ def _of_store(counts: StoreCounts) -> Iterator[Metric]:
         "From a batch's first use case until it is on disk.",
         counts.batch_seconds,
     )
+    yield GaugeMetricFamily("wizard_writes_queued", "Use cases that wait for the commit under way.", counts.queued)
     yield CounterMetricFamily("wizard_versions_committed", "Versions of states that are on disk.", counts.versions)
     yield CounterMetricFamily(
         "wizard_external_commits", "Times that another process was noticed to have written.", counts.external_commits
