@@ -127,15 +127,39 @@ def running(**settings: str) -> Iterator[Cluster]:
     """
     if not is_installed():
         (pytest.fail if "CI" in os.environ else pytest.skip)("needs Debian's package postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path ends at 107 bytes, and pytest's folders are long
+    with _folder() as folder:
+        cluster = Cluster(folder, settings)
+        try:
+            cluster.create()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@contextmanager
+def standby_of(primary: Cluster, conninfo: str, **settings: str) -> Iterator[Cluster]:
+    """Yield a running standby, a copy of `primary` that hears of what it does by `conninfo`."""
+    with _folder() as folder:
+        standby = Cluster(folder, {"primary_conninfo": conninfo, **settings})
+        source = ["--host", str(primary.folder), "--username", "postgres", "--checkpoint=fast", "--no-sync"]
+        copy = [*_as_postgres(), str(_binaries() / "pg_basebackup"), "--pgdata", str(folder / "data"), *source]
+        subprocess.run([*copy, "--write-recovery-conf"], check=True, cwd=folder)
+        try:
+            standby.start()
+            yield standby
+        finally:
+            standby.stop()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder for a cluster: a socket's path ends at 107 bytes, and pytest's folders are long."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    cluster = Cluster(folder, settings)
     try:
-        cluster.create()
-        yield cluster
+        yield folder
     finally:
-        cluster.stop()
         shutil.rmtree(folder)
 
 

@@ -23,7 +23,7 @@ _EDIT = """
     WHERE investigation_id = %s
     RETURNING version, CAST(settings_json AS jsonb) ->> 'name'
 """
-_SOCKET = ".s.PGSQL.5432"
+SOCKET = ".s.PGSQL.5432"
 _URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
 
 
@@ -32,7 +32,7 @@ class Node:
 
     def __init__(self, folder: Path, wires: Sequence[Wire], database: str, command: Sequence[str]) -> None:
         self._folder = folder
-        self._wires = wires
+        self.wires = wires
         self._command = tuple(command)
         hosts = ",".join(f"127.0.0.1:{wire.port}" for wire in wires)
         url = _URL.format(hosts=hosts, name=database)
@@ -44,7 +44,7 @@ class Node:
     @property
     def wire(self) -> Wire:
         """What lies between it and the first server of its database."""
-        return self._wires[0]
+        return self.wires[0]
 
     @property
     def process(self) -> ServerProcess:
@@ -113,17 +113,23 @@ class World:
 
 
 @asynccontextmanager
-async def world_on(cluster: Cluster, folder: Path) -> AsyncIterator[World]:
-    """Yield three nodes on a new database of `cluster`; the clock of the last is 5 s behind, see `late`."""
+async def world_on(
+    cluster: Cluster, folder: Path, *, standby: Cluster | None = None, database: str = ""
+) -> AsyncIterator[World]:
+    """Yield three nodes on a `database` of `cluster`, "" for a new one.
+
+    The clock of the last is 5 s behind, see `late`. With a `standby` they go there when it has been promoted.
+    """
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(cluster.database())
+        database = database or stack.enter_context(cluster.database()).name
         nodes = []
         for number, command in enumerate([WIZARD_SERVER] * (NODES - 1) + [LATE]):
             place = folder / f"node-{number}"
             place.mkdir()
-            wire = await stack.enter_async_context(Wire(cluster.folder / _SOCKET))
-            node = Node(place, [wire], database.name, command)
+            servers = [each for each in (cluster, standby) if each is not None]
+            wires = [await stack.enter_async_context(Wire(each.folder / SOCKET)) for each in servers]
+            node = Node(place, wires, database, command)
             stack.callback(node.kill)
             nodes.append(node)
         await asyncio.gather(*(node.start() for node in nodes))
-        yield World(cluster, database.name, nodes)
+        yield World(cluster, database, nodes)
