@@ -21,6 +21,9 @@ from tests.nodes.clients import Run, disturbed
 from tests.nodes.faults import FAULTS, Disturbance
 from tests.nodes.world import World, world_on
 
+# How much of what a node said is shown where a run broke off.
+_LAST_LINES = 40
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.nodes", description=__doc__)
@@ -75,6 +78,10 @@ async def _play(world: World, what: str, seed: int, fault: Disturbance, **option
     except ExceptionGroup as error:
         print(f"{what}: {error.exceptions}", flush=True)
         traceback.print_exception(error)
+        for node in world.nodes:
+            print(
+                f"{node.url} said at last:", *node.process.stderr.splitlines()[-_LAST_LINES:], sep="\n    ", flush=True
+            )
         return 1
     found = violations(run.stories) + world.complaints
     answers = sum(len(story.seen) for story in run.stories.values())

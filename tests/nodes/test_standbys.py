@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ POLLS = f"{API}/polling/wizard-state/inv-1"
 HANGS_AFTER_SECONDS = 30.0
 DATABASE = "nodes"
 WAITS = "commits wait for a synchronous standby"
-Ask = Callable[..., Awaitable[tuple[int, Any]]]
+Ask = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 
 
 @pytest.fixture
