@@ -30,11 +30,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start ``wizard-server serve`` and return it once it listens; none may have complained when the test ends."""
+    """Start ``wizard-server serve`` and return it once it listens; none may have complained when the test ends.
+
+    Options are those of `ServerProcess`.
+    """
     servers: list[ServerProcess] = []
 
-    def start(config: Path, *arguments: str, env: dict[str, str] | None = None) -> ServerProcess:
-        server = ServerProcess(config, *arguments, env=env)
+    def start(config: Path, *arguments: str, **options: Any) -> ServerProcess:
+        server = ServerProcess(config, *arguments, **options)
         servers.append(server)
         return server.ready()
 

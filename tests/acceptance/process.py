@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.acceptance.forks import Forks
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WIZARD_SERVER = (sys.executable, "-m", "wizard_server")
 PATIENCE_SECONDS = 60.0
+_FORKS = Forks()
 _LISTENING = "Listening on "
 _LEFT_OUT = ("DATABASE_URL", "SQLALCHEMY_", "WIZARD_", "FEATURE_WIZARD_", "PYTHONDONTWRITEBYTECODE")
 # No server here is a client of TLS, and the system's authorities take a tenth of a start to load.
@@ -99,22 +103,30 @@ class ServerProcess:
         self,
         config: Path,
         *arguments: str,
-        command: tuple[str | Path, ...] = WIZARD_SERVER,
+        command: tuple[str | Path, ...] = (),
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the process with `config`, on a free port unless `arguments` say another; see `ready`."""
+        """Start the process with `config`, on a free port unless `arguments` say another; see `ready`.
+
+        Without a `command` it is forked (see `forks`); ``WIZARD_SERVER`` starts it as an operator does.
+        """
         folder = config.parent
         self._stdout, self._stderr = folder / "serve.stdout", folder / "serve.stderr"
         port = () if "--port" in arguments else ("--port", "0")
+        given, env = ["serve", "--config", str(config), *port, *arguments], {**environment(env), **_NO_CERTIFICATES}
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [*command, "serve", "--config", config, *port, *arguments],
-                cwd=folder,
-                env={**environment(env), **_NO_CERTIFICATES},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
+            self._process = (
+                subprocess.Popen(
+                    [*command, *given],
+                    cwd=folder,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+                if command
+                else _FORKS.fork(given, folder, env, stdout, stderr)
             )
 
     def __enter__(self) -> "ServerProcess":
@@ -175,5 +187,6 @@ class ServerProcess:
     def kill(self) -> None:
         """Send SIGKILL to the whole group, unless it has ended, and wait for the end."""
         if self._process.poll() is None:
-            os.killpg(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.killpg(self.pid, signal.SIGKILL)
             self.wait()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import ServerProcess, run, write_config
+from tests.acceptance.process import WIZARD_SERVER, ServerProcess, run, write_config
 
 REFUSAL = "Invalid wizard configuration - refusing to start: "
 EXIT_CONFIG = 78
@@ -25,7 +25,7 @@ def get(url: str) -> Any:
 
 def refused(config: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Return the exit status of a server that does not start, and what it says of it."""
-    with ServerProcess(config, *arguments, env=env) as server:
+    with ServerProcess(config, *arguments, env=env, command=WIZARD_SERVER) as server:
         status = server.wait()
         assert server.stdout == ""
         assert not server.complaints, server.stderr
@@ -38,14 +38,14 @@ def edit(config: Path, script: str) -> None:
 
 
 def test_it_says_where_it_listens_once_it_answers(config: Path, serve: Serve) -> None:
-    server = serve(config)
+    server = serve(config, command=WIZARD_SERVER)
     assert server.stdout == f"Listening on http://127.0.0.1:{server.port}\n"
     assert get(f"{server.url}/readyz")["status"] == "ready"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_exits_with_0_when_asked_to_go(number: signal.Signals, config: Path, serve: Serve) -> None:
-    server = serve(config)
+    server = serve(config, command=WIZARD_SERVER)
     server.signal(number)
     assert server.wait() == 0
     assert all(" INFO " in line for line in server.stderr.splitlines())
@@ -56,7 +56,7 @@ def test_host_and_port_of_the_command_line_beat_the_file(tmp_path: Path, config:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     write_config(tmp_path, server={"host": "127.0.0.2", "port": 1})
-    server = serve(config, "--host", "127.0.0.1", "--port", str(port))
+    server = serve(config, "--host", "127.0.0.1", "--port", str(port), command=WIZARD_SERVER)
     assert server.url == f"http://127.0.0.1:{port}"
     assert get(f"{server.url}/healthz") == {"status": "alive"}
 
@@ -66,7 +66,7 @@ def test_the_environment_beats_the_file_and_the_command_line_beats_both(
 ) -> None:
     write_config(tmp_path, polling={"max_waiters": 7})
     env = {"WIZARD_POLLING_MAX_WAITERS": "8", "WIZARD_SERVER_HOST": "127.0.0.2"}
-    server = serve(config, "--host", "127.0.0.1", env=env)
+    server = serve(config, "--host", "127.0.0.1", env=env, command=WIZARD_SERVER)
     assert server.url == f"http://127.0.0.1:{server.port}"
     assert get(f"{server.url}/api/v1/polling/health")["server_load"]["max_connections"] == 8
 
@@ -113,7 +113,7 @@ def test_a_database_that_differs_is_refused_and_each_difference_named(
 
 
 def test_an_address_that_is_taken_is_refused_by_name(config: Path, serve: Serve, tmp_path: Path) -> None:
-    first = serve(config)
+    first = serve(config, command=WIZARD_SERVER)
     (tmp_path / "second").mkdir()
     second = write_config(tmp_path / "second", database={"url": f"sqlite:///{tmp_path / 'investigations.db'}"})
     status, reason = refused(second, "--port", str(first.port))

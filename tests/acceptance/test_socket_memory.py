@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import factories
 from tests.acceptance.client import STATES, connect
 from tests.acceptance.conftest import Serve
-from tests.acceptance.process import write_config
+from tests.acceptance.process import WIZARD_SERVER, write_config
 from tests.acceptance.test_slow_readers import SOCKET, resident_bytes
 
 FEW, MANY = 300, 900
@@ -37,7 +37,7 @@ def follow(stack: ExitStack, port: int, count: int) -> None:
 
 async def test_a_websocket_costs_at_most_20_kib(config: Path, serve: Serve) -> None:
     write_config(config.parent, polling={"max_push_per_user": MANY, "heartbeat_seconds": 300})
-    server = serve(config)
+    server = serve(config, command=WIZARD_SERVER)
     async with connect(server.port) as [control]:
         assert (await control.ask("POST", STATES, factories.creation("inv-1"))).status == 201
     with ExitStack() as stack:

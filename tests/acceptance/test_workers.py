@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.process import ServerProcess, until, write_config
+from tests.acceptance.process import WIZARD_SERVER, ServerProcess, until, write_config
 from tests.postgresql import Database
 
 WORKERS = 3
@@ -33,7 +33,7 @@ def config(postgres: Database, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(config: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(config) as server:
+    with ServerProcess(config, command=WIZARD_SERVER) as server:
         yield server.ready()
 
 
@@ -115,7 +115,7 @@ def test_workers_do_not_outlive_who_looks_after_them(server: ServerProcess) -> N
 
 def test_what_keeps_them_from_serving_is_told_once(config: Path, postgres: Database, tmp_path: Path) -> None:
     write_config(tmp_path, database={"url": postgres.url}, server={"workers": WORKERS})
-    with ServerProcess(config) as server:
+    with ServerProcess(config, command=WIZARD_SERVER) as server:
         assert server.wait() == 1
         assert server.stderr.count("fsync is off") == 1
         assert server.stdout == ""

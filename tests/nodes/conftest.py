@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import postgresql
-from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, write_config
+from tests.acceptance.process import CHECKOUT, ServerProcess, write_config
 from tests.conftest import Client, StartServer
 from tests.postgresql import Cluster, Database
 
@@ -39,7 +39,7 @@ def slow_cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def running_nodes(database: Database, folder: Path, command: Sequence[str] = WIZARD_SERVER) -> Iterator[list[str]]:
+def running_nodes(database: Database, folder: Path, command: Sequence[str] = ()) -> Iterator[list[str]]:
     """Yield the URLs of three nodes, each a process that runs `command`."""
     with ExitStack() as stack:
         started, env = [], {"PYTHONPATH": str(CHECKOUT)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, write_config
+from tests.acceptance.process import CHECKOUT, ServerProcess, write_config
 from tests.nodes.wire import Wire
 from tests.postgresql import Cluster
 
@@ -123,7 +123,7 @@ async def world_on(
     async with AsyncExitStack() as stack:
         database = database or stack.enter_context(cluster.database()).name
         nodes = []
-        for number, command in enumerate([WIZARD_SERVER] * (NODES - 1) + [LATE]):
+        for number, command in enumerate([()] * (NODES - 1) + [LATE]):
             place = folder / f"node-{number}"
             place.mkdir()
             servers = [each for each in (cluster, standby) if each is not None]

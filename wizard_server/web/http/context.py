@@ -1,6 +1,7 @@
 """The typed keys of what handlers need of the application and of a request."""
 
 import itertools
+import os
 import re
 import secrets
 from datetime import datetime
@@ -47,9 +48,24 @@ def instant(request: web.Request) -> datetime:
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _REQUEST_ID = web.RequestKey("request_id", str)
-# A random prefix and a number, because reading randomness for each request costs more than an unchanged poll may.
-_ID_PREFIX = secrets.token_hex(4)
-_ID_NUMBERS = itertools.count(1)
+
+
+class _Ids:
+    """Ids of this process: a random prefix and a number, because to read randomness costs more than a poll may."""
+
+    def __init__(self) -> None:
+        self.begin()
+        os.register_at_fork(after_in_child=self.begin)
+
+    def begin(self) -> None:
+        self._prefix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._prefix}-{next(self._numbers)}"
+
+
+_IDS = _Ids()
 
 
 def request_id(request: web.Request) -> str:
@@ -58,6 +74,6 @@ def request_id(request: web.Request) -> str:
         return request[_REQUEST_ID]
     except KeyError:
         given = request.headers.get("X-Request-Id")
-        known = given if given and _GIVEN_ID.fullmatch(given) else f"{_ID_PREFIX}-{next(_ID_NUMBERS)}"
+        known = given if given and _GIVEN_ID.fullmatch(given) else _IDS.next()
         request[_REQUEST_ID] = known
         return known
