@@ -71,9 +71,9 @@ class Pipeline:
         A `keyed` handler accepts an Idempotency-Key; one that `pushes` sends the head of its answer itself; one that
         `polls` is admitted over quota when the request comes after the recommended interval.
         """
-        authenticate, in_flight, finish = self._authenticate, self._in_flight, self._finish
-        admit = self._limiter.admit
-        refuses, newer_keys = inputs.refuses, self._newer_keys
+        authenticate, newer_keys, admit = self._authenticate, self._newer_keys, self._limiter.admit
+        in_flight, refuses, finish = self._in_flight, inputs.refuses, self._finish
+        answer = self._once(handler) if keyed else handler
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission, caller = perf_counter(), None, None
@@ -84,9 +84,7 @@ class Pipeline:
                 except UnknownKeyError:
                     await newer_keys()
                     caller = authenticate(request)
-                connection = request.protocol
-                if isinstance(connection, Connection) and not connection.is_known:
-                    connection.mark_known()
+                _mark(request, known=True)
                 admission = admit(caller, request.path if polls else None)
                 admission.check()
                 caller.require(*scopes)
@@ -94,14 +92,8 @@ class Pipeline:
                     await inputs.refuse(request)
                 if pushes:
                     request[ADMISSION], request[CALLER] = admission, caller
-                if keyed and _IDEMPOTENCY_KEY in request.headers:
-                    response = await self._idempotency.answer(request, caller, handler)
-                else:
-                    response = await handler(request, caller)
-            except asyncio.CancelledError:
-                self._requests.cancelled(request, begun, caller)
-                raise
-            except ConnectionError:  # the client has gone; a write failed before the cancellation came
+                response = await answer(request, caller)
+            except (asyncio.CancelledError, ConnectionError):  # the client has gone; a write may fail first
                 self._requests.cancelled(request, begun, caller)
                 raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - every error becomes a problem, without its details
@@ -120,19 +112,11 @@ class Pipeline:
             begun = perf_counter()
             in_flight.count += 1
             try:
-                connection = request.protocol
-                if isinstance(connection, Connection) and not connection.is_known:
-                    if trusting:
-                        connection.mark_known()
-                    else:
-                        connection.mark_active()
+                _mark(request, known=trusting)
                 if inputs is not None and inputs.refuses(request):
                     await inputs.refuse(request)
                 response = await handler(request)
-            except asyncio.CancelledError:
-                self._requests.cancelled(request, begun, None)
-                raise
-            except ConnectionError:  # as above
+            except (asyncio.CancelledError, ConnectionError):  # as above
                 self._requests.cancelled(request, begun, None)
                 raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001 - as above
@@ -142,6 +126,15 @@ class Pipeline:
             return finish(request, response, begun, None, None)
 
         return handle
+
+    def _once(self, handler: Handler) -> Handler:
+        """Return `handler` as one that carries out a request with an Idempotency-Key once."""
+        answer = self._idempotency.answer
+
+        def once(request: web.Request, caller: Caller) -> Awaitable[web.StreamResponse]:
+            return answer(request, caller, handler) if _IDEMPOTENCY_KEY in request.headers else handler(request, caller)
+
+        return once
 
     def _finish(
         self,
@@ -163,6 +156,16 @@ class Pipeline:
         if self._hub.draining and not response.prepared:
             response.force_close()
         return response
+
+
+def _mark(request: web.Request, *, known: bool) -> None:
+    """Mark the connection as one of a caller who is known, or as one that asks something."""
+    connection = request.protocol
+    if isinstance(connection, Connection) and not connection.is_known:
+        if known:
+            connection.mark_known()
+        else:
+            connection.mark_active()
 
 
 _EXPECTED = "100-continue"

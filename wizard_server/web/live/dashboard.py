@@ -19,6 +19,7 @@ from wizard_server.domain.filters import ActiveFilter, ActivePage
 from wizard_server.domain.models import InvestigationStatus, WizardStep
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import summary
+from wizard_server.domain.rules import Rules
 from wizard_server.errors import ValidationFailedError
 from wizard_server.hub.hub import WaitEnd
 from wizard_server.hub.waiters import ListWaiter
@@ -188,7 +189,11 @@ def _answer(
     }
     if asked.by_header and not page.rows and not page.removed and not reset:
         return web.Response(status=304, headers=headers)
-    rules = request.app[RULES]
+    return json_response(request, _body(request.app[RULES], asked, page, now, reset=reset), headers=headers)
+
+
+def _body(rules: Rules, asked: _Dashboard, page: ActivePage, now: datetime, *, reset: bool) -> dict[str, Any]:
+    """Return the members of an answer; after a cursor, rows that no longer match the filter are listed as removed."""
     delta = asked.cursor is not None and not reset
     shown = [row for row in page.rows if not delta or _matches(row, asked.wanted)]
     left = [row["investigation_id"] for row in page.rows if delta and not _matches(row, asked.wanted)]
@@ -208,7 +213,7 @@ def _answer(
         body["has_more"] = True
     if page.unreadable:
         body["unreadable"] = page.unreadable
-    return json_response(request, body, headers=headers)
+    return body
 
 
 def _matches(row: Mapping[str, Any], wanted: ActiveFilter) -> bool:
