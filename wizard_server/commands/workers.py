@@ -1,8 +1,9 @@
-"""``[server] workers``: one process that serves nothing and looks after those that do, on one port.
+"""``[server] workers``: a supervisor forks the processes that serve, all on one port, and starts again what crashes.
 
-The listening sockets are made here and inherited, one set a worker, so that the kernel shares out the connections, and
-those of a worker that has crashed wait for the next one. Workers end when the pipe of life does: at a signal to this
-process, or with it. Nothing of the server is imported before a worker is forked: each has its own of everything.
+The supervisor opens the listening sockets and each worker inherits a set of its own, so that the kernel distributes the
+connections. Connections of a worker that has crashed wait in its sockets for its successor. Each worker holds the read
+end of a pipe whose write end is the supervisor's: it drains when that end closes, because the supervisor was asked to
+stop or is gone. The server is imported after the fork, so that each worker has everything of its own.
 """
 
 import logging
@@ -23,7 +24,7 @@ from wizard_server.web.http.acceptor import BACKLOG, listen, sockets_for, url_of
 logger = logging.getLogger(__name__)
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _AWAITED = _STOP | {signal.SIGCHLD}
-# A worker that ends sooner is started again after longer and longer pauses; seconds.
+# A worker that ends within this many seconds is restarted after a pause, longer each time in a row.
 _SOON = 5.0
 _PAUSES = (0.0, 0.2, 0.4, 0.8, 1.6, 5.0)
 
@@ -43,20 +44,24 @@ def supervise(config: ServerConfig, config_path: str) -> int:
 
 
 class _Supervisor:
+    """Starts workers, restarts those that end, and stops them all at a signal."""
+
     def __init__(self, config: ServerConfig, config_path: str, sockets: Sequence[socket.socket]) -> None:
         self._config = config
         self._config_path = config_path
         self._sockets = sockets
         self._life, self._hold = os.pipe()
-        self._workers: dict[int, tuple[int, float]] = {}  # process id: number, when it was started
+        self._workers: dict[int, tuple[int, float]] = {}  # by process id: the number of the worker, when it started
+        # By the number of the worker: how often in a row it ended soon, and when it is due to be restarted.
         self._quick_ends = dict.fromkeys(range(1, config.server.workers + 1), 0)
         self._due: dict[int, float] = {}
 
     def run(self) -> int:
+        """Serve until a signal comes; return the exit status."""
         status = self._start_all()
         if status is None:
             print(f"Listening on {url_of(self._config.server.host, self._sockets)}", flush=True)
-            self._look_after()
+            self._restart_until_stopped()
         os.close(self._hold)
         for each in self._sockets:
             each.close()
@@ -64,10 +69,10 @@ class _Supervisor:
         return status or 0
 
     def _start_all(self) -> int | None:
-        """Start every worker; return an exit status when the first one does not get ready, and says why."""
+        """Start every worker; return the exit status of the first one when it ends before it is ready."""
         for number in self._quick_ends:
             ready = self._start(number)
-            is_ready = _heard_from(ready)
+            is_ready = _is_ready(ready)
             os.close(ready)
             if not is_ready and number == 1:
                 if signal.sigpending() & _STOP:
@@ -77,13 +82,14 @@ class _Supervisor:
                 return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) or 1
         return None
 
-    def _look_after(self) -> None:
+    def _restart_until_stopped(self) -> None:
+        """Restart workers that end; return at a signal to stop."""
         while True:
             if not self._due:
                 number = signal.sigwaitinfo(_AWAITED).si_signo
             else:
-                told = signal.sigtimedwait(_AWAITED, max(min(self._due.values()) - monotonic(), 0))
-                number = told.si_signo if told else 0
+                received = signal.sigtimedwait(_AWAITED, max(min(self._due.values()) - monotonic(), 0))
+                number = received.si_signo if received else 0
             if number in _STOP:
                 return
             self._reap()
@@ -92,6 +98,7 @@ class _Supervisor:
                 os.close(self._start(due))
 
     def _reap(self) -> None:
+        """Collect the workers that have ended, and note when each is to be restarted."""
         for pid, (number, started) in list(self._workers.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
@@ -104,19 +111,19 @@ class _Supervisor:
             logger.error("worker ended", extra=fields)
 
     def _start(self, number: int) -> int:
-        """Fork a worker; return the end of a pipe on which it says that it is ready."""
-        ready, says = os.pipe()
+        """Fork a worker; return the read end of the pipe that it writes to when it is ready."""
+        ready, reports = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(ready)
             os.close(self._hold)
-            os._exit(self._work(number, says))
-        os.close(says)
+            os._exit(self._work(number, reports))
+        os.close(reports)
         self._workers[pid] = (number, monotonic())
         return ready
 
     def _work(self, number: int, ready: int) -> int:
-        """Serve, in a worker; return the exit status."""
+        """Serve in the worker's process; return the exit status."""
         own = self._sockets[number - 1 :: len(self._quick_ends)]
         for each in set(self._sockets).difference(own):
             each.close()
@@ -126,7 +133,7 @@ class _Supervisor:
 
             inherited = Inherited(number, own, self._life, ready)
             return run(serve(self._config, self._config_path, inherited), self._config.server.loop)
-        except BaseException:  # noqa: BLE001 - nothing may go on in what is a copy of the supervisor
+        except BaseException:  # noqa: BLE001 - the copy of the supervisor must not go on
             traceback.print_exc()
             return 1
         finally:
@@ -134,7 +141,7 @@ class _Supervisor:
             logging.shutdown()
 
     def _wait_for_all(self) -> None:
-        """Return once every worker has ended; another signal ends them whatever they do."""
+        """Return when every worker has ended; another signal kills them at once."""
         while self._workers:
             for pid in list(self._workers):
                 if os.waitpid(pid, os.WNOHANG)[0]:
@@ -144,8 +151,8 @@ class _Supervisor:
                     os.kill(pid, signal.SIGKILL)
 
 
-def _heard_from(ready: int) -> bool:
-    """Whether a worker says that it is ready, rather than that it ends or that we are asked to stop first."""
+def _is_ready(ready: int) -> bool:
+    """Wait for a worker; whether it became ready before it ended or a signal to stop came."""
     while not select.select([ready], [], [], 0.1)[0]:
         if signal.sigpending() & _STOP:
             return False
