@@ -4,7 +4,8 @@ import pytest
 
 CAPABILITIES: dict[str, set[str]] = {
     # files: the database is one that somebody can lock, move, fill or write anything into
-    "sqlite": {"files"},
+    # silence: nothing is asked but what requests ask
+    "sqlite": {"files", "silence"},
     "postgresql": {"row locks"},
 }
 

@@ -24,6 +24,18 @@ def run(address: str, statement: str, values: Sequence[Any] = ()) -> None:
         connection.execute(statement, values)
 
 
+def run_together(address: str, *statements: tuple[str, Sequence[Any]]) -> None:
+    """Run statements, each with its parameters, in one transaction."""
+    if address.startswith(_SERVER):
+        with psycopg.connect(address) as server:
+            for statement, values in statements:
+                server.execute(_styled(statement, values), values or None)
+        return
+    with closing(sqlite3.connect(address)) as connection, connection:
+        for statement, values in statements:
+            connection.execute(statement, values)
+
+
 def ask(address: str, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of a SELECT, instants in wire form; ``rowid`` is the order of the trail on every engine."""
     if address.startswith(_SERVER):

@@ -1,6 +1,7 @@
 """What the web tests share: requests in one line, and doors that force an order of events without sleeping."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -215,6 +216,13 @@ class TickingClock(StoppedClock):
 def as_operator(database: str, statement: str, *values: Any) -> None:
     """Run one statement as an operator would, from another connection."""
     shell.run(database, statement, values)
+
+
+def insert_state(database: str) -> None:
+    """Insert the state of inv-1 as an operator does, whose investigation is there."""
+    columns = "investigation_id, user_id, wizard_step, status, settings_json"
+    statement = f"INSERT INTO investigation_states ({columns}) VALUES (?, ?, 'SETTINGS', 'IN_PROGRESS', ?)"
+    as_operator(database, statement, INV, factories.USER, json.dumps(factories.settings()))
 
 
 async def noticed(client: Client) -> bool:

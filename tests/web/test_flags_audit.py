@@ -1,15 +1,10 @@
 """``[features] audit_logging = false``: nothing goes into the trail, and what depends on it says so."""
 
-import json
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.schema import databases
-from tests.web.helpers import noticed
+from tests.web.helpers import as_operator, insert_state, noticed, rows
 from tests.web.test_template_apply import apply
 from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make
 
@@ -23,15 +18,12 @@ async def silent(start_server: StartServer) -> Client:
 
 
 def by_hand(database: str, *statements: str) -> None:
-    with closing(databases.connect(Path(database))) as operator:
-        for statement in statements:
-            operator.execute(statement)
+    for statement in statements:
+        as_operator(database, statement)
 
 
 def entries(database: str) -> int:
-    with closing(databases.connect(Path(database))) as operator:
-        (count,) = operator.execute("SELECT count(*) FROM investigation_audit_log").fetchone()
-    return int(count)
+    return len(rows(database, "SELECT entry_id FROM investigation_audit_log"))
 
 
 async def look(client: Client) -> None:
@@ -118,8 +110,7 @@ async def test_a_tag_is_never_used_again_by_a_state_that_an_operator_inserts(
     await ask(first, "DELETE", f"{STATE}/inv-1")
     await first.close()
     client = await start_server(features=features)
-    with closing(databases.connect(Path(database))) as operator:
-        databases.add_state(operator, user_id="dev", settings_json=json.dumps(factories.settings()))
+    insert_state(database)
     await look(client)
     _, state, _ = await ask(client, "GET", f"{STATE}/inv-1")
     assert state["version"] > 3

@@ -18,6 +18,8 @@ from wizard_server.config.loading import ServerConfig
 from wizard_server.storage.schema import comparing
 from wizard_server.storage.sqlite.engine import SqliteEngine
 
+pytestmark = pytest.mark.needs("files")
+
 Serve = Callable[..., Awaitable[Client]]
 POLLING = {"fast_interval_ms": 500, "normal_interval_ms": 2000, "slow_interval_ms": 5000}
 

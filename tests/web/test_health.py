@@ -145,6 +145,7 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     monkeypatch.setattr(Session, "execute", failing)
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize("message", ["database or disk is full", "attempt to write a readonly database"])
 async def test_readiness_fails_from_a_failed_write_until_one_succeeds(
     client: Client, monkeypatch: pytest.MonkeyPatch, message: str
@@ -162,6 +163,7 @@ async def test_readiness_fails_from_a_failed_write_until_one_succeeds(
     await patch(client, {"status": "ERROR"})
 
 
+@pytest.mark.needs("files")
 async def test_a_last_look_that_cannot_be_written_is_a_failed_write(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +179,7 @@ async def test_a_refused_change_is_no_failed_write(client: Client) -> None:
     assert await readiness(client) == (200, "ready")
 
 
+@pytest.mark.needs("files")
 async def test_readiness_fails_when_the_file_is_deleted_or_replaced(client: Client, database: str) -> None:
     await start(client)
     path, moved = Path(database), Path(f"{database}.moved")
@@ -189,6 +192,7 @@ async def test_readiness_fails_when_the_file_is_deleted_or_replaced(client: Clie
     assert await readiness(client) == (200, "ready")
 
 
+@pytest.mark.needs("files")
 async def test_a_database_in_memory_has_no_file_to_lose(start_server: StartServer) -> None:
     client = await start_server(features={"sqlite_persistence": False})
     assert await readiness(client) == (200, "ready")

@@ -7,9 +7,7 @@ instant stands still, and ``Date`` and the identifier itself are left out.
 
 import json
 import uuid
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +15,13 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.gated import without_looks
-from tests.schema import databases
-from tests.web.helpers import STATES, StoppedClock, noticed, send, stored, url
+from tests.web.helpers import STATES, StoppedClock, as_operator, noticed, send, stored, url
 from tests.web.isolation import EXAMPLES, NAMED_IN_BODY, NOBODYS, Comparable, Example, ask
 from wizard_server.app import DATABASE
 from wizard_server.pace import Pace
 from wizard_server.web.routes import ROUTES, Route
+
+pytestmark = pytest.mark.needs("silence")
 
 ANN, EVE = {"X-User-Id": "ann"}, {"X-User-Id": "eve"}
 THEIRS, ERASED, PURGED, ABSENT, MINE = "inv-theirs", "inv-erased", "inv-purged", "inv-absent", "inv-eve"
@@ -62,11 +61,12 @@ async def made(client: Client, path: str, body: Any, headers: dict[str, str]) ->
 
 def purge(database: str, investigation_id: str) -> None:
     """Do by hand what retention does."""
-    with closing(databases.connect(Path(database))) as operator:
-        operator.execute("DELETE FROM investigation_states WHERE investigation_id = ?", (investigation_id,))
-        operator.execute("DELETE FROM investigation_audit_log WHERE investigation_id = ?", (investigation_id,))
-        purged = "UPDATE investigations SET purged_at = '2026-05-01T00:00:00.000Z' WHERE id = ?"
-        operator.execute(purged, (investigation_id,))
+    for statement in (
+        "DELETE FROM investigation_states WHERE investigation_id = ?",
+        "DELETE FROM investigation_audit_log WHERE investigation_id = ?",
+        "UPDATE investigations SET purged_at = '2026-05-01T00:00:00.000Z' WHERE id = ?",
+    ):
+        as_operator(database, statement, investigation_id)
 
 
 @pytest.fixture

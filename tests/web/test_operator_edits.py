@@ -1,13 +1,11 @@
 """An operator edits the database with another program while clients wait."""
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import factories, shell
 from tests.conftest import Client
 from tests.web.helpers import (
     INV,
@@ -134,9 +132,8 @@ async def test_a_state_deleted_and_inserted_by_hand_wakes_with_a_version_above_a
     await start(client)
     waiting = polling(client, since_version=2)
     await parked(client)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("DELETE FROM investigation_states")
-        connection.execute(INSERT, [json.dumps(factories.settings(name="Put back"))])
+    put_back = json.dumps(factories.settings(name="Put back"))
+    shell.run_together(database, ("DELETE FROM investigation_states", ()), (INSERT, [put_back]))
     await notice(client)
     answer = await soon(waiting)
     assert (answer.body["version"], answer.body["state"]["settings"]["name"]) == (4, "Put back")

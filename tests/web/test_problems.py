@@ -156,6 +156,7 @@ def without_waiting(commit: Callable[..., Awaitable[Any]]) -> Callable[..., Awai
     return impatient
 
 
+@pytest.mark.needs("files")
 async def test_a_database_that_another_process_holds_is_a_503_and_nothing_changes(
     start_server: StartServer, database: str, other_process: sqlite3.Connection
 ) -> None:

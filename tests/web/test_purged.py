@@ -1,16 +1,13 @@
 """What retention removed: a tombstone answers 410 to its owner, 404 to everybody else, and may be created again."""
 
 import asyncio
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import factories, shell
 from tests.conftest import Client
-from tests.schema import databases
-from tests.web.helpers import noticed, parked
+from tests.web.helpers import insert_state, noticed, parked
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, investigate, make, trail
 
@@ -33,12 +30,12 @@ RULES: list[tuple[str, str, Any]] = [
 
 def bury(database: str) -> None:
     """Do by hand what retention does: state and trail go, the parent says when."""
-    with closing(databases.connect(Path(database))) as operator:
-        operator.execute("BEGIN")
-        operator.execute("DELETE FROM investigation_states WHERE investigation_id = 'inv-1'")
-        operator.execute("DELETE FROM investigation_audit_log WHERE investigation_id = 'inv-1'")
-        operator.execute("UPDATE investigations SET purged_at = ? WHERE id = 'inv-1'", (PURGED_AT,))
-        operator.execute("COMMIT")
+    shell.run_together(
+        database,
+        ("DELETE FROM investigation_states WHERE investigation_id = 'inv-1'", ()),
+        ("DELETE FROM investigation_audit_log WHERE investigation_id = 'inv-1'", ()),
+        ("UPDATE investigations SET purged_at = ? WHERE id = 'inv-1'", (PURGED_AT,)),
+    )
 
 
 async def look(client: Client) -> None:
@@ -125,8 +122,7 @@ async def test_others_cannot_take_its_place(purged: Client) -> None:
 
 
 async def test_inserted_again_by_hand_it_goes_on_above_its_newest_version(purged: Client, database: str) -> None:
-    with closing(databases.connect(Path(database))) as operator:
-        databases.add_state(operator, user_id="dev")
+    insert_state(database)
     await look(purged)
     assert (await ask(purged, "GET", f"{STATE}/inv-1"))[1]["version"] > 4
     assert (await ask(purged, "DELETE", f"{STATE}/inv-1"))[0] == 204

@@ -18,6 +18,8 @@ from tests.web.test_changes import CHANGES
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.options import StoreOptions
 
+pytestmark = pytest.mark.needs("silence")
+
 ERROR = {"status": "ERROR"}
 
 

@@ -70,6 +70,7 @@ def path(question: str, key: str) -> str:
     return QUESTIONS[question].format(changes=f"{poll_url(key)}/changes", state=url(key))
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize("key", TRAILS)
 async def test_a_history_that_costs_much_holds_nobody_up(trail_of: MakeTrail, key: str) -> None:
     for question in QUESTIONS:
@@ -79,6 +80,7 @@ async def test_a_history_that_costs_much_holds_nobody_up(trail_of: MakeTrail, ke
         assert silence.longest < LOUD, question
 
 
+@pytest.mark.needs("files")
 async def test_rows_from_before_the_bounds_hold_nobody_up(database: str) -> None:
     add_trail(Path(database), OLD, factories.USER, tiny_nodes(3, 500_000), by_index)
     expected = {**dict.fromkeys(QUESTIONS, 410), "a page of history": 200, "the state": 200, "a poll": 200}
@@ -117,6 +119,7 @@ async def test_answers_cut_by_bytes_lead_on_to_the_newest_state(trail_of: MakeTr
     }
 
 
+@pytest.mark.needs("files")
 async def test_a_page_of_history_marks_what_it_leaves_out_and_another_page_has_it(
     client: Client, database: str
 ) -> None:
@@ -134,6 +137,7 @@ async def test_a_page_of_history_marks_what_it_leaves_out_and_another_page_has_i
     assert alone["new_state"] is not None
 
 
+@pytest.mark.needs("files")
 async def test_a_page_of_the_largest_templates_holds_nobody_up_and_marks_what_it_leaves_out(
     client: Client, database: str
 ) -> None:

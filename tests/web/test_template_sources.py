@@ -1,14 +1,11 @@
 """Which investigations a template can be made from, and what an ``Idempotency-Key`` does to the making."""
 
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import factories, shell
 from tests.conftest import Client, StartServer
-from tests.schema.databases import connect
 from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, disabled, fields, investigate, make, trail
 
 FROM = {"name": "Ring", "from_investigation_id": "inv-1"}
@@ -39,8 +36,7 @@ async def test_settings_that_an_operator_wrote_by_hand_are_refused_and_break_not
 ) -> None:
     client = await start_server()
     await investigate(client)
-    with closing(connect(Path(database))) as operator:
-        operator.execute("UPDATE investigation_states SET settings_json = ?", (text,))
+    shell.run(database, "UPDATE investigation_states SET settings_json = ?", [text])
     fresh = await start_server()
     status, problem, _ = await ask(fresh, "POST", TEMPLATES, FROM)
     assert (status, problem["code"]) == (422, "validation-failed")

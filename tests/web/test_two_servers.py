@@ -93,11 +93,13 @@ async def test_a_dashboard_is_told_of_both_servers_changes_once(pair: tuple[Clie
     task.cancel()
 
 
+@pytest.mark.needs("silence")
 async def test_a_poll_whose_client_is_ahead_is_told_nothing_has_changed(blind: tuple[Client, Client]) -> None:
     answer = (await poll(blind[1], since_version=3)).body
     assert (answer["has_changes"], answer["version"], "reset" in answer) == (False, 3, False)
 
 
+@pytest.mark.needs("silence")
 async def test_a_poll_whose_client_is_ahead_parks(blind: tuple[Client, Client]) -> None:
     two = blind[1]
     task = polling(two, since_version=3)
@@ -107,6 +109,7 @@ async def test_a_poll_whose_client_is_ahead_parks(blind: tuple[Client, Client]) 
     assert (answer["version"], "reset" in answer) == (4, False)
 
 
+@pytest.mark.needs("silence")
 @pytest.mark.parametrize("wait", ["0", "30"])
 async def test_changes_after_a_version_of_the_other_server_come(blind: tuple[Client, Client], wait: str) -> None:
     two = blind[1]
@@ -119,16 +122,19 @@ async def test_changes_after_a_version_of_the_other_server_come(blind: tuple[Cli
         assert (await soon(task)).status == 304
 
 
+@pytest.mark.needs("silence")
 async def test_a_state_of_which_the_client_has_a_newer_tag_is_read_anew(blind: tuple[Client, Client]) -> None:
     answer = await send(blind[1], "GET", url(), headers={"If-None-Match": '"version-3"'})
     assert (answer.status, answer.headers["ETag"]) == (304, '"version-3"')
 
 
+@pytest.mark.needs("silence")
 async def test_a_version_of_the_other_server_is_there(blind: tuple[Client, Client]) -> None:
     answer = await send(blind[1], "GET", url(), params={"version": "3"})
     assert (answer.status, answer.body["status"]) == (200, "ERROR")
 
 
+@pytest.mark.needs("silence")
 async def test_streams_resume_after_a_version_of_the_other_server(blind: tuple[Client, Client]) -> None:
     two = blind[1]
     async with events(two, Last_Event_ID="3") as stream:
@@ -136,6 +142,7 @@ async def test_streams_resume_after_a_version_of_the_other_server(blind: tuple[C
         assert [change["version"] for change in await stream.changes(1)] == [4]
 
 
+@pytest.mark.needs("silence")
 async def test_a_socket_resumes_after_a_version_of_the_other_server(blind: tuple[Client, Client]) -> None:
     two = blind[1]
     async with two.ws_connect("/ws/investigation/inv-1?since_version=3") as opened:
@@ -144,6 +151,7 @@ async def test_a_socket_resumes_after_a_version_of_the_other_server(blind: tuple
         assert (await told(opened, of="state_updated"))["version"] == 4
 
 
+@pytest.mark.needs("silence")
 async def test_a_client_that_is_ahead_of_the_database_is_told_so(blind: tuple[Client, Client]) -> None:
     """A backup was restored: the look confirms it."""
     two = blind[1]
@@ -153,6 +161,7 @@ async def test_a_client_that_is_ahead_of_the_database_is_told_so(blind: tuple[Cl
     assert (await send(two, "GET", url(), params={"version": "9"})).status == 404
 
 
+@pytest.mark.needs("silence")
 async def test_clients_that_are_ahead_together_share_a_look(blind: tuple[Client, Client]) -> None:
     two = blind[1]
     engine, looks = engine_of(two), list[None]()

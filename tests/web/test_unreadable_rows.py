@@ -35,6 +35,8 @@ from wizard_server.storage.schema.manifest import load_manifest
 from wizard_server.storage.tables import SHAPES
 from wizard_server.storage.unreadable import MAX_NAMED, UnreadableRows
 
+pytestmark = pytest.mark.needs("files")
+
 GOOD = "inv-good"
 TEMPLATES = "/api/v1/templates"
 ACTIVE = "/api/v1/polling/active-investigations"
