@@ -59,11 +59,18 @@ def creation(investigation_id: str = "inv-1", *, at: str = INSTANT, **fields: An
             **fields,
             "version": version,
         }
+        key = new_entry_id(NOW)
         made = draft(
-            document, field_versions=dict.fromkeys(FIELDS, version), mutation_id=None, updated_by=document["user_id"]
+            document,
+            field_versions=dict.fromkeys(FIELDS, version),
+            mutation_id=None,
+            updated_by=document["user_id"],
+            last_entry=key,
         )
         parts = Parts(None, made.record.document())
-        told = entry(investigation_id, version=version, action_type="STATE_CREATED", parts=parts, timestamp=at)
+        told = entry(
+            investigation_id, version=version, action_type="STATE_CREATED", parts=parts, timestamp=at, entry_id=key
+        )
         transaction.save(made, told)
         return made.record
 
@@ -84,8 +91,11 @@ def change(investigation_id: str = "inv-1", *, at: str = INSTANT, **fields: Any)
         parts = diff(old, document)
         assert parts is not None
         versions = {**record.field_versions, **dict.fromkeys(fields_changed(parts), version)}
-        made = draft(document, field_versions=versions, mutation_id=None, updated_by=factories.USER)
-        told = entry(investigation_id, version=version, action_type="STATE_CHANGE", parts=parts, timestamp=at)
+        key = new_entry_id(NOW)
+        made = draft(document, field_versions=versions, mutation_id=None, updated_by=factories.USER, last_entry=key)
+        told = entry(
+            investigation_id, version=version, action_type="STATE_CHANGE", parts=parts, timestamp=at, entry_id=key
+        )
         transaction.save(made, told)
         return made.record
 

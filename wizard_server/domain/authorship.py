@@ -50,11 +50,20 @@ class Origin:
     claim: Claim | None = None
 
     def entry(
-        self, caller: Caller, investigation_id: str, action: str, parts: Parts, version: int | None = None
+        self,
+        caller: Caller,
+        investigation_id: str,
+        action: str,
+        parts: Parts,
+        version: int | None = None,
+        entry_id: str | None = None,
     ) -> AuditEntry:
-        """Return the audit entry of what `caller` did; `version` is None for an entry that is no version."""
+        """Return the audit entry of what `caller` did; `version` is None for an entry that is no version.
+
+        `entry_id` is given where the state of that version names it.
+        """
         return AuditEntry(
-            entry_id=new_entry_id(self.now),
+            entry_id=entry_id or new_entry_id(self.now),
             investigation_id=investigation_id,
             user_id=caller.user_id,
             action_type=action,

@@ -43,7 +43,8 @@ class StateRecord:
     place of the closing brace. It is encoded once and shared by all readers.
     `field_versions` maps each of `FIELDS` to the version that last changed it. `newest_version` is the highest version
     in the trail; it exceeds `version` only in a row that an edit in SQL set back. `mutation_id` is the Idempotency-Key
-    of the request that made this version, `heard_at` when its agents last sent a report without news.
+    of the request that made this version, `heard_at` when its agents last sent a report without news. `last_entry` is
+    the audit entry of this version (None where the database does not say): it tells two histories of one number apart.
     `renderings` holds other forms of the body (compressed, summary), each made once, and answers with it.
     """
 
@@ -61,6 +62,7 @@ class StateRecord:
     opened: bytes
     mutation_id: str | None = None
     heard_at: str | None = None
+    last_entry: str | None = field(default=None, compare=False)
     renderings: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
     def document(self) -> Document:
@@ -121,8 +123,15 @@ class Draft(NamedTuple):
     document: Document
 
 
-def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: str, mutation_id: str | None) -> Draft:
-    """Return `document` as a version to be written; each part is encoded once."""
+def draft(
+    document: Document,
+    *,
+    field_versions: Mapping[str, int],
+    updated_by: str,
+    mutation_id: str | None,
+    last_entry: str,
+) -> Draft:
+    """Return `document` as a version to be written, with the entry `last_entry`; each part is encoded once."""
     parts = {part: None if document[part] is None else orjson.dumps(document[part]).decode() for part in PARTS}
     record = StateRecord(
         investigation_id=document["investigation_id"],
@@ -138,6 +147,7 @@ def draft(document: Document, *, field_versions: Mapping[str, int], updated_by: 
         last_accessed=None,
         opened=encode(document, parts),
         mutation_id=mutation_id,
+        last_entry=last_entry,
     )
     return Draft(record, parts, document)
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from wizard_server.domain.authorship import Origin
+from wizard_server.domain.authorship import Origin, new_entry_id
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
@@ -38,7 +38,8 @@ class Versions:
         created = _draft(document, caller, dict.fromkeys(FIELDS, version), origin)
         self._check_size(created)
         parts = Parts(None, created.record.document())
-        transaction.save(created, origin.entry(caller, investigation_id, "STATE_CREATED", parts, version))
+        entry_id = created.record.last_entry
+        transaction.save(created, origin.entry(caller, investigation_id, "STATE_CREATED", parts, version, entry_id))
         return created.record
 
     def following(
@@ -66,7 +67,8 @@ class Versions:
                 return self.following(transaction, caller, record, shorter, origin)
             self._check_size(successor)
         action = "PROGRESS_UPDATED" if changed == ["progress"] else "STATE_CHANGE"
-        transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version))
+        entry_id = successor.record.last_entry
+        transaction.save(successor, origin.entry(caller, record.investigation_id, action, parts, version, entry_id))
         return successor.record
 
     def _shortened(self, change: Change, text: bytes, room: Room) -> Change | None:
@@ -95,6 +97,7 @@ def _draft(document: Document, caller: Caller, field_versions: dict[str, int], o
         field_versions=field_versions,
         updated_by=caller.user_id,
         mutation_id=origin.mutation_id,
+        last_entry=new_entry_id(origin.now),
     )
 
 

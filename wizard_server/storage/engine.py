@@ -79,10 +79,10 @@ class Write(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Which version of a state a row has; `updated_at` (wire form) tells two histories of one number apart."""
+    """Which version of a state a row has, and its audit entry, which tells two histories of one number apart."""
 
     version: int
-    updated_at: str
+    last_entry: str | None
 
 
 class Keys(NamedTuple):

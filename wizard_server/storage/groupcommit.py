@@ -357,7 +357,7 @@ class GroupCommit:
 
 
 def _stored(record: StateRecord | None) -> Stored | None:
-    return None if record is None else Stored(record.version, record.updated_at)
+    return None if record is None else Stored(record.version, record.last_entry)
 
 
 async def _result(job: Job, batch: Batch) -> Any:

@@ -32,6 +32,7 @@ def state_from_row(row: Row) -> StateRecord:
         last_accessed=values["last_accessed"],
         mutation_id=values["mutation_id"],
         heard_at=values["heard_at"],
+        last_entry=values.get("last_entry"),
         opened=encode(values, {part: row[f"{part}_json"] for part in PARTS}),
     )
 

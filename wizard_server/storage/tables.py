@@ -55,6 +55,7 @@ STATES = Shape(
         "change_seq": _PLACE,
         "updated_by": column.optional(column.text),
         "mutation_id": column.optional(column.text),
+        "last_entry": column.optional(column.text),
         **{f"{name}_version": _VERSION for name in FIELDS},
         **{f"{part}_json": column.optional(column.json_value) for part in PARTS},
         "name": column.shown_text,

@@ -28,7 +28,7 @@ SELECT set_config('lock_timeout', CAST(:milliseconds AS text), TRUE);
 
 -- name: connection.lock
 -- Locks the states with the given ids in their order and says which versions they have.
-SELECT investigation_id, version, updated_at
+SELECT investigation_id, version, last_entry
 FROM investigation_states
 WHERE investigation_id = ANY (CAST(:ids AS text[]))
 ORDER BY investigation_id
@@ -36,7 +36,7 @@ FOR NO KEY UPDATE;
 
 -- name: connection.lock_free
 -- Locks those of the states with the given ids that nobody else holds.
-SELECT investigation_id, version, updated_at
+SELECT investigation_id, version, last_entry
 FROM investigation_states
 WHERE investigation_id = ANY (CAST(:ids AS text[]))
 ORDER BY investigation_id

@@ -1,7 +1,7 @@
 -- name: states.get
 -- The state of an investigation, with the key of the request that made it and the highest version its trail knows.
 SELECT s.investigation_id, s.user_id, s.wizard_step, s.settings_json, s.progress_json, s.results_json, s.status,
-       s.created_at, s.updated_at, s.last_accessed, s.heard_at, s.version, s.updated_by,
+       s.created_at, s.updated_at, s.last_accessed, s.heard_at, s.version, s.updated_by, s.last_entry,
        s.wizard_step_version, s.status_version, s.settings_version, s.progress_version, s.results_version,
        (SELECT a.mutation_id FROM investigation_audit_log AS a
         WHERE a.investigation_id = s.investigation_id AND a.version = s.version) AS mutation_id,

@@ -286,7 +286,7 @@ def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[
 
 
 def _stored(rows: Sequence[Record]) -> dict[str, Stored]:
-    return {row["investigation_id"]: Stored(row["version"], row["updated_at"]) for row in rows}
+    return {row["investigation_id"]: Stored(row["version"], row["last_entry"]) for row in rows}
 
 
 def _ids(writes: Sequence[Write], queries: Collection[str]) -> set[str]:
