@@ -87,6 +87,7 @@ async def metric(control: Connection, name: str) -> float:
 
 
 async def test_silent_connections_beyond_the_files_trouble_nobody(limited: ServerProcess) -> None:
+    begun = time.monotonic()
     async with connect(limited.port) as [control]:
         assert (await control.ask("GET", "/healthz")).status == 200
         async with silent(limited):
@@ -99,7 +100,8 @@ async def test_silent_connections_beyond_the_files_trouble_nobody(limited: Serve
             assert await metric(control, 'connections{kind="known"}') == 1
         await is_back(limited)
         assert (await control.ask("GET", STATES)).json()["total"] == 1
-    assert limited.stderr.count("connections closed: too many") <= 5
+    seconds = time.monotonic() - begun
+    assert limited.stderr.count("connections closed: too many") <= 1 + seconds  # one line a second, however many come
     assert "no connection accepted" not in limited.stderr
 
 
