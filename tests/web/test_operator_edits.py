@@ -194,7 +194,7 @@ async def test_every_version_of_edits_by_hand_and_by_clients_is_rebuilt(client: 
     ):
         seen[state["version"]] = but_access(state)
     edited = factories.progress(logs=["by hand"], overall_progress=99.5)
-    for assignment in ("progress_json = ?", "progress_json = NULL WHERE 1 = 1 OR ?", "progress_json = ?"):
+    for assignment in ("progress_json = ?", "progress_json = NULL WHERE ? <> ''", "progress_json = ?"):
         as_operator(database, f"UPDATE investigation_states SET {assignment}", json.dumps(edited))
         await notice(client)
         state = await read(client)

@@ -8,7 +8,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import INV, STATES, as_operator, create, patch, send, url
+from tests.web.helpers import INV, STATES, as_operator, create, noticed, patch, send, url
 from tests.web.test_templates import TEMPLATES
 
 Json = dict[str, Any]
@@ -156,6 +156,7 @@ async def test_what_a_hand_changes_between_pages_is_shown_once(client: Client, d
     body = await page(client, STATES, limit=3)
     for key in (ids(body)[0], made[0], made[2]):
         as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?", key)
+    await noticed(client)
     assert sorted(ids(body) + await rest(client, STATES, body, limit=3)) == sorted(made)
 
 
