@@ -101,8 +101,8 @@ async def test_who_needs_a_row_that_is_free_again_does_not_wait_for_the_others(k
 
 
 async def test_a_row_that_stays_held_is_given_up_in_time(open_store: OpenStore) -> None:
+    await made(await open_store(), "a")
     kit = await open_store(busy_timeout=0.1)
-    await made(kit, "a")
     with held(kit, "a"), pytest.raises(BusyError):
         await kit.engine.until_free(states("a"))
 

@@ -318,6 +318,7 @@ async def test_a_lent_reader_is_in_use_until_it_comes_back(client: Client) -> No
     assert (await scrape(client))("database_readers_in_use") == 0
 
 
+@pytest.mark.needs("files")
 async def test_the_write_ahead_log_has_its_size(client: Client, database: str) -> None:
     await create(client)
     await client.app[DATABASE].look_around()
