@@ -50,8 +50,13 @@ EDITED_BY_HAND = frozenset(
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes ``-n auto`` is: three for two processors, since tests wait a third of their time."""
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return how many processes ``-n auto`` is: three for two processors, since tests wait a third of their time.
+
+    None leaves it to xdist, whose own variable of the environment may say.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
     return len(os.sched_getaffinity(0)) * 3 // 2
 
 
