@@ -175,9 +175,9 @@ class ServerProcess:
         """Send a signal and return at once."""
         self._process.send_signal(number)
 
-    def wait(self) -> int:
-        """Return its exit status once it has ended."""
-        return self._process.wait(PATIENCE_SECONDS)
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Return its exit status once it has ended; raises `subprocess.TimeoutExpired`."""
+        return self._process.wait(seconds)
 
     def terminate(self) -> int:
         """Send SIGTERM and return the exit status."""

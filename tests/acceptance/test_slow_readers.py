@@ -164,7 +164,7 @@ async def test_an_answer_that_is_under_way_when_the_signal_comes_arrives_whole(c
             await until_it_is_stuck(server, control)
         server.signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):  # it waits for the reader, as long as the configuration lets it
-            server._process.wait(2)
+            server.wait(2)
         while chunk := await asyncio.to_thread(reader.recv, 65536):
             received += chunk
     assert server.wait() == 0

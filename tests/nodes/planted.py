@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import random
 from typing import Any
 
 from wizard_server.cli import main
 from wizard_server.storage.feed import Feed
+from wizard_server.storage.postgresql.connection import Connection
+from wizard_server.storage.postgresql.engine import PostgresqlEngine
 from wizard_server.storage.queries import load_queries
 from wizard_server.storage.store import StateStore
 
@@ -37,18 +40,20 @@ def sequence() -> None:
 
 def disordered() -> None:
     """A node tells its dashboards of its own commit before it has read those that came before; it reads late."""
-    committed, find = Feed.committed, Feed._find
+    committed, tail = Feed.committed, PostgresqlEngine.tail
 
     def told(self: Feed, place: int) -> bool:
         committed(self, place)
         return True
 
-    async def late(self: Feed) -> bool:
+    @asynccontextmanager
+    async def late(self: PostgresqlEngine) -> AsyncIterator[Connection]:
         await asyncio.sleep(0.05 * random())
-        return await find(self)
+        async with tail(self) as reader:
+            yield reader
 
     Feed.committed = told  # type: ignore[method-assign]
-    Feed._find = late  # type: ignore[method-assign]
+    PostgresqlEngine.tail = late  # type: ignore[method-assign]
 
 
 BUGS: Mapping[str, Callable[[], None]] = {bug.__name__: bug for bug in (unchecked, sequence, disordered)}

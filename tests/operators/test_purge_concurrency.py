@@ -161,7 +161,7 @@ async def test_a_signal_ends_it_between_transactions_and_it_says_what_is_done(
     number: signal.Signals,
 ) -> None:
     plant_all(rows)
-    purge, signals = retention.purge, [number]
+    purge, signals = retention.purge, [number]  # the command offers no door between its transactions
 
     async def signalled(connection: Connection, *, cutoff: str, purged_at: str) -> AsyncGenerator[Removed, None]:
         async for step in purge(connection, cutoff=cutoff, purged_at=purged_at, portion=SMALL):

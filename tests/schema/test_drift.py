@@ -241,6 +241,6 @@ def test_every_table_of_the_manifest_has_a_definition_that_makes_it(name: str, t
 
 
 def test_no_section_is_named_that_the_runbook_lacks() -> None:
-    titles = {difference.split('"')[1] for difference in (scripts.REBUILD, comparing._CONNECT, comparing._NEWER)}
+    titles = {difference.split('"')[1] for difference in (scripts.REBUILD, comparing.CONNECT, comparing.NEWER)}
     runbook = (Path(str(sql_root())) / "README.md").read_text(encoding="utf-8")
     assert all(f"\n## {title}\n" in runbook for title in titles)

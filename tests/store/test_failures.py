@@ -117,7 +117,7 @@ async def test_a_transaction_that_cannot_begin_or_end_is_given_up(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     await kit.store.transact(creation())
-    original = Session.execute
+    original = Session.execute  # SQLite cannot be had to fail here
 
     def failing(self: Session, query: Query, parameters: Any = None) -> int:
         if query.name == name:

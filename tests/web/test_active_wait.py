@@ -183,7 +183,7 @@ async def test_deleted_and_created_anew_while_parked_is_there(client: Client, mo
 
 
 async def test_more_events_than_are_kept_are_read_instead(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ListWaiter, "MOST", 2)
+    monkeypatch.setattr(ListWaiter, "MOST", 2)  # a thousand changes would take seconds
     place = await cursor(client)
 
     async def write() -> None:

@@ -207,6 +207,7 @@ async def test_no_more_tokens_are_remembered_than_configured(start_server: Start
 async def test_the_log_has_the_caller_from_the_request_and_asks_nobody_again(
     guarded: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # A remembered token leaves no trace; the pipeline has its own hold on the method, so requests are not affected.
     monkeypatch.setattr(guarded.app[AUTHENTICATOR], "authenticate", lambda _: pytest.fail("asked a second time"))
     caplog.set_level("DEBUG")
     assert (await send(guarded, "PATCH", url(), json={"status": "ERROR"}, headers=bearer())).status == 200

@@ -39,8 +39,8 @@ async def test_a_status_that_is_not_described(expecting: Client, observer: Obser
 async def test_a_header_that_is_not_described(
     expecting: Client, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = state_body._head
-    monkeypatch.setattr(state_body, "_head", lambda *args: plain(*args) + b"X-Surprise: 1\r\n")
+    plain = state_body.shared_head
+    monkeypatch.setattr(state_body, "shared_head", lambda *args: plain(*args) + b"X-Surprise: 1\r\n")
     await send(expecting, "GET", url())
     assert "x-surprise" in observer.differences[0]
 

@@ -33,7 +33,10 @@ BRIEF = 0.01
 
 @pytest.fixture
 def limits(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds for which polls are parked, in order; none of them waits longer than a moment."""
+    """The seconds for which polls are parked, in order; none of them waits longer than a moment.
+
+    Nobody else is told for how long a poll was let wait.
+    """
     seen: list[float] = []
     hub = client.app[HUB]
     begin = hub.begin

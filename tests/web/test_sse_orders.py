@@ -23,15 +23,15 @@ from wizard_server.web.live import sse
 
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Hold the server before it writes a change."""
-    door, send = Door(), sse._Sender.send
+    """Hold the server before it writes a change; what a socket takes cannot be held from outside."""
+    door, send = Door(), sse.Sender.send
 
-    async def held(self: sse._Sender, text: bytes) -> None:
+    async def held(self: sse.Sender, text: bytes) -> None:
         if text.startswith(b"event: change"):
             await door.go_through()
         await send(self, text)
 
-    monkeypatch.setattr(sse._Sender, "send", held)
+    monkeypatch.setattr(sse.Sender, "send", held)
     return door
 
 
@@ -194,9 +194,9 @@ async def test_a_database_that_cannot_be_read_is_not_told_as_a_deletion(
 async def test_a_client_that_vanishes_just_before_a_write_is_no_unforeseen_error(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send = sse._Sender.send
+    send = sse.Sender.send
 
-    async def vanishing(self: sse._Sender, text: bytes) -> None:
+    async def vanishing(self: sse.Sender, text: bytes) -> None:
         if text.startswith(b"event: change"):
             request = self._response._req
             assert request is not None
@@ -205,7 +205,7 @@ async def test_a_client_that_vanishes_just_before_a_write_is_no_unforeseen_error
         await send(self, text)
 
     await start(client)
-    monkeypatch.setattr(sse._Sender, "send", vanishing)
+    monkeypatch.setattr(sse.Sender, "send", vanishing)
     async with events(client) as stream:
         await stream.event(of="state")
         await waiting(client)

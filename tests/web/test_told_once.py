@@ -68,7 +68,7 @@ async def test_a_dashboards_row_is_made_once_for_all_who_show_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = Counter[str]()
-    counting(monkeypatch, counts, record, "_row")
+    counting(monkeypatch, counts, record, "list_row")
     await create(client)
     first = await send(client, "GET", ACTIVE)
     asked = {"cursor": str(first.body["cursor"]), "wait": "30"}
@@ -77,7 +77,7 @@ async def test_a_dashboards_row_is_made_once_for_all_who_show_it(
     await patch(client, {"settings": factories.settings(name="another")})
     rows = [answer.body["investigations"] for answer in await asyncio.gather(*polls)]
     assert [row["name"] for [row] in rows] == ["another"] * EACH
-    assert counts == {"_row": 1}
+    assert counts == {"list_row": 1}
 
 
 async def test_who_goes_away_while_the_answer_is_made_ends_it_for_nobody(start_server: StartServer) -> None:

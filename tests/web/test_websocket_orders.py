@@ -27,15 +27,15 @@ from wizard_server.web.live import websocket
 
 def hold_sending(monkeypatch: pytest.MonkeyPatch, kind: str) -> Door:
     """Hold the server before it sends messages of a type."""
-    door, send = Door(), websocket._Session.write
+    door, send = Door(), websocket.Session.write
     named = f'"type":"{kind}"'.encode()
 
-    async def held(self: websocket._Session, text: bytes) -> None:
+    async def held(self: websocket.Session, text: bytes) -> None:
         if named in text[:100]:
             await door.go_through()
         await send(self, text)
 
-    monkeypatch.setattr(websocket._Session, "write", held)
+    monkeypatch.setattr(websocket.Session, "write", held)
     return door
 
 

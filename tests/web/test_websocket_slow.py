@@ -54,7 +54,7 @@ async def impatient(start_server: StartServer, caplog: pytest.LogCaptureFixture)
 async def test_a_slow_reader_that_reads_on_in_time_finds_code_and_reason(
     impatient: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(websocket, "CLOSE_SECONDS", HANGS_AFTER_SECONDS)
+    monkeypatch.setattr(websocket, "CLOSE_SECONDS", HANGS_AFTER_SECONDS)  # which no setting changes
     async with unread(impatient) as reader:
         await flood(impatient, lambda: CUT_OFF in caplog.text)
         async with asyncio.timeout(HANGS_AFTER_SECONDS):

@@ -159,7 +159,7 @@ def summary(record: StateRecord, last_accessed: str | None) -> dict[str, Any]:
     """
     known = record.renderings.get("row")
     if known is None:
-        known = record.renderings["row"] = orjson.dumps(_row(record))
+        known = record.renderings["row"] = orjson.dumps(list_row(record))
     row: dict[str, Any] = orjson.loads(known)
     return row | {"last_accessed": last_accessed or record.last_accessed, "heard_at": record.heard_at}
 
@@ -183,7 +183,8 @@ def listed(document: Document) -> dict[str, Any]:
     }
 
 
-def _row(record: StateRecord) -> dict[str, Any]:
+def list_row(record: StateRecord) -> dict[str, Any]:
+    """Return what lists show of a state, as a row of the database has it."""
     shown = listed(record.document())
     return {
         "investigation_id": record.investigation_id,

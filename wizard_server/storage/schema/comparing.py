@@ -27,10 +27,10 @@ _SHOW = f"wizard-server schema show {{name}} | {_SQLITE}"
 _REPLACEABLE = frozenset({"trigger", "function", "view"})
 
 
-_CONNECT = 'sql/README.md, "Edit a row by hand"'
+CONNECT = 'sql/README.md, "Edit a row by hand"'
 
 
-_NEWER = 'sql/README.md, "Roll back", or install the wizard-server release that brought the script'
+NEWER = 'sql/README.md, "Roll back", or install the wizard-server release that brought the script'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def compare(manifest: DatabaseSchema, actual: DatabaseSchema) -> list[Difference
     if missing:
         found = [replace(difference, mend=_APPLY) for difference in found]
     if manifest.foreign_keys_enforced and not actual.foreign_keys_enforced:
-        found.append(Difference("connection", "foreign_keys", "foreign keys are off on this connection", _CONNECT))
+        found.append(Difference("connection", "foreign_keys", "foreign keys are off on this connection", CONNECT))
     return [
         *(Difference("script", name, f"script {name} is not applied", _APPLY) for name in missing),
-        *(Difference("script", name, f"unknown script {name} is applied", _NEWER) for name in unknown),
+        *(Difference("script", name, f"unknown script {name} is applied", NEWER) for name in unknown),
         *found,
     ]
 

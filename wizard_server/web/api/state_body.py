@@ -74,7 +74,7 @@ def state_headers(version: int) -> dict[str, str]:
 def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Prepared:
     """Return a state, read at `now`, as `state_response` does, with a head that is made once per version."""
     pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
-    return Prepared(200, _head(record.version, compresses), *pieces)
+    return Prepared(200, shared_head(record.version, compresses), *pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +84,8 @@ def minimal_head(version: int) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _head(version: int, compresses: bool) -> bytes:
+def shared_head(version: int, compresses: bool) -> bytes:
+    """Return the head of the answer to whoever reads a version of a state."""
     return head(200, {**state_headers(version), **JSON_BODY, **(GZIP_BODY if compresses else {})})
 
 

@@ -48,7 +48,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
         if request.version >= HttpVersion11:  # over HTTP/1.0 (nginx, unless told otherwise) the end is the connection's
             response.enable_chunked_encoding()
         await open_streams.begin(request, response)
-        sender = _Sender(response, request)
+        sender = Sender(response, request)
         try:
             await sender.send(f"retry: {RETRY_MS}\n\n".encode())
             if last is None or last > record.version:
@@ -65,7 +65,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
         return response
 
 
-async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -> None:
+async def _follow(request: web.Request, follower: Follower, sender: "Sender") -> None:
     while True:
         try:
             found = await follower.next()
@@ -86,7 +86,7 @@ async def _follow(request: web.Request, follower: Follower, sender: "_Sender") -
                 await sender.send(_change(entry))
 
 
-class _Sender:
+class Sender:
     """Writes to one client; raises `TimeoutError` when it takes nothing of what it is sent."""
 
     def __init__(self, response: web.StreamResponse, request: web.Request) -> None:
@@ -95,6 +95,7 @@ class _Sender:
         self._seconds = request.app[CONFIG].polling.send_timeout_seconds
 
     async def send(self, text: bytes) -> None:
+        """Write `text`, whole events."""
         async with taken_within(self._seconds, self._request.transport):
             await self._response.write(text)
 

@@ -78,7 +78,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             compress=False,  # every browser offers it, and it would cost 100 KiB for each connection
         )
         await open_streams.begin(request, socket)
-        session = _Session(request, socket, follower)
+        session = Session(request, socket, follower)
         try:
             if since is None or since > record.version:
                 await session.send_state("connection_established", record)
@@ -106,7 +106,7 @@ def _protocols(request: web.Request) -> tuple[str, ...]:
     return tuple(plain or offered)[:1]
 
 
-class _Session:
+class Session:
     """One open WebSocket: a task that follows the state, and one that listens to the client."""
 
     __slots__ = ("_ended", "_ending", "_follower", "_messages", "_request", "_sending", "_socket")
@@ -205,6 +205,7 @@ class _Session:
         await self.send(kind, {"version": record.version, "state": state})
 
     async def write(self, text: bytes) -> None:
+        """Send the text of one message, one after the other; raises `TimeoutError` when the client takes nothing."""
         seconds = self._request.app[CONFIG].polling.send_timeout_seconds
         async with taken_within(seconds, self._request.transport), self._sending:
             await self._socket.send_frame(text, WSMsgType.TEXT)
