@@ -180,8 +180,11 @@ async def test_others_run_while_the_rows_of_a_page_are_decoded(kit: Kit, stateme
     kit.engine.statements[statement] = noting
     others = asyncio.create_task(take_turns())
     page = wanted(limit=MOST)
-    found = await (kit.store.active(page) if statement == "active.count_user" else kit.store.active_since(page, 0))
-    assert turns - decoding_begins >= 2, "more than once"
+    try:
+        found = await (kit.store.active(page) if statement == "active.count_user" else kit.store.active_since(page, 0))
+        turns_taken = turns - decoding_begins
+    finally:
+        stop.set()
+        await others
+    assert turns_taken >= 2, "more than once"
     assert len(found.rows) >= MOST - 1
-    stop.set()
-    await others
