@@ -2,7 +2,7 @@
 -- Every SELECT follows an index, so that the first row comes at once and nothing is sorted in memory.
 
 -- name: archive.counts
--- How many lines of each kind there will be.
+-- How many lines of each kind an export has.
 SELECT (SELECT count(*) FROM investigations) AS investigation,
        (SELECT count(*) FROM investigation_audit_log) AS entry,
        (SELECT count(*) FROM investigation_states) AS state,

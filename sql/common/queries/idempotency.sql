@@ -1,13 +1,13 @@
--- What is kept of requests with an Idempotency-Key. A row that was made at :expired or before counts no more.
+-- The answers to requests with an Idempotency-Key. A row made at :expired or before has expired.
 
 -- name: idempotency.count_expired
--- How many rows count no more.
+-- How many rows have expired.
 SELECT count(*) AS total
 FROM idempotency_keys
 WHERE created_at <= :expired;
 
 -- name: idempotency.any_expired
--- One row that counts no more, if there is any: what is asked before a transaction is begun for them.
+-- One expired row, if there is any: asked first, because a transaction that removes none is a wasted write.
 SELECT 1 AS found
 FROM idempotency_keys
 WHERE created_at <= :expired

@@ -1,11 +1,11 @@
--- The switch that `wizard-server purge` and `import` turn while they move rows as they are.
+-- The switch of the triggers, which `wizard-server purge` and `import` turn off while they move rows.
 
 -- name: retention.switch_state
--- Whether triggers and server write to the trail: 1 or 0.
+-- Whether the triggers and the server write to the trail: 1 or 0.
 SELECT enabled
 FROM audit_switch;
 
 -- name: retention.switch
--- Turns the trail on (1) or off (0), for whoever writes from this transaction on.
+-- Turns the trail on (1) or off (0), for every writer after this transaction.
 UPDATE audit_switch
 SET enabled = :enabled;

@@ -1,5 +1,5 @@
 -- name: schema.ledger
--- The scripts that are in, and when each ran (ISO 8601, UTC, milliseconds).
+-- The scripts that were applied, and when (ISO 8601, UTC, milliseconds).
 SELECT s.version, s.name, s.applied_at
 FROM schema_migrations AS s
 ORDER BY s.version;

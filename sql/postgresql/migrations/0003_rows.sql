@@ -12,7 +12,7 @@ VALUES (3, (SELECT version FROM schema_migrations WHERE version = 2), '0003_rows
 -- investigation_states ------------------------------------------------------------------------------------------------
 
 ALTER TABLE investigation_states
-    -- When the agents last reported that nothing is new; before updated_at it says nothing. NULL: never. Like
+    -- When the agents last reported without a change; NULL: never. It counts where it is later than updated_at. Like
     -- last_accessed it is no part of the state: writing it makes no version.
     ADD COLUMN heard_at TIMESTAMPTZ(3),
 
@@ -37,7 +37,7 @@ ALTER TABLE investigation_states
     ADD COLUMN overall_score DOUBLE PRECISION,
     ADD COLUMN risk_level TEXT COLLATE "C";
 
--- Which running investigation will be the next to count as stalled.
+-- For the running investigation that becomes stalled next.
 CREATE INDEX idx_investigation_states_running
 ON investigation_states(user_id, greatest(updated_at, heard_at), investigation_id)
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
@@ -136,7 +136,7 @@ EXECUTE FUNCTION states_described();
 -- One row for each request with an Idempotency-Key that was carried out, written in the transaction of its change.
 -- Rows older than 24 hours are removed. There is no foreign key: the answer outlives what it is about.
 CREATE TABLE idempotency_keys (
-    -- Who sent the request; keys of two users never meet
+    -- Who sent the request; each user has keys of their own
     user_id VARCHAR(255) COLLATE "C" NOT NULL,
 
     -- The header's value
@@ -154,8 +154,8 @@ CREATE TABLE idempotency_keys (
     -- The version of its state that the answer shows; NULL: the answer shows no state
     version BIGINT,
 
-    -- The body of the answer; NULL: it is empty. With a version only what follows the members of that state in it, which
-    -- are made again from the trail; what begins with a brace has the state in it (where no trail is written)
+    -- The body of the answer; NULL: it is empty. With a version it holds only what follows the members of the state, which
+    -- are taken from the trail; where no trail is written it is the whole body and begins with a brace
     body TEXT,
 
     -- When the change was made
@@ -166,7 +166,7 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT ck_idempotency_keys_version CHECK (version >= 1)
 );
 
--- What is old enough to be removed.
+-- For the rows that have expired.
 CREATE INDEX idx_idempotency_keys_created ON idempotency_keys(created_at);
 
 DO $$
@@ -184,7 +184,7 @@ ALTER TABLE investigation_templates
     ADD COLUMN name_folded TEXT COLLATE "C",
     ADD COLUMN description_folded TEXT COLLATE "C";
 
--- Who has templates: the row is locked while one is added, so that two servers together stay within the limit.
+-- Users who have templates: their row is locked while one is added, so that two servers together keep the limit.
 CREATE TABLE template_owners (
     user_id VARCHAR(255) COLLATE "C" PRIMARY KEY
 );
@@ -211,7 +211,7 @@ BEFORE UPDATE OF template_json ON investigation_templates
 FOR EACH ROW
 EXECUTE FUNCTION templates_written();
 
--- A name or description that was changed by hand, without what is made of it.
+-- After a name or description is changed by hand, its folded form is NULL until the server writes the template again.
 CREATE OR REPLACE FUNCTION templates_renamed() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
@@ -251,7 +251,7 @@ SELECT investigation_id, user_id, name, description, wizard_step, status, versio
        entity_count, started_at, completed_at, overall_score, risk_level, heard_at, overall_progress, current_phase
 FROM investigation_states;
 
--- The investigations that run, and when each was last reported on.
+-- The running investigations, with the last report on each.
 CREATE OR REPLACE VIEW running_states AS
 SELECT investigation_id, user_id, greatest(updated_at, heard_at) AS last_report
 FROM investigation_states

@@ -1,7 +1,7 @@
 -- What `wizard-server export` reads and `wizard-server import` writes, where PostgreSQL has it in its own way.
 
 -- name: archive.snapshot
--- Begins to read: what others commit from the first statement on is not seen.
+-- Begins a read transaction: it does not see what others commit after its first statement.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
 -- name: archive.entries
@@ -16,15 +16,15 @@ ORDER BY a.investigation_id, a.place;
 SELECT CAST(-1 AS bigint) AS row;
 
 -- name: archive.savepoint
--- Begins a run of rows.
+-- Begins a run of rows: a savepoint.
 SAVEPOINT run;
 
 -- name: archive.undo
--- Takes the rows of the run back.
+-- Rolls the run back.
 ROLLBACK TO run;
 
 -- name: archive.release
--- Ends the run, with what is left of it.
+-- Releases the savepoint of the run.
 RELEASE run;
 
 -- name: archive.add_investigation
@@ -111,7 +111,7 @@ FROM investigations AS i
 WHERE i.id = :investigation_id AND i.change_seq = :rows_before;
 
 -- name: archive.settle
--- Takes the mark off the investigations that this import brought: they are from before there was an order.
+-- Gives the investigations that this import brought place 0, as if they were older than the order of changes.
 UPDATE investigations
 SET change_seq = 0
 WHERE change_seq = -1;

@@ -34,7 +34,7 @@ WHERE investigation_id = :investigation_id
   AND (CAST(:until AS timestamptz) IS NULL OR timestamp <= :until);
 
 -- name: audit.list
--- One page of a trail, newest first: rows are only ever appended, so their row ids are the order of commits.
+-- One page of a trail, newest first. Rows are only appended, so the order of row ids is the order of commits.
 SELECT entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id
 FROM investigation_audit_log
 WHERE investigation_id = :investigation_id
@@ -48,7 +48,7 @@ ORDER BY place DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: audit.follows
--- The place of an entry in the order of all, if one that matches a filter stands below it in its trail.
+-- The place of an entry in the order of all, if a later page of the filtered trail has an entry below it.
 SELECT e.place
 FROM investigation_audit_log AS e
 WHERE e.entry_id = :entry_id AND EXISTS (
@@ -63,7 +63,7 @@ WHERE e.entry_id = :entry_id AND EXISTS (
 );
 
 -- name: audit.switch
--- Whether changes are written to the trail, for the triggers; nothing is written when it is so already.
+-- Sets whether the triggers write to the trail; writes nothing where it is set already.
 UPDATE audit_switch
 SET enabled = given.enabled
 FROM unnest(CAST(:enabled AS integer[])) AS given (enabled)

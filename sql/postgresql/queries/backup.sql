@@ -1,7 +1,7 @@
 -- What an export asks before it begins.
 
 -- name: backup.orphans
--- Rows that refer to a parent that is not there; where the foreign keys are valid there are none.
+-- Rows whose parent is missing; none while the foreign keys are validated.
 SELECT CAST(k.conrelid AS regclass) AS child, k.conname AS row, CAST(k.confrelid AS regclass) AS parent
 FROM pg_constraint AS k
 WHERE k.contype = 'f' AND NOT k.convalidated AND k.connamespace = to_regnamespace(quote_ident(current_schema()))

@@ -1,9 +1,9 @@
 -- How a connection of the server begins, and its transactions.
 
 -- name: connection.settings
--- What every session of ours rests on: instants in UTC, in a form of one length, and a bounded wait for locks. No statement is
--- compiled: on tables without statistics that takes 50 ms, and what it would speed up takes 1. A session that holds locks and
--- says nothing for 5 s (a process that was stopped) is ended, so that others get them.
+-- Settings of every session: timestamps in UTC and in one form, and a bounded wait for locks. JIT is off: without
+-- statistics the planner compiles statements of 1 ms for 50 ms. A transaction that is idle for 5 s (its process was stopped)
+-- is ended, so that others get its locks.
 SELECT set_config('TimeZone', 'UTC', FALSE), set_config('DateStyle', 'ISO, YMD', FALSE),
        set_config('default_transaction_isolation', 'read committed', FALSE),
        set_config('lock_timeout', '1s', FALSE), set_config('idle_in_transaction_session_timeout', '5s', FALSE),
@@ -15,11 +15,11 @@ SELECT set_config('TimeZone', 'UTC', FALSE), set_config('DateStyle', 'ISO, YMD',
 BEGIN;
 
 -- name: connection.commit
--- Returns when the transaction is on disk.
+-- Commits; returns when the transaction is on disk.
 COMMIT;
 
 -- name: connection.rollback
--- Gives the transaction up.
+-- Rolls the transaction back.
 ROLLBACK;
 
 -- name: connection.wait_at_most
@@ -35,7 +35,7 @@ ORDER BY investigation_id
 FOR NO KEY UPDATE;
 
 -- name: connection.lock_free
--- Locks those of the states with the given ids that nobody else holds.
+-- Locks those of the states with the given ids that are not locked; skips the others.
 SELECT investigation_id, version, last_entry
 FROM investigation_states
 WHERE investigation_id = ANY (CAST(:ids AS text[]))
@@ -43,7 +43,7 @@ ORDER BY investigation_id
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: connection.name_owners
--- Makes the rows that are locked for the templates of users, where they are absent.
+-- Inserts the rows on which the templates of users are locked, where they are absent.
 INSERT INTO template_owners (user_id)
 SELECT given.user_id
 FROM unnest(CAST(:owners AS text[])) AS given (user_id)
@@ -59,7 +59,7 @@ ORDER BY user_id
 FOR UPDATE;
 
 -- name: connection.lock_owners_free
--- Locks the templates of those users that nobody else holds.
+-- Locks the templates of those users that are not locked; skips the others.
 SELECT user_id
 FROM template_owners
 WHERE user_id = ANY (CAST(:owners AS text[]))
@@ -73,7 +73,7 @@ FROM investigation_states
 WHERE investigation_id = ANY (CAST(:ids AS text[]));
 
 -- name: connection.committed
--- One row if the given entry of an investigation was committed; without a trail its state says so.
+-- One row if the given audit entry was committed; where no trail is written, if the state says so.
 SELECT 1 AS found
 FROM investigations AS i
 WHERE i.id = :investigation_id AND (
@@ -82,15 +82,15 @@ WHERE i.id = :investigation_id AND (
 );
 
 -- name: connection.doing
--- What a session is at, which the server knows by its :pid, and what it waits for.
+-- The state of the session with the server's :pid, and what it waits for.
 SELECT state, wait_event
 FROM pg_stat_activity
 WHERE pid = CAST(:pid AS integer);
 
 -- name: connection.listen
--- Has this connection hear of the hints that servers on this database send.
+-- Subscribes this connection to the hints that servers on this database send.
 LISTEN wizard;
 
 -- name: connection.notify
--- Tells all servers on this database, by the name of the :sender, that something was committed.
+-- Sends all servers on this database the hint that :sender has committed something.
 SELECT pg_notify('wizard', :sender);

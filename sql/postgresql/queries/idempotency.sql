@@ -1,14 +1,14 @@
--- What is kept of requests with an Idempotency-Key. A row that was made at :expired or before counts no more.
+-- The answers to requests with an Idempotency-Key. A row made at :expired or before has expired.
 
 -- name: idempotency.get
--- What is kept under some keys: a JSON array of pairs, user and key.
+-- The answers under the given keys (a JSON array of pairs: user and key).
 SELECT k.user_id, k.key, k.fingerprint, k.status, k.investigation_id, k.version, k.body, k.created_at
 FROM json_array_elements(CAST(:keys AS json)) AS asked
 JOIN idempotency_keys AS k ON k.user_id = asked ->> 0 AND k.key = asked ->> 1
 WHERE k.created_at > :expired;
 
 -- name: idempotency.insert
--- Keeps an answer, in the place of one that counts no more; where there is one that does, nothing is written.
+-- Inserts an answer, or replaces an expired one; does nothing where there is one that has not expired.
 WITH kept AS (
     INSERT INTO idempotency_keys AS known (
         user_id, key, fingerprint, status, investigation_id, version, body, created_at
@@ -32,7 +32,7 @@ SELECT CASE WHEN count(*) < cardinality(CAST(:key AS text[])) THEN CAST(
 FROM kept;
 
 -- name: idempotency.delete_expired
--- Removes the oldest rows that count no more, as many as one transaction may.
+-- Removes the oldest expired rows, at most :limit.
 DELETE FROM idempotency_keys
 WHERE (user_id, key) IN (
     SELECT user_id, key

@@ -7,7 +7,7 @@ FROM investigations AS i
 WHERE i.id = :investigation_id;
 
 -- name: investigations.claim
--- Makes the parent row where it is absent, gives it an owner where it has none, and brings it back after a purge.
+-- Inserts the parent row where it is absent, sets its owner where it has none, and clears the mark of a purge.
 INSERT INTO investigations (id, user_id, created_at)
 SELECT given.id, given.user_id, CAST(given.created_at AS timestamptz)
 FROM unnest(CAST(:investigation_id AS text[]), CAST(:user_id AS text[]), CAST(:created_at AS text[]))
@@ -17,7 +17,7 @@ ON CONFLICT (id) DO UPDATE
 SET user_id = coalesce(investigations.user_id, excluded.user_id), purged_at = NULL, removed_at = NULL;
 
 -- name: investigations.retire
--- Says of an investigation that its state is about to be deleted, and which version that takes.
+-- Marks an investigation whose state is deleted next, with the version that the deletion takes.
 UPDATE investigations AS i
 SET newest_version = greatest(i.newest_version, given.newest_version), removed_at = CAST(given.removed_at AS timestamptz)
 FROM unnest(CAST(:investigation_id AS text[]), CAST(:newest_version AS bigint[]), CAST(:removed_at AS text[]))

@@ -18,8 +18,8 @@ WHERE id = ANY (CAST(:ids AS text[]))
 RETURNING change_seq;
 
 -- name: places.settle
--- Gives a place to each investigation that was edited by hand, which takes none itself. What no change tells, one that is
--- gone or has another owner, raises the floor: lists from before it are outdated.
+-- Gives a place to each investigation that was edited by hand, because the edit itself takes none. An investigation that
+-- was removed or handed over has no change that says so: it raises the floor, below which lists are outdated.
 WITH edited AS (
     DELETE FROM hand_edits
     RETURNING id, investigation_id, kind
@@ -38,13 +38,13 @@ FROM settled
 WHERE id = settled.investigation_id;
 
 -- name: places.any_edited
--- One row if anything was done by hand that has no place yet.
+-- One row if an edit by hand has no place yet.
 SELECT 1 AS found
 FROM hand_edits
 LIMIT 1;
 
 -- name: places.raise_floor
--- Gives the next place to what no change tells: lists from before it are outdated. No place up to :gone is given again.
+-- Raises the floor to the next place: lists from before it are outdated. No place up to :gone is given again.
 UPDATE change_lock
 SET floor = 1 + greatest((SELECT max(change_seq) FROM investigations), floor, CAST(:gone AS bigint))
 WHERE id = 1;

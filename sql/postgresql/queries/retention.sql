@@ -46,7 +46,7 @@ WHERE f.id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json)))) AN
 ORDER BY f.id;
 
 -- name: retention.bury
--- Leaves of the given investigations the row that answers for them, with the highest version they ever had.
+-- Turns the rows of the given investigations into tombstones, which keep the highest version that each ever had.
 UPDATE investigations
 SET purged_at = :purged_at,
     newest_version = greatest(

@@ -43,8 +43,8 @@ FROM unnest(
 );
 
 -- name: states.update
--- The next version of a state, if the row still has the version that the change is based on. A state that was deleted
--- and created anew in one commit has been looked at by nobody yet.
+-- Updates a state to its next version, if the row still has the version that the change is based on. Where one commit
+-- deletes a state and creates it again, `last_accessed` is reset.
 WITH met AS (
     UPDATE investigation_states AS s
     SET
@@ -100,7 +100,7 @@ SELECT CASE WHEN count(*) < cardinality(CAST(:investigation_id AS text[])) THEN 
 FROM met;
 
 -- name: states.touch
--- When somebody last looked at a state; no change of the state, so no version.
+-- Sets when a state was last read. That is no change of the state, so it makes no version.
 UPDATE investigation_states AS s
 SET last_accessed = greatest(s.last_accessed, CAST(given.last_accessed AS timestamptz))
 FROM (
@@ -114,7 +114,7 @@ FROM (
 WHERE s.investigation_id = given.investigation_id;
 
 -- name: states.heard
--- When the agents of a state last said that nothing is new; no change of the state, so no version.
+-- Sets when the agents last reported without a change. That is no change of the state, so it makes no version.
 UPDATE investigation_states AS s
 SET heard_at = CAST(given.heard_at AS timestamptz)
 FROM (
@@ -128,7 +128,7 @@ WHERE s.investigation_id = given.investigation_id
   AND (s.heard_at IS NULL OR s.heard_at < CAST(given.heard_at AS timestamptz));
 
 -- name: states.revive
--- The same of a state that counted as stalled: it takes a place in the order of changes, so that lists show it.
+-- The same for a state that was stalled. It takes a place in the order of changes, so that dashboards show it as running.
 WITH met AS (
     UPDATE investigation_states AS s
     SET heard_at = CAST(given.heard_at AS timestamptz)
@@ -143,7 +143,7 @@ SELECT CASE WHEN count(*) < cardinality(CAST(:investigation_id AS text[])) THEN 
 FROM met;
 
 -- name: states.versions
--- The versions of the states with the given ids (a JSON array of texts), and what can change without a new one.
+-- The versions of the states with the given ids (a JSON array of texts), and `heard_at`, which changes without a version.
 SELECT investigation_id, version, created_at, updated_at, heard_at
 FROM investigation_states
 WHERE investigation_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:investigation_ids AS json))));
@@ -199,8 +199,8 @@ ORDER BY CASE WHEN :sort NOT LIKE '-%' THEN p.place END, CASE WHEN :sort LIKE '-
          s.investigation_id;
 
 -- name: states.list_newest_after
--- The page after a row, the last changed first, as `states.list_after` has it: what has not changed since the list was
--- first asked for in the order of an index, and the few that have.
+-- The page after a row, the last changed first, as `states.list_after` defines it. States that have not changed since the
+-- first page come in the order of an index; the few that have are merged in.
 SELECT s.*, wizard_instant(p.place) AS place
 FROM (
     SELECT found.investigation_id, found.place
@@ -253,8 +253,8 @@ FROM (
 ORDER BY p.place DESC, s.investigation_id;
 
 -- name: states.list_after
--- The page after a row in any order, as the order was when the list was first asked for: what changed since (above
--- :sequence in the order of changes) stands where its trail up to :trail had it, or would have to be there twice, or never.
+-- The page after a row in any order, as the order was at the first page. A state that changed since (above :sequence in
+-- the order of changes) keeps the place that its trail up to :trail gives it; else pages would show it twice, or never.
 SELECT s.*, p.place
 FROM (
     SELECT found.investigation_id, found.place

@@ -1,5 +1,5 @@
 -- name: templates.insert
--- A new template.
+-- Inserts a template.
 INSERT INTO investigation_templates (
     template_id, user_id, name, name_folded, description, description_folded, template_json, created_at, updated_at
 )
@@ -14,7 +14,7 @@ FROM unnest(
 );
 
 -- name: templates.update
--- New content of a template; how often it was used stays.
+-- Replaces the content of a template; its usage count stays.
 WITH written AS (
     UPDATE investigation_templates AS t
     SET name = given.name, name_folded = given.name_folded, description = given.description,
@@ -33,7 +33,7 @@ SELECT CASE WHEN count(*) < cardinality(CAST(:template_id AS text[])) THEN CAST(
 FROM written;
 
 -- name: templates.count_use
--- Adds uses to a template, whatever others add meanwhile.
+-- Adds to the usage count of a template; concurrent additions all count.
 UPDATE investigation_templates AS t
 SET usage_count = t.usage_count + given.uses
 FROM unnest(CAST(:template_id AS text[]), CAST(:uses AS integer[])) AS given (template_id, uses)

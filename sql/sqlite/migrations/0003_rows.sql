@@ -11,8 +11,8 @@ VALUES (3, (SELECT version FROM schema_migrations WHERE version = 2), '0003_rows
 
 -- investigation_states ------------------------------------------------------------------------------------------------
 
--- When the agents last reported that nothing is new (ISO 8601, UTC, milliseconds); before updated_at it says nothing. NULL:
--- never. Like last_accessed it is no part of the state: writing it makes no version.
+-- When the agents last reported without a change (ISO 8601, UTC, milliseconds); NULL: never. It counts where it is later
+-- than updated_at. Like last_accessed it is no part of the state: writing it makes no version.
 ALTER TABLE investigation_states ADD COLUMN heard_at TIMESTAMP;
 
 -- What lists show from within the documents. NULL: the document is absent, is no JSON, or does not say it.
@@ -43,7 +43,7 @@ ALTER TABLE investigation_states ADD COLUMN risk_level TEXT GENERATED ALWAYS AS 
     CASE WHEN json_valid(results_json) THEN json_extract(results_json, '$.risk_score.risk_level') END
 ) VIRTUAL;
 
--- Which running investigation will be the next to count as stalled.
+-- For the running investigation that becomes stalled next.
 CREATE INDEX idx_investigation_states_running
 ON investigation_states(user_id, updated_at, heard_at, investigation_id)
 WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
@@ -53,7 +53,7 @@ WHERE status = 'IN_PROGRESS' AND wizard_step = 'PROGRESS';
 -- One row for each request with an Idempotency-Key that was carried out, written in the transaction of its change.
 -- Rows older than 24 hours are removed. There is no foreign key: the answer outlives what it is about.
 CREATE TABLE idempotency_keys (
-    -- Who sent the request; keys of two users never meet
+    -- Who sent the request; each user has keys of their own
     user_id VARCHAR(255) NOT NULL,
 
     -- The header's value
@@ -71,8 +71,8 @@ CREATE TABLE idempotency_keys (
     -- The version of its state that the answer shows; NULL: the answer shows no state
     version INTEGER,
 
-    -- The body of the answer; NULL: it is empty. With a version only what follows the members of that state in it, which
-    -- are made again from the trail; what begins with a brace has the state in it (where no trail is written)
+    -- The body of the answer; NULL: it is empty. With a version it holds only what follows the members of the state, which
+    -- are taken from the trail; where no trail is written it is the whole body and begins with a brace
     body TEXT,
 
     -- When the change was made; ISO 8601, UTC, milliseconds
@@ -83,7 +83,7 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT ck_idempotency_keys_version CHECK (version >= 1)
 );
 
--- What is old enough to be removed.
+-- For the rows that have expired.
 CREATE INDEX idx_idempotency_keys_created ON idempotency_keys(created_at);
 
 -- investigation_templates ---------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ SELECT rowid AS row, investigation_id, user_id, name, description, wizard_step, 
        CASE WHEN json_valid(progress_json) THEN json_extract(progress_json, '$.current_phase') END AS current_phase
 FROM investigation_states;
 
--- The investigations that run, and when each was last reported on.
+-- The running investigations, with the last report on each.
 DROP VIEW IF EXISTS running_states;
 CREATE VIEW running_states AS
 SELECT rowid AS row, investigation_id, user_id, max(updated_at, coalesce(heard_at, '')) AS last_report

@@ -1,7 +1,7 @@
 -- What an archive needs of SQLite: its row ids are the order of commits, its savepoints the runs of an import.
 
 -- name: archive.snapshot
--- Begins to read: what others commit from the first statement on is not seen.
+-- Begins a read transaction: it does not see what others commit after its first statement.
 BEGIN DEFERRED;
 
 -- name: archive.entries
@@ -17,15 +17,15 @@ SELECT coalesce(max(i.rowid), 0) AS row
 FROM investigations AS i;
 
 -- name: archive.savepoint
--- Begins a run of rows.
+-- Begins a run of rows: a savepoint.
 SAVEPOINT run;
 
 -- name: archive.undo
--- Takes the rows of the run back.
+-- Rolls the run back.
 ROLLBACK TO run;
 
 -- name: archive.release
--- Ends the run, with what is left of it.
+-- Releases the savepoint of the run.
 RELEASE run;
 
 -- name: archive.add_investigation

@@ -5,12 +5,12 @@
 PRAGMA journal_mode = DELETE;
 
 -- name: backup.integrity
--- What is damaged; one row, `ok`, when nothing is.
+-- The damage, a row each; one row, `ok`, when there is none.
 SELECT c.integrity_check AS finding
 FROM pragma_integrity_check(:limit) AS c;
 
 -- name: backup.orphans
--- Rows that refer to a parent that is not there.
+-- Rows whose parent is missing.
 SELECT f."table" AS child, f."rowid" AS row, f.parent
 FROM pragma_foreign_key_check AS f
 LIMIT :limit;

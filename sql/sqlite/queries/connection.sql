@@ -15,25 +15,25 @@ PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 100;
 
 -- name: connection.limit_log
--- To how many bytes the write-ahead log is cut when it begins anew: 4 MiB, what it reaches in ordinary times.
+-- The size to which the write-ahead log is truncated when it is reset: 4 MiB, what it reaches in normal operation.
 PRAGMA journal_size_limit = 4194304;
 
 -- name: connection.checkpoint
--- Copies the write-ahead log into the database and makes it empty, unless somebody still reads an older state of it.
+-- Copies the write-ahead log into the database and truncates it, unless a reader still uses it.
 PRAGMA wal_checkpoint(TRUNCATE);
 
 -- name: connection.data_version
--- A number that differs after another connection or process has committed.
+-- A number that changes when another connection or process commits.
 PRAGMA data_version;
 
 -- name: connection.begin
--- Takes the write lock now, so that the transaction cannot fail for it later.
+-- Begins a transaction with the write lock, so that it cannot fail later for want of it.
 BEGIN IMMEDIATE;
 
 -- name: connection.commit
--- Returns when the transaction is on disk.
+-- Commits; returns when the transaction is on disk.
 COMMIT;
 
 -- name: connection.rollback
--- Gives the transaction up.
+-- Rolls the transaction back.
 ROLLBACK;

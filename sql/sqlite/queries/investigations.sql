@@ -7,14 +7,14 @@ FROM investigations i
 WHERE i.id = :investigation_id;
 
 -- name: investigations.claim
--- Makes the parent row where it is absent, gives it an owner where it has none, and brings it back after a purge.
+-- Inserts the parent row where it is absent, sets its owner where it has none, and clears the mark of a purge.
 INSERT INTO investigations (id, user_id, created_at)
 VALUES (:investigation_id, :user_id, :created_at)
 ON CONFLICT (id) DO UPDATE SET user_id = coalesce(user_id, excluded.user_id), purged_at = NULL,
     removed_seq = NULL;
 
 -- name: investigations.retire
--- Says of an investigation that its state is about to be deleted, and which version that takes.
+-- Marks an investigation whose state is deleted next, with the version that the deletion takes.
 UPDATE investigations
 SET newest_version = max(newest_version, :newest_version)
 WHERE id = :investigation_id;

@@ -1,4 +1,4 @@
--- How SQLite gives places in the order of changes: statements that change a state read the value in their own text.
+-- How SQLite gives places in the order of changes: `take` counts on, and statements that change a state read the value.
 
 -- name: places.next
 -- Takes the next place in the order of all changes.

@@ -45,7 +45,7 @@ WHERE f.id IN (SELECT value FROM json_each(:ids)) AND f.finished_at < :cutoff
 ORDER BY f.id;
 
 -- name: retention.bury
--- Leaves of the given investigations the row that answers for them, with the highest version they ever had.
+-- Turns the rows of the given investigations into tombstones, which keep the highest version that each ever had.
 UPDATE investigations
 SET purged_at = :purged_at,
     newest_version = max(

@@ -1,16 +1,16 @@
 -- name: templates.insert
--- A new template.
+-- Inserts a template.
 INSERT INTO investigation_templates (template_id, user_id, name, description, template_json, created_at, updated_at)
 VALUES (:template_id, :user_id, :name, :description, :template_json, :created_at, :updated_at);
 
 -- name: templates.update
--- New content of a template; how often it was used stays.
+-- Replaces the content of a template; its usage count stays.
 UPDATE investigation_templates
 SET name = :name, description = :description, template_json = :template_json, updated_at = :updated_at
 WHERE template_id = :template_id;
 
 -- name: templates.count_use
--- Adds uses to a template, whatever others add meanwhile.
+-- Adds to the usage count of a template; concurrent additions all count.
 UPDATE investigation_templates
 SET usage_count = usage_count + :uses
 WHERE template_id = :template_id;
