@@ -13,7 +13,7 @@ from wizard_server.storage.sqlite.opening import connect
 
 
 class BackupError(WizardError):
-    """The copy is not what a backup has to be; it was not kept."""
+    """The copy failed its verification and was removed."""
 
     code = "backup-refused"
 
@@ -29,8 +29,8 @@ class Backup:
 async def backup(connection: Connection, target: str) -> Backup:
     """Copy the database into the new file `target` while others read and write it.
 
-    The copy is kept when it is sound and looks like the database: one that still lacks a script can be backed up before
-    it gets it. Raises `BackupError`, `OutputFileError` or `sqlite3.Error`, and then `target` does not exist.
+    The copy is kept when it passes the integrity checks and has the schema of the database, which may still lack a
+    script. Raises `BackupError`, `OutputFileError` or `sqlite3.Error`, and then `target` does not exist.
     """
     before = await comparing.check(connection)
     with new_file(target) as partial:

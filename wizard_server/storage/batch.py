@@ -16,7 +16,7 @@ from wizard_server.storage.rows import entry_to_row
 
 
 class Committed(Protocol):
-    """What the database has."""
+    """Reads what is committed."""
 
     async def state(self, investigation_id: str) -> StateRecord | None:
         """Return a state, or None."""
@@ -34,9 +34,9 @@ class Committed(Protocol):
 class Batch:
     """A `Transaction` for several use cases, run one after the other: each sees what those before it wrote.
 
-    However often a state changes within the batch, its row is written once; every version has its entry. Requests that
-    are known to have been `answered_before` (by user and key) are not carried out again. `size` is the length of the
-    documents to be written, in characters. `entry_rows` holds the `entries` as parameters of ``audit.insert``.
+    A state that changes several times in the batch is written once, and each version has an entry. Requests that were
+    `answered_before` (by user and key) are not carried out again. `size` is the length of the documents to be written,
+    in characters. `entry_rows` holds the `entries` as parameters of ``audit.insert``.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Batch:
         """See `Transaction`; the state has been read through `state` before."""
         key = record.investigation_id
         head = self._head.get(key)
-        if head is not None:  # a change of the same batch says that they are not silent
+        if head is not None:  # a change in the same batch is a report, too
             self._head[key] = head._replace(record=record)
             return
         self._base[key] = self.heard[key] = record
@@ -167,27 +167,27 @@ class Batch:
             raise AnsweredBeforeError(same_request(asked, kept))
 
     def keep_answer(self, claim: Claim, result: object) -> None:
-        """Write what is kept of the answer to a request that has come to `result`."""
+        """Write the answer to a request that returned `result`, to be kept under its key."""
         kept = claim.kept(result)
         self.size += len(kept.shown.body or "")
         self.answers[kept.user_id, kept.key] = kept
 
     def heard_only(self) -> dict[str, StateRecord]:
-        """Return the states that were heard of and not written."""
+        """Return the states that were reported on without a change."""
         return {key: record for key, record in self.heard.items() if key not in self._head}
 
     def revived_only(self) -> list[StateRecord]:
-        """Return those of them that counted as stalled."""
+        """Return those of `heard_only` that were stalled."""
         return [record for key, record in self.heard_only().items() if key in self.revived]
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be written now; what was `heard` may wait."""
+        """Whether nothing is to be written now; reports without a change (`heard`) may wait."""
         return not (self.entries or self.templates or self.uses or self.answers or self.revived)
 
     @property
     def keys(self) -> Keys:
-        """What was read and has to stay as it was read."""
+        """The rows that were read and must not change before the commit."""
         return Keys(frozenset(self._base), frozenset(self._owners))
 
     @property
@@ -196,7 +196,7 @@ class Batch:
         return self._base
 
     def changes(self) -> Iterator[tuple[StateRecord | None, Draft | None]]:
-        """Yield for each state that was written what the database has and what it shall have."""
+        """Yield each state that was written, as the database has it and as it is to be."""
         for key, head in self._head.items():
             yield self._base.get(key), head
 

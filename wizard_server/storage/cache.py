@@ -9,9 +9,9 @@ _OVERHEAD_BYTES = 1536
 
 
 class StateCache:
-    """The newest committed version of the states that are in use. Holds nothing that the database does not hold.
+    """The newest committed version of the states that are in use. All of it is in the database.
 
-    `hits`, `misses` and `evictions` have been counted since the start; who drops a state does not evict it.
+    `hits`, `misses` and `evictions` are counted from the start; a drop is no eviction.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -62,17 +62,17 @@ class StateCache:
             self.size_bytes -= _weight(record)
 
     def owner(self, investigation_id: str) -> str | None:
-        """Return whose a state is, if it is in here; it is no use of the state."""
+        """Return the owner of a state that is in here; this does not count as use."""
         record = self._records.get(investigation_id)
         return None if record is None else record.user_id
 
     def stamp(self, investigation_id: str) -> Stamp | None:
-        """Return which version is known of a state; it is no use of the state."""
+        """Return the version of a state that is in here; this does not count as use."""
         record = self._records.get(investigation_id)
         return None if record is None else record.stamp
 
     def stamps(self) -> dict[str, Stamp]:
-        """Return which version is known of each state."""
+        """Return the version of each state."""
         return {key: record.stamp for key, record in self._records.items()}
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What a column may hold so that the server can read its row; anything else, by hand or by import, is a fault.
+"""What a column may hold; any other value, written by hand or by an import, is a fault that makes its row unreadable.
 
 SQLite keeps what it is given: a number where a timestamp belongs, a BLOB or bytes that are no UTF-8 where a text does,
 JSON that nobody else reads. Decoding starts here, for every table, and so does ``wizard-server schema check --data``.
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 class FaultError(Exception):
-    """A value is not as its column needs it; the text is the reason."""
+    """A value that its column may not hold; the text is the reason."""
 
 
 Reader = Callable[[Any], Any]

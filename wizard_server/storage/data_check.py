@@ -1,4 +1,4 @@
-"""Which stored rows the server cannot read, for `wizard-server schema check --data`: all tables, a page at a time."""
+"""`wizard-server schema check --data`: finds the rows that the server cannot read, table by table, a page at a time."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,7 +21,7 @@ _STATEMENTS = (
 
 
 async def unreadable_rows(database: Database) -> AsyncIterator[UnreadableRowError]:
-    """Yield every fault of every row, table by table; others may write meanwhile."""
+    """Yield every fault of every row, table by table, while others may write."""
     queries = load_queries(database.dialect)
     for table, name in _STATEMENTS:
         after: Any = None

@@ -1,4 +1,4 @@
-"""Use cases on their way to the one writer: whoever asked is answered by a deadline, whatever the database does."""
+"""Use cases queued for the writer: each is answered by its deadline, whatever the database does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ _SLACK_SECONDS = 0.25
 
 
 class Job:
-    """One use case and the future of whoever asked for it; `claim` is there when the request has a key.
+    """One use case and the future of its caller; `claim` is set when the request has a key.
 
     Unless `is_writing`, it is refused `patience` seconds after it came: nothing of it is on disk then, nor will be.
     """
@@ -53,12 +53,12 @@ class Job:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether somebody still waits for its outcome."""
+        """Whether its caller still waits."""
         return not self.done.done()
 
     @property
     def is_late(self) -> bool:
-        """Whether its time is up."""
+        """Whether its deadline has passed."""
         return self._loop.time() >= self.deadline
 
     def _ring(self) -> None:
@@ -66,12 +66,12 @@ class Job:
             self.refuse(f"the turn of this change did not come within {self._patience:g} s; nothing was written")
 
     def refuse_if_late(self, message: str) -> None:
-        """Refuse it with `message` when its time is up, or will be in a moment."""
+        """Refuse it with `message` when its deadline has passed or is imminent."""
         if self._loop.time() >= self.deadline - _SLACK_SECONDS:
             self.refuse(message)
 
     def refuse(self, message: str) -> None:
-        """Say that the database did not take it; nothing of it may be written from now on."""
+        """Refuse it because the database did not take it; nothing of it may be written from now on."""
         self.is_refused = True
         self.fail(StorageUnavailableError(message))
 
@@ -86,5 +86,5 @@ class Job:
             self.done.set_result(result)
 
     def forget(self) -> None:
-        """Let go of the clock: it has been answered, or nobody waits any more."""
+        """Cancel its timer: it has been answered, or its caller is gone."""
         self._alarm.cancel()

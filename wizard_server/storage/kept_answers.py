@@ -1,4 +1,4 @@
-"""Looks up what is kept under Idempotency-Keys: one reading at a time, for all who asked meanwhile."""
+"""Looks up answers by Idempotency-Key: one query at a time, each for all requests that came during the last one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,9 +13,9 @@ _Asked = tuple[Keyed, "asyncio.Future[KeptAnswer | None]"]
 
 
 class KeptAnswers:
-    """Answers each request from a reading that began after it asked.
+    """Answers each request from a query that began after it asked.
 
-    A reading of its own for each of many costs as much as the writing that follows it.
+    A query for each request would cost as much as the write that follows it.
     """
 
     def __init__(self, read: Callable[[Sequence[Keyed]], Awaitable[Sequence[KeptAnswer]]]) -> None:
@@ -24,7 +24,7 @@ class KeptAnswers:
         self._reading: asyncio.Task[None] | None = None
 
     async def of(self, asked: Keyed) -> KeptAnswer | None:
-        """Return what is kept under the key of a request, None when there is nothing; raises what the reading does."""
+        """Return the answer under the key of a request, or None; raises what the query raises."""
         future: asyncio.Future[KeptAnswer | None] = asyncio.get_running_loop().create_future()
         self._asked.append((asked, future))
         if self._reading is None:
@@ -35,7 +35,7 @@ class KeptAnswers:
             del future  # an error keeps this frame, and the future would keep the error
 
     async def close(self) -> None:
-        """Return when nobody is being answered."""
+        """Return when no query is under way."""
         if self._reading is not None:
             await self._reading
 

@@ -1,4 +1,4 @@
-"""One look at the database at a time, shared by all who need one that begins after they came (a read-index)."""
+"""One look at the database at a time, shared by all callers that came before it began (a read-index)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ _NEVER = float("-inf")
 
 
 class Looks:
-    """Runs `look`; whoever comes while one is under way shares the next, for that may have missed what they know of."""
+    """Runs `look`; callers that come during one share the next, because that one may have missed what they know."""
 
     def __init__(self, look: Callable[[], Awaitable[bool]]) -> None:
         self._look = look

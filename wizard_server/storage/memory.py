@@ -1,4 +1,4 @@
-"""What the store holds in memory: current states, and what was noted of them and is not written yet."""
+"""What the store holds in memory: current states, and instants of them that are not written yet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +11,7 @@ from wizard_server.storage.touches import Touches, newest
 
 
 class Memory:
-    """Current states, read by `read` where they are not here; never older than what this process committed."""
+    """Current states, loaded by `read` where they are absent; never older than what this process committed."""
 
     def __init__(self, max_bytes: int, read: Callable[[str], Awaitable[StateRecord | None]]) -> None:
         self._read = read
@@ -23,11 +23,11 @@ class Memory:
         self.read_unpublished: set[str] = set()
 
     async def state(self, investigation_id: str) -> StateRecord | None:
-        """Return a state, read from the database where it is not here."""
+        """Return a state, loaded where it is absent."""
         return self.cache.get(investigation_id) or await self.loaded(investigation_id)
 
     async def loaded(self, investigation_id: str) -> StateRecord | None:
-        """Read a state, once for all who ask at the same time; what a commit overtakes is not kept."""
+        """Load a state, once for all concurrent callers; one that a commit overtakes is not kept."""
         load = self._loads.get(investigation_id)
         if load is None:
             load = asyncio.create_task(self._load(investigation_id))
@@ -44,7 +44,7 @@ class Memory:
         return record and replace(record, heard_at=self.last_sign(record.heard_at, investigation_id, pending))
 
     def last_sign(self, written: str | None, investigation_id: str, pending: Mapping[str, str]) -> str | None:
-        """Return when agents last said that nothing is new: as the row says, or newer; see `Touches.pending`."""
+        """Return when agents last reported without a change: as `written`, or newer; see `Touches.pending`."""
         return newest(written, pending.get(investigation_id), self.heard.pending.get(investigation_id))
 
     def _loaded(self, investigation_id: str, load: asyncio.Task[StateRecord | None]) -> None:
@@ -57,7 +57,7 @@ class Memory:
                 self.read_unpublished.add(investigation_id)
 
     def committed(self, batch: Batch) -> None:
-        """Take over what `batch` has written."""
+        """Keep the states that `batch` has written."""
         for key, _, record in batch.heads():
             self._loads.pop(key, None)
             if record is None:
@@ -73,12 +73,12 @@ class Memory:
                 self.heard.note(key, record.heard_at or "")
 
     def overtaken(self, batch: Batch) -> None:
-        """Forget the states that `batch` has written: others may have written them since."""
+        """Forget the states that `batch` has written, because others may have written them since."""
         for key, _, _ in batch.heads():
             self.drop(key)
 
     def drop(self, investigation_id: str) -> None:
-        """Forget one state; what is on its way from the database is not kept."""
+        """Forget one state; one that is being loaded is not kept."""
         self._loads.pop(investigation_id, None)
         self.cache.drop(investigation_id)
 

@@ -20,9 +20,9 @@ class OutputFileError(WizardError):
 
 @contextmanager
 def new_file(target: str) -> Iterator[Path]:
-    """Yield the empty ``TARGET.partial``; when all went well it is on disk as `target`, else nothing of it remains.
+    """Yield the empty ``TARGET.partial``; on success it is on disk as `target`, after an error it is removed.
 
-    Only its owner may read it, for it holds everybody's data. An existing `target` is never replaced.
+    Only its owner may read it, because it holds everybody's data. An existing `target` is never replaced.
     Raises `OutputFileError`, also for an `OSError` of the caller.
     """
     path = Path(target)
@@ -53,7 +53,7 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _publish(partial: Path, path: Path) -> None:
-    """Give the written file its name; a link, because unlike a rename it never replaces what came meanwhile."""
+    """Give the written file its name by a link, which unlike a rename never replaces an existing file."""
     _sync(partial)
     try:
         os.link(partial, path)

@@ -1,4 +1,4 @@
-"""What the operators' commands ask of a database: one connection of their own, and statements in their order."""
+"""The port of the operators' commands: one connection, and statements that run in their order."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -26,7 +26,7 @@ class ScriptError(Exception):
 
 
 class Examination(NamedTuple):
-    """Why a database must not be served from, and what its operator should know."""
+    """Why a database must not be served from (`refusals`), and what its operator should know (`warnings`)."""
 
     refusals: Sequence[str]
     warnings: Sequence[str]
@@ -65,13 +65,13 @@ class Database(Reader, Protocol):
         """Return what makes the database unfit, beside what it looks like; `tables` are those of the manifest."""
 
     async def hold(self, investigation_ids: Sequence[str]) -> None:
-        """Have nobody else change these investigations, nor their states, until the transaction ends."""
+        """Lock these investigations and their states until the transaction ends."""
 
     async def place(self, investigation_ids: Sequence[str]) -> None:
         """Give these investigations the next place in the order of changes, as the last step of a transaction."""
 
     async def outdate(self) -> None:
-        """Have whoever shows a list read it again, because of what no change tells; the last step of a transaction."""
+        """Outdate all lists, because something changed that has no place; the last step of a transaction."""
 
     async def rollback(self) -> None:
         """Give up the open transaction, if there is one."""

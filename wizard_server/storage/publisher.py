@@ -1,4 +1,4 @@
-"""Publishes states that others have changed, beside the looks: reading them keeps nobody who needs a look waiting."""
+"""Publishes states that others have changed, outside the looks, so that loading them delays no look."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Reads states into `memory` and publishes them to `audience`; what cannot be read now is kept for later."""
+    """Loads states into `memory` and publishes them to `audience`; those that cannot be loaded now are tried again."""
 
     def __init__(self, memory: Memory, audience: Audience, clock: Clock) -> None:
         self._memory = memory
@@ -25,14 +25,14 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def publish(self, investigation_ids: Iterable[str]) -> None:
-        """Publish those of the states that somebody waits for, soon; memory has dropped what it knew of them."""
+        """Schedule those of the states that somebody waits for; memory has dropped them."""
         watched = self._audience.watched()
         self._unpublished |= {key: None for key in investigation_ids if key in watched or key == self._current}
         if self._unpublished:
             self._begin().add_done_callback(_logged)
 
     async def flush(self) -> None:
-        """Return when everything is published; raises `StorageUnavailableError` for what cannot be read."""
+        """Return when everything is published; raises `StorageUnavailableError` for what cannot be loaded."""
         if self._unpublished or self._task is not None:
             await asyncio.shield(self._begin())
 
@@ -67,7 +67,7 @@ class Publisher:
         self._audience.publish(StateEvent(investigation_id, record, (), owner, 0, self._clock()))
 
     async def _state(self, investigation_id: str) -> StateRecord | None:
-        """Return the state; None also for one that cannot be read: who watches it asks, and is told so."""
+        """Return the state; None also for an unreadable one, whose watchers get the error when they ask."""
         try:
             return await self._memory.state(investigation_id)
         except UnreadableRowError:

@@ -1,4 +1,4 @@
-"""What one use case read and wrote: where all of it would be read again, it need not run again."""
+"""What one use case read and wrote: a batch that answers its reads alike takes its writes without running it again."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _RAISED = object()
 
 
 class Recording:
-    """A `Transaction` on one batch, whose writes can be made on another that answers its readings in the same way."""
+    """A `Transaction` on one batch, whose writes can be repeated on another that answers its reads alike."""
 
     def __init__(self, use_case: Callable[[Transaction], Awaitable[Any]]) -> None:
         self._use_case = use_case
@@ -35,21 +35,21 @@ class Recording:
 
     @property
     def keys(self) -> Keys:
-        """What was read and has to stay as it was read."""
+        """The rows that were read and must not change before the commit."""
         return Keys(self._read_by("state"), self._read_by("template_names"))
 
     def _read_by(self, method: str) -> frozenset[str]:
         return frozenset(key for name, key, _ in self._readings if name == method)
 
     async def holds_for(self, batch: Batch) -> bool:
-        """Whether `batch` answers everything that was read as it was answered then."""
+        """Whether `batch` answers every read as it was answered then."""
         for name, key, answer in self._readings:
             if await getattr(batch, name)(key) != answer:
                 return False
         return True
 
     def repeat_on(self, batch: Batch) -> Any:
-        """Write to `batch` what was written, and return or raise what it came to."""
+        """Repeat the writes on `batch`, and return or raise the outcome."""
         for name, arguments, named in self._writings:
             getattr(batch, name)(*arguments, **named)
         if self._error is not None:

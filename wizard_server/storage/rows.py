@@ -1,4 +1,4 @@
-"""Between the rows of the database and the objects of the domain."""
+"""Converts rows of the database into objects of the domain, and back."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Who gets the next free reader: users in turn, and each of them one at a time."""
+"""Fair shares of the readers: users take turns, and each has one at a time."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -10,7 +10,7 @@ _MOST_OF_ONE_USER = 1
 
 
 class Shares:
-    """`count` places. Users who want one are let in by turns, and into one at a time.
+    """`count` places, which users get in turns, one each at a time.
 
     ::
 
@@ -20,8 +20,7 @@ class Shares:
         finally:
             shares.give_back(user)
 
-    What is soon done, or done for the server itself (None), has its turn like every user, and as many places as are
-    free.
+    Short reads and those of the server itself (None) take turns like one user, and may have every free place.
     """
 
     def __init__(self, count: int) -> None:
@@ -51,7 +50,7 @@ class Shares:
             raise
 
     def give_back(self, user_id: str | None) -> None:
-        """Let the next in: whoever is not this user, where anybody is."""
+        """Give the place to the next in turn, who is another user where one waits."""
         self._free += 1
         self._taken[user_id] -= 1
         if not self._taken[user_id]:

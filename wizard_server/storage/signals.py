@@ -1,4 +1,4 @@
-"""What has the feed look where no hint comes from the database."""
+"""When the feed looks, where the database sends no hints."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What is noted of states at once and written later: when somebody looked at them, when their agents were heard."""
+"""Instants that are noted at once and written later: when states were read, and when their agents reported."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ class Touches:
     def pending(self) -> Mapping[str, str]:
         """The instants by state.
 
-        Who reads rows takes it before: it still holds what is written while the rows are on their way.
+        Take it before reading rows: it keeps the instants that are written while the read is under way.
         """
         return self._instants
 
@@ -26,7 +26,7 @@ class Touches:
         self._instants.pop(investigation_id, None)
 
     def written(self, instants: Mapping[str, str]) -> None:
-        """Say that `instants` are on disk; newer ones stay."""
+        """Drop `instants`, which are on disk; newer ones stay."""
         self._instants = {key: value for key, value in self._instants.items() if instants.get(key) != value}
 
 

@@ -1,4 +1,4 @@
-"""A transaction of which the audit trail hears nothing: what retention and archives move about is no change."""
+"""A transaction that writes nothing to the audit trail: what retention and archives move is no change."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ _MOVING = 2
 
 @asynccontextmanager
 async def unaudited_transaction(database: Database) -> AsyncIterator[bool]:
-    """Begin to write with the trail off, and commit with the trail as it was; an error undoes everything.
+    """Begin a transaction with the trail off, and commit it with the trail as it was; an error rolls it back.
 
     Yields whether the trail is on for everybody else. Raises `sqlite3.Error`, of the commit too.
     """

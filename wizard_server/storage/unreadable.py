@@ -1,4 +1,4 @@
-"""Rows that cannot be read are named in the log, each once, and those of a list are counted."""
+"""Logs each row that cannot be read once, and counts those of a list."""
 
 import logging
 from collections import OrderedDict
@@ -16,13 +16,13 @@ MAX_NAMED = 1000
 
 
 class UnreadableRows:
-    """Decodes rows, and remembers which of them could not be."""
+    """Decodes rows, and remembers which unreadable ones were logged."""
 
     def __init__(self) -> None:
         self._named: OrderedDict[tuple[str, str, str], str] = OrderedDict()
 
     def one(self, decode: Callable[[Row], Read], row: Row) -> Read:
-        """Return the decoded `row`; name in the log one that cannot be, and raise `UnreadableRowError`."""
+        """Return the decoded `row`; log one that cannot be read, and raise `UnreadableRowError`."""
         try:
             return decode(row)
         except UnreadableRowError as error:
@@ -30,7 +30,7 @@ class UnreadableRows:
             raise
 
     def every(self, decode: Callable[[Row], Read], rows: Iterable[Row]) -> tuple[list[Read], int]:
-        """Return the decoded `rows` without those that cannot be, and how many those are."""
+        """Return those of `rows` that can be read, decoded, and the number of the others."""
         read: list[Read] = []
         left_out = 0
         for row in rows:
@@ -42,7 +42,7 @@ class UnreadableRows:
         return read, left_out
 
     def name(self, error: UnreadableRowError) -> None:
-        """Write the row into the log, unless that was done already for the same reason."""
+        """Log the row, unless it was logged for the same reason before."""
         place = (error.table, error.key, error.column)
         if self._named.get(place) == error.reason:
             return

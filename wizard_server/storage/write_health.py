@@ -1,4 +1,4 @@
-"""Whether the database takes writes: the last one says so, and after a failure small ones are tried."""
+"""Whether the database takes writes: the last write tells, and after a failure probes do."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ class WriteHealth:
         self._failure: str | None = None
 
     async def written(self, write: Awaitable[Result]) -> Result:
-        """Return what `write` comes to, and remember whether the database took it."""
+        """Return the outcome of `write`, and remember whether the database took it."""
         try:
             result = await write
         except StorageUnavailableError as error:

@@ -1,4 +1,4 @@
-"""The connection through which the feed reads: one, so that a new one is known to be new."""
+"""The connection through which the feed reads. There is one, so that a reconnection is noticed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -29,11 +29,11 @@ class Connection(Operating):
 
     @property
     def is_usable(self) -> bool:
-        """A reader stays good, whatever a statement came to."""
+        """True: an error of a statement leaves a reader usable."""
         return True
 
     def guard(self, check: Callable[[], None]) -> None:
-        """Have `check` called in every transaction before anything is written; what it raises undoes it."""
+        """Call `check` in every transaction before anything is written; an error of it rolls the transaction back."""
         self._guard = check
 
     async def transact(self, work: Callable[[Session], Result]) -> Result:
@@ -61,11 +61,11 @@ class Connection(Operating):
         return result
 
     async def wait_briefly(self) -> None:
-        """Have statements give up soon where another process holds a lock: whoever has time left tries again."""
+        """Shorten the wait for locks of other processes: callers with time left try again."""
         await self.fetch_all(load_queries("sqlite")["connection.wait_briefly"])
 
     async def limit_log(self) -> None:
-        """Have the write-ahead log cut short whenever this connection begins it anew."""
+        """Truncate the write-ahead log whenever this connection resets it."""
         await self.fetch_all(load_queries("sqlite")["connection.limit_log"])
 
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
@@ -108,7 +108,7 @@ class Connection(Operating):
         return cursor.rowcount
 
     async def checkpoint(self) -> bool:
-        """Copy the write-ahead log into the database and make it empty; return whether nobody was in the way."""
+        """Copy the write-ahead log into the database and truncate it; return whether no reader prevented that."""
         [(busy, _, _)] = await self.fetch_all(load_queries("sqlite")["connection.checkpoint"])
         return not busy
 
@@ -142,13 +142,13 @@ class Connection(Operating):
             await self.execute(load_queries("sqlite")["connection.rollback"])
 
     async def close(self) -> None:
-        """Close the connection after the statements that are under way."""
+        """Close the connection after the statements in flight."""
         await self.raw.close()
 
     def leave_open(self) -> None:
         """Never close it: closing the last connection would copy the log into the database and delete it.
 
-        The process has to end without Python's own clearing up; see `must_not_be_closed`.
+        The process has to end by `os._exit`, which skips Python's cleanup; see `must_not_be_closed`.
         """
         _left_open.append(self)
 
@@ -161,7 +161,7 @@ _left_open: list[Connection] = []
 
 
 def must_not_be_closed() -> bool:
-    """Return whether a connection was left open for the good of its database: leave the process by `os._exit`."""
+    """Whether a connection was left open on purpose (`leave_open`); the process then has to end by `os._exit`."""
     return bool(_left_open)
 
 
@@ -170,7 +170,7 @@ def nothing() -> None:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`; when cancelled, only after it has ended: its threads use the files until then."""
+    """Await `work`; when cancelled, wait for its end first, because its threads use the files until then."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)

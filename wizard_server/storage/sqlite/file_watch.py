@@ -1,4 +1,4 @@
-"""When the files of the database are lost: refuse, save what was committed, and go on once they are back."""
+"""When files of the database are lost: refuses work, saves what was committed, and resumes once they are back."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 0.5
 
 
 class FileWatch:
-    """Looks after `files`; `pause` lends no reader meanwhile, waiting so many seconds for those that are lent."""
+    """Watches `files`; `pause` lends no reader while it lasts, and waits so many seconds for those that are lent."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The files of an open database: whether those at its path are still the ones that were opened.
 
-SQLite goes on with the files it holds when somebody deletes, moves or replaces them: what it acknowledges then is
-written where nobody will find it, or stays beside a database to which it does not belong.
+When somebody deletes, moves or replaces its files, SQLite keeps using those that it has open: what it acknowledges then
+is written where nobody finds it, or beside a database to which it does not belong.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What an SQLite connection does for the operators' commands beside what it does for the server."""
+"""What an SQLite connection offers to the operators' commands only."""
 
 import re
 import sqlite3
@@ -14,7 +14,7 @@ _REASONS = {"UNIQUE": "exists already", "NOT NULL": "is required"}
 
 
 class Operating:
-    """Who writes has the whole database to himself, and triggers give places: nothing is to be done for either."""
+    """Locks and places need nothing here: a writer has the whole database, and triggers give places."""
 
     dialect = "sqlite"
 
