@@ -10,7 +10,7 @@ from tests import factories
 from tests.store.conftest import Kit
 from tests.store.steps import appended, change, creation, written
 from wizard_server.storage.engine import Write
-from wizard_server.storage.groupcommit import MAX_BATCH_SIZE
+from wizard_server.storage.outcomes import MAX_BATCH_SIZE
 
 MIB = 1 << 20
 LARGE = factories.settings(tools=[{"tool_name": "device_graph", "enabled": True, "parameters": {"text": "x" * MIB}}])

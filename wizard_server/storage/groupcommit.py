@@ -7,33 +7,30 @@ from top to bottom: `submit`, begin, run the use cases, commit, publish.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from wizard_server.counts import StoreCounts
-from wizard_server.domain.keyed import AnsweredBeforeError, Claim, KeptAnswer, Keyed
+from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import StateRecord
-from wizard_server.errors import RequestError, StorageUnavailableError, bare
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.aside import Aside
 from wizard_server.storage.batch import Batch, Committed
-from wizard_server.storage.engine import BusyError, Engine, Keys, Locked, StaleError, Stored
+from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError, Stored
 from wizard_server.storage.feed import Feed
-from wizard_server.storage.jobs import Job
+from wizard_server.storage.jobs import Job, refuse
 from wizard_server.storage.memory import Memory
-from wizard_server.storage.recording import Recording
+from wizard_server.storage.outcomes import Answered, Outcome, logged, run_all
 from wizard_server.storage.statements.batches import plan
 from wizard_server.storage.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Answered = Mapping[tuple[str, str], KeptAnswer]
 MAX_BATCH = 256
-# How long the documents of a batch are before no further use case joins it, in characters.
-MAX_BATCH_SIZE = 8 << 20
 # Beside another server that writes all the time most attempts are overtaken.
 _MOST_OVERTAKEN = 30
 
@@ -51,19 +48,6 @@ class _OvertakenError(StaleError):
 
 class _AgainError(Exception):
     """Nothing of the batch was written; it is to be made again without some of its jobs, or with more rows locked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    job: Job
-    result: Any = None
-    error: Exception | None = None
-
-    def tell(self) -> None:
-        if self.error is not None:
-            self.job.fail(self.error)
-        else:
-            self.job.succeed(self.result)
 
 
 class GroupCommit:
@@ -102,7 +86,7 @@ class GroupCommit:
         self._queue: deque[Job] = deque()
         self._queued = asyncio.Event()
         self._closing = False
-        self._aside: set[asyncio.Task[None]] = set()
+        self._aside = Aside(engine.until_free, self._enqueue)
         self._task = asyncio.create_task(self._run(), name="group-commit")
 
     async def submit(self, use_case: Callable[[Transaction], Awaitable[Result]], claim: Claim | None) -> Result:
@@ -114,7 +98,7 @@ class GroupCommit:
         if self._closing:
             raise StorageUnavailableError("the server is shutting down")
         job = Job(use_case, self._busy_timeout, claim)
-        self._enqueue(job)
+        self._enqueue([job])
         try:
             result: Result = await job.done
         finally:
@@ -122,7 +106,7 @@ class GroupCommit:
             del job  # an error keeps this frame, and its future would keep the error
         return result
 
-    def _enqueue(self, *jobs: Job) -> None:
+    def _enqueue(self, jobs: Iterable[Job]) -> None:
         self._queue.extend(jobs)
         self._counts.queued = len(self._queue)
         self._queued.set()
@@ -130,8 +114,7 @@ class GroupCommit:
     async def close(self) -> None:
         """Commit what has queued and stop; what waits for a row that somebody else holds is refused."""
         self._closing = True
-        for waiting in self._aside:
-            waiting.cancel()
+        self._aside.cancel()
         self._queued.set()
         await self._task
 
@@ -156,7 +139,7 @@ class GroupCommit:
             except _OvertakenError as error:
                 overtaken += 1
                 if overtaken == _MOST_OVERTAKEN:
-                    _refuse(jobs, f"another process keeps writing: {error}")
+                    refuse(jobs, f"another process keeps writing: {error}")
                 await self._learn(jobs, answered)
             except StaleError as error:
                 if not await self._learn(jobs, answered):
@@ -171,13 +154,13 @@ class GroupCommit:
         """
         begun, mark = perf_counter(), self._feed.mark
         try:
-            batch, outcomes = await self._run_all(jobs, answered)
+            batch, outcomes = await run_all(self._source, jobs, answered)
             jobs = [outcome.job for outcome in outcomes]
             keys = batch.keys
             locked = await self._engine.begin(keys, mark)
             try:
                 if self._corrects_memory(batch, locked, jobs):
-                    batch, outcomes = await self._run_all(jobs, answered)
+                    batch, outcomes = await run_all(self._source, jobs, answered)
                     if len(outcomes) < len(jobs) or not keys.has(batch.keys):
                         raise _AgainError
                 if any(job.is_refused for job in jobs):
@@ -189,22 +172,9 @@ class GroupCommit:
                 self._measure(len(jobs), perf_counter() - begun)
             self._tell_others(batch, place)
         except StorageUnavailableError as error:
-            outcomes = [_Outcome(job, error=copy(error)) for job in jobs]
+            outcomes = [Outcome(job, error=copy(error)) for job in jobs]
         for outcome in outcomes:
             outcome.tell()
-
-    async def _run_all(self, jobs: list[Job], answered: Answered) -> tuple[Batch, list[_Outcome]]:
-        """Run the use cases on what memory has, the first ones, until their documents fill a batch.
-
-        Those that have run and would read the same are not run again.
-        """
-        batch = Batch(self._source, answered)
-        outcomes: list[_Outcome] = []
-        for job in jobs:
-            if batch.size >= MAX_BATCH_SIZE:
-                break
-            outcomes.append(await self._outcome(job, batch))
-        return batch, outcomes
 
     def _corrects_memory(self, batch: Batch, locked: Locked, jobs: list[Job]) -> bool:
         """Drop from memory what `batch` has read and the locked rows do not say; return whether to read again.
@@ -215,48 +185,12 @@ class GroupCommit:
         if locked.states is None:
             return False
         if not locked.held.is_empty:
-            self._set_aside([job for job in jobs if job.ran and job.ran.keys.meets(locked.held)], locked.held)
+            self._aside.put([job for job in jobs if job.ran and job.ran.keys.meets(locked.held)], locked.held)
             raise _AgainError
         outdated = [key for key, record in batch.bases.items() if _stored(record) != locked.states.get(key)]
         for key in outdated:
             self._memory.drop(key)
         return bool(outdated or batch.keys.owners)
-
-    def _set_aside(self, jobs: list[Job], held: Keys) -> None:
-        for job in jobs:
-            job.is_aside = True
-        task = asyncio.create_task(self._queue_once_free(jobs, held))
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-
-    async def _queue_once_free(self, jobs: list[Job], held: Keys) -> None:
-        """Queue each of `jobs` again once nobody holds those of the rows `held` that it reads."""
-        try:
-            while jobs := [job for job in jobs if job.is_waiting]:
-                needed = {job: job.ran.keys.among(held) for job in jobs if job.ran}
-                free = await self._engine.until_free(Keys.of_all(needed.values()))
-                for job, keys in needed.items():
-                    job.is_aside = not free.has(keys)
-                self._enqueue(*(job for job in jobs if not job.is_aside))
-                jobs = [job for job in jobs if job.is_aside]
-        except asyncio.CancelledError:
-            _refuse(jobs, "the server is shutting down")
-            raise
-        except StorageUnavailableError as error:
-            _refuse(jobs, error.message)
-
-    @staticmethod
-    async def _outcome(job: Job, batch: Batch) -> _Outcome:
-        """Run the use case, or take what it came to before where it would read the same."""
-        try:
-            if job.claim is not None:
-                batch.require_new(job.claim.request)
-            result = await _result(job, batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who asked
-            return _Outcome(job, error=_logged(error))
-        if job.claim is not None:
-            batch.keep_answer(job.claim, result)
-        return _Outcome(job, result=result)
 
     async def _written(self, batch: Batch, locked: Locked, jobs: list[Job]) -> int:
         """Write `batch` and return its place; whose time is up while another process holds the lock is refused."""
@@ -320,7 +254,7 @@ class GroupCommit:
             kept = await self._source.kept_answers([job.claim.request for job in claimed if job.claim is not None])
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked, where it is known who
             if len(jobs) == 1:
-                jobs[0].fail(_logged(error))
+                jobs[0].fail(logged(error))
             return len(jobs) == 1
         known = len(answered)
         answered.update({(each.user_id, each.key): each for each in kept})
@@ -330,9 +264,9 @@ class GroupCommit:
         """Commit each of `jobs` alone, and tell it before the next one's turn; `error` is what they met together."""
         if alone and isinstance(error, StaleError):
             self._forget(jobs)
-            _refuse(jobs, f"another process keeps changing this: {error}")
+            refuse(jobs, f"another process keeps changing this: {error}")
         elif alone:
-            jobs[0].fail(_logged(error))
+            jobs[0].fail(logged(error))
         else:
             what = "batch refused, running its use cases alone"
             logger.warning(what, extra={"reason": repr(error), "jobs": len(jobs)})
@@ -347,7 +281,7 @@ class GroupCommit:
             await self._feed.caught_up()
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for job in jobs:
-                job.fail(copy(_logged(error)))
+                job.fail(copy(logged(error)))
 
     def _forget(self, jobs: list[Job]) -> None:
         """Forget what `jobs` have read."""
@@ -358,23 +292,3 @@ class GroupCommit:
 
 def _stored(record: StateRecord | None) -> Stored | None:
     return None if record is None else Stored(record.version, record.last_entry)
-
-
-async def _result(job: Job, batch: Batch) -> Any:
-    """Return what the use case returns, or raise what it raises; where it would read the same it is not run again."""
-    if job.ran is None or not await job.ran.holds_for(batch):
-        job.ran = Recording(job.use_case)
-        return await job.ran.run_on(batch)
-    return job.ran.repeat_on(batch)
-
-
-def _logged(error: Exception) -> Exception:
-    """Return what to tell the one who asked: an error that holds no frames; those of a mistake go into the log."""
-    if not isinstance(error, RequestError | AnsweredBeforeError):
-        logger.error("use case failed", exc_info=error)
-    return bare(error)
-
-
-def _refuse(jobs: list[Job], message: str) -> None:
-    for job in jobs:
-        job.refuse(message)

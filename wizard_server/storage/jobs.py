@@ -88,3 +88,9 @@ class Job:
     def forget(self) -> None:
         """Cancel its timer: it has been answered, or its caller is gone."""
         self._alarm.cancel()
+
+
+def refuse(jobs: list[Job], message: str) -> None:
+    """Refuse each of `jobs`; see `Job.refuse`."""
+    for job in jobs:
+        job.refuse(message)
