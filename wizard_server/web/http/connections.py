@@ -40,6 +40,8 @@ _CHUNKED_BYTES = 64 * 1024
 _CHUNKED_SHARE = 1.25
 # A client that has sent too much has so long to read why its connection ends.
 _FLOOD_SECONDS = 1.0
+# What a request has that may be parked, in its query or in ``Prefer``.
+_WAITS = b"wait="
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,8 @@ class Connection(web.RequestHandler):
                 self._refuse_other_version(place)
             message, body = self._messages[-1]
             self._body = body
-            if self._upgraded and not isinstance(message, _ErrInfo):
-                # A stream keeps its message for hours; the raw headers are parsed and not needed any more.
+            if (self._upgraded or _WAITS in data) and not isinstance(message, _ErrInfo):
+                # A stream or a parked poll keeps its message; the raw headers are parsed and not needed any more.
                 self._messages[-1] = message._replace(raw_headers=()), body
             self._body_bytes = len(data)
             if body is not EMPTY_PAYLOAD or data.endswith(b"\r\n\r\n"):
