@@ -22,7 +22,8 @@ export function createList(client, changed) {
       const asked = Date.now();
       asking = new AbortController();
       const signal = AbortSignal.any([stopping.signal, asking.signal]);
-      const answer = await client.activeInvestigations({ ...(cursor === null ? { limit: PAGE } : { cursor, ...(failures ? {} : { wait: WAIT_S }) }), signal }).catch(cut);
+      const from = cursor === null ? { limit: PAGE } : failures ? { cursor } : { cursor, wait: WAIT_S };
+      const answer = await client.activeInvestigations({ ...from, signal }).catch(cut);
       if (answer.success) {
         const news = take(answer.data);
         changed();

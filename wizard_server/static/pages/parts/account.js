@@ -14,10 +14,15 @@ export function signIn(app) {
     h("p", null, session.needed, session.isFirst ? "" : " The page and your edits stay as they are."),
     h("form", { class: "stack", onsubmit: submit },
       h("label", { class: "field" }, h("span", null, "Token"),
-        h("textarea", { name: "token", rows: "4", class: "mono", spellcheck: "false", autocomplete: "off", required: true, "aria-invalid": app.ui.signInError ? "true" : null, autofocus: true })),
+        h("textarea", {
+          name: "token", rows: "4", class: "mono", spellcheck: "false", autocomplete: "off", required: true, autofocus: true,
+          "aria-invalid": app.ui.signInError ? "true" : null,
+        })),
       app.ui.signInError && h("p", { class: "wrong", role: "alert" }, app.ui.signInError),
-      h("p", { class: "quiet small" }, "It stays in this tab and is forgotten when you close it. For development: ", h("code", null, "wizard-server token --user ann")),
-      h("footer", null, app.loginUrl && h("a", { class: "button", href: app.loginUrl }, "Sign in at the issuer"), h("button", { class: "primary" }, "Sign in"))));
+      h("p", { class: "quiet small" },
+        "It stays in this tab and is forgotten when you close it. For development: ", h("code", null, "wizard-server token --user ann")),
+      h("footer", null,
+        app.loginUrl && h("a", { class: "button", href: app.loginUrl }, "Sign in at the issuer"), h("button", { class: "primary" }, "Sign in"))));
 }
 
 /** Who one is, and how to be somebody else. */
@@ -26,11 +31,19 @@ export function account(app) {
   const close = () => app.open(null);
   if (session.mode === "jwt") {
     return dialog({ title: "You", close },
-      h("dl", { class: "pairs" }, h("dt", null, "User"), h("dd", { class: "mono" }, session.user), h("dt", null, "May"), h("dd", { class: "mono" }, session.scopes.join(" ") || "nothing")),
+      h("dl", { class: "pairs" }, [["User", session.user], ["May", session.scopes.join(" ") || "nothing"]].map(([name, value]) =>
+        [h("dt", null, name), h("dd", { class: "mono" }, value)])),
       h("footer", null, h("button", { type: "button", onclick: () => session.signOut() }, "Sign out")));
   }
-  return dialog({ title: "You", close }, h("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); session.rename(event.target.elements.user.value.trim() || "dev"); } },
-    h("label", { class: "field" }, h("span", null, "User"), h("input", { name: "user", pattern: "[!-~]{1,255}", autocomplete: "username", autofocus: true, mounted: (input) => { input.value = session.user; input.select(); } })),
+  const onsubmit = (event) => {
+    event.preventDefault();
+    session.rename(event.target.elements.user.value.trim() || "dev");
+  };
+  return dialog({ title: "You", close }, h("form", { class: "stack", onsubmit },
+    h("label", { class: "field" }, h("span", null, "User"), h("input", {
+      name: "user", pattern: "[!-~]{1,255}", autocomplete: "username", autofocus: true,
+      mounted: (input) => { input.value = session.user; input.select(); },
+    })),
     h("p", { class: "quiet small" }, "This server runs for development and believes what name you give."),
     h("footer", null, h("button", { class: "primary" }, "Use this name"))));
 }

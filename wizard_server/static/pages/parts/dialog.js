@@ -1,4 +1,5 @@
 import { h } from "../kit/dom.js";
+import { button } from "./button.js";
 
 /** A dialog over the page; its title has the focus where one only `reads`. It closes by Escape and by its buttons; focus goes back to where it was. */
 export function dialog({ key, title, close, wide = false, reads = false }, ...content) {
@@ -8,7 +9,8 @@ export function dialog({ key, title, close, wide = false, reads = false }, ...co
     oncancel: (event) => { event.preventDefault(); close?.(); },
     onclick: (event) => { if (event.target === event.currentTarget) close?.(); },
   }, h("div", { class: "sheet" },
-    h("header", null, h("h2", reads ? { tabindex: "-1", autofocus: true } : null, title), close && h("button", { class: "plain", type: "button", onclick: close, "aria-label": "Close" }, "✕")),
+    h("header", null, h("h2", reads ? { tabindex: "-1", autofocus: true } : null, title),
+      close && button("✕", close, { class: "plain", "aria-label": "Close" })),
     content));
 }
 
@@ -29,7 +31,10 @@ export function asking({ title, label, value = "", action, run, close, hint }) {
       if (text) { close(); run(text); }
     },
   }, h("label", { class: "field" }, h("span", null, label),
-    h("input", { name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", autofocus: true, mounted: (input) => { input.value = value; input.select(); } })),
+    h("input", {
+      name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", autofocus: true,
+      mounted: (input) => { input.value = value; input.select(); },
+    })),
   hint && h("p", { class: "quiet small" }, hint),
   h("footer", null, h("button", { type: "button", onclick: close }, "Close"), h("button", { class: "primary" }, action))));
 }

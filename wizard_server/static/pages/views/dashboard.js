@@ -1,10 +1,11 @@
 import { h } from "../kit/dom.js";
-import { ago, count, duration, number, percent, secondsSince } from "../kit/format.js";
+import { duration, number, secondsSince } from "../kit/format.js";
 import { newId } from "../kit/ids.js";
 import { createList } from "../kit/list.js";
-import { bar } from "../parts/bar.js";
+import { button } from "../parts/button.js";
 import { asking } from "../parts/dialog.js";
-import { chip, mark, severity, standing } from "../parts/mark.js";
+import { empty } from "./dashboard/empty.js";
+import { row } from "./dashboard/row.js";
 import { createFilters, filterBar } from "./filters.js";
 
 const UNDO_MS = 10_000;
@@ -73,53 +74,20 @@ export function createDashboard(app) {
           h("span", null, list.syncedAt ? `As of ${duration(secondsSince(list.syncedAt))} ago. ` : "", `${list.error}.`,
             ` Trying again in ${Math.max(0, Math.ceil((list.retryAt - Date.now()) / 1000))} s.`)),
         isEmpty ? empty(create) : [
-          filterBar(app, filters, h("button", { class: "primary", type: "button", onclick: () => create() }, "New investigation")),
+          filterBar(app, filters, button("New investigation", () => create(), { class: "primary" })),
           list.ready ? table(rows) : Date.now() - loadSince > 300 ? skeleton() : null,
-          list.ready && !rows.length && h("p", { class: "nothing quiet" }, "No investigation fits. ", h("button", { class: "small", type: "button", onclick: filters.clear }, "Clear the filters")),
-          list.ready && list.total > list.rows.size && h("p", { class: "more" }, h("button", { type: "button", onclick: () => list.more() }, `Load more (${number(list.rows.size)} of ${number(list.total)})`)),
+          list.ready && !rows.length && h("p", { class: "nothing quiet" },
+            "No investigation fits. ", button("Clear the filters", filters.clear, { class: "small" })),
+          list.ready && list.total > list.rows.size && h("p", { class: "more" },
+            button(`Load more (${number(list.rows.size)} of ${number(list.total)})`, () => list.more())),
         ],
       ];
     },
   };
 
   function table(rows) {
-    return h("ul", { class: "investigations", "aria-label": "Investigations" }, rows.map((row) => line(app, row, { duplicate, remove })));
+    return h("ul", { class: "investigations", "aria-label": "Investigations" }, rows.map((summary) => row(app, summary, { duplicate, remove })));
   }
 }
-
-function line(app, row, { duplicate, remove }) {
-  const stands = standing(row);
-  const ended = row.status === "ERROR" || row.status === "CANCELLED";
-  const running = row.wizard_step === "PROGRESS" && row.status === "IN_PROGRESS";
-  const name = row.name ?? "Untitled draft";
-  return h("li", { key: row.investigation_id, class: `row ${stands.kind}` },
-    h("div", { class: "name" },
-      h("a", { href: app.href(`/investigations/${row.investigation_id}`), dir: "auto", class: row.name ? "" : "quiet" }, name),
-      h("p", { class: "quiet small" },
-        row.entity_count != null && h("span", null, count(row.entity_count, "entity", "entities")),
-        h("span", { class: "mono id" }, row.investigation_id),
-        row.user_id !== app.session.user && h("bdi", { class: "owner" }, row.user_id))),
-    h("div", { class: "stands" }, chip(stands)),
-    h("div", { class: "how" }, running
-      ? [bar(row.overall_progress, { label: `Progress of ${name}`, tone: row.stalled ? "waiting" : "running" }), h("b", null, percent(row.overall_progress))]
-      : row.risk_score ? [h("b", { class: "score" }, row.risk_score.overall_score.toFixed(1)), severity(row.risk_score.risk_level)]
-      : ended && row.overall_progress != null ? [bar(row.overall_progress, { label: `Progress of ${name}`, tone: stands.kind }), h("b", { class: "quiet" }, percent(row.overall_progress))] : null),
-    h("div", { class: "phase quiet" }, running ? row.stalled ? `no report for ${duration(secondsSince(row.updated_at))}` : row.current_phase ?? "" : ""),
-    h("div", { class: "when quiet" }, ago(row.updated_at)),
-    h("div", { class: "acts" },
-      h("button", { type: "button", class: "plain small", title: "A new draft with these settings", "aria-label": `Duplicate ${name}`, onclick: () => duplicate(row) }, "Duplicate"),
-      h("button", { type: "button", class: "plain small", "aria-label": `Delete ${name}`, onclick: () => remove(row) }, "Delete")));
-}
-
-const JOB = [
-  ["draft", "Settings", "Name what you suspect, whom it concerns, when, and which tools should look."],
-  ["running", "Progress", "Agents work through their phases; each line that they write is here within milliseconds."],
-  ["done", "Results", "A score, findings with their evidence, and the way to them, version by version."],
-];
-
-const empty = (create) => h("section", { class: "empty wide" },
-  h("p", null, "Nothing investigated yet. The first step is a name."),
-  h("ol", { class: "job" }, JOB.map(([kind, title, text]) => h("li", { key: kind }, h("h2", null, mark(kind), title), h("p", { class: "quiet" }, text)))),
-  h("button", { class: "primary", type: "button", onclick: () => create() }, "New investigation"));
 
 const skeleton = () => h("ul", { class: "investigations loading", "aria-hidden": "true" }, [1, 2, 3, 4].map((n) => h("li", { key: n, class: "row" }, h("i"))));

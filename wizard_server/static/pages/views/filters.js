@@ -1,6 +1,8 @@
 import { h } from "../kit/dom.js";
 import { load, save } from "../kit/keep.js";
 import { standing } from "../parts/mark.js";
+import { search } from "../parts/search.js";
+import { select } from "../parts/select.js";
 
 const NOTHING = { text: "", stands: "", since: "", sort: "updated" };
 const SINCE = { "": "any time", "1": "last 24 h", "7": "last 7 d", "30": "last 30 d" };
@@ -37,10 +39,9 @@ export function createFilters(app) {
 }
 
 export function filterBar(app, { wanted, set }, ...more) {
-  const choice = (name, label, options) => h("label", null, h("span", { class: "visually-hidden" }, label),
-    h("select", { value: wanted[name], onchange: (event) => set({ [name]: event.target.value }) }, options.map(([value, text]) => h("option", { key: value, value }, text))));
+  const choice = (name, label, options) => select(label, wanted[name], options, (value) => set({ [name]: value }));
   return h("div", { class: "filters", role: "search" },
-    h("input", { type: "search", placeholder: "Search name or id", "aria-label": "Search name or id", value: wanted.text, oninput: (event) => set({ text: event.target.value }) }),
+    search("Search name or id", wanted.text, (text) => set({ text })),
     choice("stands", "Status", [["", "every status"], ...STANDS.map((each) => [each, each])]),
     choice("since", "Changed", Object.entries(SINCE)),
     choice("sort", "Sorted by", Object.entries(SORTS).map(([value, [text]]) => [value, `by ${text}`])),

@@ -75,10 +75,12 @@ export function createInvestigation(app, { id }) {
     }),
     view(route) {
       const { serverState, isLoading, error, polling } = store.getState();
-      if (!serverState) return isLoading ? h("p", { class: "nothing quiet late" }, "Loading the investigation") : polling.isPolling ? away(error) : missing(app, id, error);
+      if (!serverState && isLoading) return h("p", { class: "nothing quiet late" }, "Loading the investigation");
+      if (!serverState) return polling.isPolling ? away(error) : missing(app, id, error);
       const tab = tabOf(route);
       return [h("header", { key: "head", class: "subject" }, heading(here), steps(app, here, tab)),
-        !here.isMine && h("p", { key: "whose", class: "banner waiting" }, h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, here.state.user_id)), ".")),
+        !here.isMine && h("p", { key: "whose", class: "banner waiting" },
+          h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, here.state.user_id)), ".")),
         h("div", { key: tab, class: `part ${tab}` }, here.part(tab).view())];
     },
   };
@@ -87,7 +89,8 @@ export function createInvestigation(app, { id }) {
 const heading = ({ state }) => h("div", { class: "heading" },
   h("h1", { dir: "auto" }, state.settings?.name ?? "Untitled draft"), chip(standing(state)));
 
-const away = (error) => h("p", { class: "banner waiting", role: "alert" }, h("span", null, `The server cannot be reached${error ? ` (${error})` : ""}. The page goes on trying.`));
+const away = (error) => h("p", { class: "banner waiting", role: "alert" },
+  h("span", null, `The server cannot be reached${error ? ` (${error})` : ""}. The page goes on trying.`));
 
 const missing = (app, id, error) => h("section", { class: "empty" }, h("h1", null, "Not to be seen"),
   h("p", null, error ? `${error[0].toUpperCase()}${error.slice(1)}.` : "", " It may have been deleted, or it belongs to somebody else."),

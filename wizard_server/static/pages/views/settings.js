@@ -1,5 +1,6 @@
 import { h } from "../kit/dom.js";
 import { clock, count } from "../kit/format.js";
+import { button } from "../parts/button.js";
 import { conflictDialog } from "../parts/conflict.js";
 import { createDraft } from "./settings/draft.js";
 import { entities, pasting } from "./settings/entities.js";
@@ -56,7 +57,8 @@ export function createSettings(app, here) {
       const found = Object.fromEntries(Object.entries(all).filter(([field]) => tried || touched.has(field.split(".")[0])));
       const given = { form, edit, found, locked, catalogue, search, opened, update: app.update, ask: (name) => { dialog = name; app.update(); } };
       return h("form", { class: "settings-form", novalidate: true, onsubmit: (event) => event.preventDefault() },
-        locked && here.isMine && h("p", { class: "banner" }, h("span", null, "Settings are closed while the investigation runs, and after it."), h("button", { type: "button", onclick: reset }, "Back to settings")),
+        locked && here.isMine && h("p", { class: "banner" },
+          h("span", null, "Settings are closed while the investigation runs, and after it."), button("Back to settings", reset)),
         tried && Object.keys(all).length ? summary(all) : null,
         h("div", { class: "columns" },
           h("div", null, subject(given), entities(given), timeRange(given)),
@@ -71,12 +73,17 @@ export function createSettings(app, here) {
 }
 
 const subject = ({ form, edit, found, locked }) => h("fieldset", { class: "group", disabled: locked }, h("legend", null, "Subject"),
-  h("label", { class: "field" }, h("span", null, "Name"), h("input", { name: "name", value: form.name, dir: "auto", autocomplete: "off", oninput: (event) => edit({ name: event.target.value }), ...marked(found, "name") })),
+  h("label", { class: "field" }, h("span", null, "Name"), h("input", {
+    name: "name", value: form.name, dir: "auto", autocomplete: "off", oninput: (event) => edit({ name: event.target.value }), ...marked(found, "name"),
+  })),
   wrong(found, "name"),
-  h("label", { class: "field" }, h("span", null, "Description", h("small", { class: "quiet" }, " optional")), h("textarea", { name: "description", rows: "2", value: form.description ?? "", dir: "auto", oninput: (event) => edit({ description: event.target.value }) })));
+  h("label", { class: "field" }, h("span", null, "Description", h("small", { class: "quiet" }, " optional")), h("textarea", {
+    name: "description", rows: "2", value: form.description ?? "", dir: "auto", oninput: (event) => edit({ description: event.target.value }),
+  })));
 
 const summary = (all) => h("div", { class: "summary banner error", role: "alert", tabindex: "-1" },
-  h("b", null, `${count(Object.keys(all).length, "thing")} to mend before it can start`), h("ul", null, Object.entries(all).map(([field, message]) => h("li", { key: field }, message))));
+  h("b", null, `${count(Object.keys(all).length, "thing")} to mend before it can start`),
+  h("ul", null, Object.entries(all).map(([field, message]) => h("li", { key: field }, message))));
 
 function saveMark(here, draft, all) {
   const missing = Object.keys(all).length;

@@ -34,7 +34,8 @@ export function createTemplates(app) {
     app.update();
   };
   const remove = (template) => {
-    confirmed = { title: "Delete template", text: `“${template.name}” was used ${count(template.usage_count, "time")}. Investigations made from it stay.`, action: "Delete template", close,
+    confirmed = { title: "Delete template", action: "Delete template", close,
+      text: `“${template.name}” was used ${count(template.usage_count, "time")}. Investigations made from it stay.`,
       run: () => change(app.client.deleteTemplate(template.template_id), "Template deleted.") };
     app.update();
   };
@@ -44,9 +45,11 @@ export function createTemplates(app) {
     title: () => "Templates",
     dialog: () => (asked ? asking(asked) : confirmed && confirming(confirmed)),
     view: () => [
-      h("header", { class: "heading" }, h("h1", null, "Templates"), items && limit && h("p", { class: "quiet" }, `${number(items.length)} of ${number(limit)}`)),
+      h("header", { class: "heading" }, h("h1", null, "Templates"),
+        items && limit && h("p", { class: "quiet" }, `${number(items.length)} of ${number(limit)}`)),
       error && h("p", { class: "banner waiting", role: "alert" }, off ? "This server has templates switched off." : `${error}.`),
-      items && !items.length && h("section", { class: "empty" }, h("p", null, "No template yet. Configure an investigation, then choose “Save as template” at the foot of its settings."),
+      items && !items.length && h("section", { class: "empty" },
+        h("p", null, "No template yet. Configure an investigation, then choose “Save as template” at the foot of its settings."),
         h("a", { class: "button primary", href: app.href("/") }, "All investigations")),
       items?.length ? h("ul", { class: "cards" }, items.map((template) => card(template))) : null,
     ],
@@ -57,7 +60,8 @@ export function createTemplates(app) {
     return h("li", { key: template.template_id, class: "card" },
       h("h2", { dir: "auto" }, name),
       template.description && h("p", { dir: "auto" }, template.description),
-      h("p", { class: "quiet small" }, [count(settings.entities.length, "entity", "entities"), count(settings.tools.filter((tool) => tool.enabled).length, "tool"), `used ${count(template.usage_count, "time")}`].join(" · ")),
+      h("p", { class: "quiet small" }, count(settings.entities.length, "entity", "entities"), " · ",
+        count(settings.tools.filter((tool) => tool.enabled).length, "tool"), " · used ", count(template.usage_count, "time")),
       h("p", { class: "quiet small" }, ago(template.updated_at, "changed ")),
       h("footer", null,
         h("button", { type: "button", class: "primary", onclick: () => use(template) }, "New from this"),

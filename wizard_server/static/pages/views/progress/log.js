@@ -9,11 +9,14 @@ export function createLog() {
   /** Take what is new in `progress`; `at` is when it was reported. */
   function feed(progress, at) {
     let fresh = 0;
-    const sources = [["", progress?.logs, progress?.logs_dropped], ...(progress?.agents ?? []).map((agent) => [agent.agent_name, agent.logs, agent.logs_dropped])];
-    for (const [agent, logs = [], dropped = 0] of sources) {
+    const sources = [{ ...progress, agent_name: "" }, ...(progress?.agents ?? [])];
+    for (const { agent_name: agent, logs = [], logs_dropped: dropped = 0 } of sources) {
       const known = counts.get(agent) ?? 0, total = dropped + logs.length;
       if (total < known) return restart(progress, at);
-      for (const text of logs.slice(Math.max(0, known - dropped))) lines.push({ n: lines.length + 1, at, agent, text, search: `${agent} ${text}`.toLowerCase() }), fresh++;
+      for (const text of logs.slice(Math.max(0, known - dropped))) {
+        lines.push({ n: lines.length + 1, at, agent, text, search: `${agent} ${text}`.toLowerCase() });
+        fresh += 1;
+      }
       counts.set(agent, total);
     }
     return fresh;

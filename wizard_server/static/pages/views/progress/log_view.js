@@ -1,5 +1,8 @@
 import { h } from "../../kit/dom.js";
 import { clock, count, exact, number } from "../../kit/format.js";
+import { button } from "../../parts/button.js";
+import { search } from "../../parts/search.js";
+import { select } from "../../parts/select.js";
 
 const NEAR_PX = 40;
 // While the log follows its end, older lines are not in the page: they come when one scrolls up.
@@ -10,7 +13,8 @@ const drawn = new WeakMap();
 function lineView(line) {
   if (!drawn.has(line)) {
     drawn.set(line, h("li", { key: line.n, id: `line-${line.n}`, tabindex: "-1" },
-      h("time", { datetime: line.at, title: `line ${line.n}, ${exact(line.at)}` }, clock(line.at)), h("b", { class: "mono" }, line.agent), h("span", { dir: "auto" }, line.text)));
+      h("time", { datetime: line.at, title: `line ${line.n}, ${exact(line.at)}` }, clock(line.at)),
+      h("b", { class: "mono" }, line.agent), h("span", { dir: "auto" }, line.text)));
   }
   return drawn.get(line);
 }
@@ -23,7 +27,8 @@ export function createLogView(app, log) {
   function shown() {
     const all = frozen === null ? log.lines : log.lines.slice(0, frozen);
     const wanted = text.trim().toLowerCase();
-    return agent || wanted ? all.filter((line) => (!agent || line.agent === (agent === "-" ? "" : agent)) && (!wanted || line.search.includes(wanted))) : all;
+    if (!agent && !wanted) return all;
+    return all.filter((line) => (!agent || line.agent === (agent === "-" ? "" : agent)) && line.search.includes(wanted));
   }
 
   const toEnd = (list) => { if (follows && frozen === null && list.scrollHeight - list.scrollTop - list.clientHeight > 1) list.scrollTop = list.scrollHeight; };
@@ -59,16 +64,34 @@ export function createLogView(app, log) {
     pause,
     view() {
       const lines = shown(), agents = [...new Set(log.lines.map((line) => line.agent))].sort();
-      const hidden = frozen === null ? 0 : log.lines.length - frozen;
-      return h("section", { class: "log", "aria-label": "Log" },
-        h("header", null, h("h2", null, "Log"), h("span", { class: "quiet small" }, lines.length === log.lines.length ? count(lines.length, "line") : `${number(lines.length)} of ${count(log.lines.length, "line")}`),
-          h("button", { type: "button", class: "small", "aria-pressed": String(frozen !== null), onclick: pause }, frozen === null ? "Pause" : hidden ? `Resume, ${hidden} new` : "Resume"),
-          !follows && frozen === null && h("button", { type: "button", class: "small", onclick: () => { follows = true; update(); } }, "Follow the end")),
-        h("div", { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off", onscroll, mounted: keepAtEnd, updated: toEnd }, h("ol", null, lines.length ? (follows && frozen === null ? lines.slice(-TAIL) : lines).map(lineView) : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet."))),
-        h("footer", null,
-          h("select", { "aria-label": "Agent", value: agent, onchange: (event) => { agent = event.target.value; update(); } }, h("option", { value: "" }, "every agent"), agents.map((name) => h("option", { key: name, value: name || "-" }, name || "investigation"))),
-          h("input", { type: "search", placeholder: "Filter", "aria-label": "Filter the log", value: text, oninput: (event) => { text = event.target.value; update(); } }),
-          h("input", { type: "number", min: "1", placeholder: "Line", "aria-label": "Jump to line", class: "jump", value: target, oninput: (event) => { target = event.target.value; }, onkeydown: (event) => { if (event.key === "Enter") jump(); } })));
+      return h("section", { class: "log", "aria-label": "Log" }, head(lines), body(lines), foot(agents));
     },
   };
+
+  function head(lines) {
+    const all = log.lines.length, hidden = frozen === null ? 0 : all - frozen;
+    return h("header", null, h("h2", null, "Log"),
+      h("span", { class: "quiet small" }, lines.length === all ? count(all, "line") : `${number(lines.length)} of ${count(all, "line")}`),
+      button(frozen === null ? "Pause" : hidden ? `Resume, ${hidden} new` : "Resume", pause,
+        { class: "small", "aria-pressed": String(frozen !== null) }),
+      !follows && frozen === null && button("Follow the end", () => { follows = true; update(); }, { class: "small" }));
+  }
+
+  function body(lines) {
+    const drawn = follows && frozen === null ? lines.slice(-TAIL) : lines;
+    const props = { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off" };
+    return h("div", { ...props, onscroll, mounted: keepAtEnd, updated: toEnd }, h("ol", null, drawn.length ? drawn.map(lineView)
+      : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet.")));
+  }
+
+  function foot(agents) {
+    const options = [["", "every agent"], ...agents.map((name) => [name || "-", name || "investigation"])];
+    return h("footer", null,
+      select("Agent", agent, options, (chosen) => { agent = chosen; update(); }),
+      search("Filter", text, (typed) => { text = typed; update(); }, "Filter the log"),
+      h("input", {
+        type: "number", min: "1", placeholder: "Line", "aria-label": "Jump to line", class: "jump", value: target,
+        oninput: (event) => { target = event.target.value; }, onkeydown: (event) => { if (event.key === "Enter") jump(); },
+      }));
+  }
 }

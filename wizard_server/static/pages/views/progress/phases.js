@@ -10,7 +10,7 @@ function times(phase, started, now, running) {
   if (phase.status === "pending") return running ? "waits" : "not run";
   if (!phase.started_at) return "";
   const from = started ? Math.max(0, seconds(started, phase.started_at)) : 0;
-  return phase.completed_at ? `${stopwatch(from)}–${stopwatch(seconds(started ?? phase.started_at, phase.completed_at))}` : `${stopwatch(from)}–${now ? stopwatch(seconds(started ?? phase.started_at, now)) : ""}`;
+  return `${stopwatch(from)}–${stopwatch(seconds(started ?? phase.started_at, phase.completed_at ?? now))}`;
 }
 
 /** Where a phase lies in `total` seconds, as shares; the whole of it where nobody said when it began. */
@@ -28,12 +28,19 @@ export function phases({ phases: list = [], started_at: given }, now, running) {
   if (!list.length) return null;
   const started = given ?? list.find((phase) => phase.started_at)?.started_at;
   const total = started ? seconds(started, now) : 0;
-  return h("section", { class: "phases", "aria-label": "Phases" }, h("h2", null, "Phases"), h("ol", null, list.map((phase) => {
-    const known = KINDS[phase.status] ?? "pending", kind = known === "running" && !running ? "cancelled" : known;
-    return h("li", { key: phase.phase_name, class: kind },
-      mark(kind), h("b", { dir: "auto" }, phase.phase_name), h("span", { class: "visually-hidden" }, phase.status),
-      h("div", { class: "span", style: place(phase, started, now, total) }, bar(phase.progress, { label: `Phase ${phase.phase_name}`, tone: kind })),
-      h("span", { class: "percent" }, phase.status === "pending" ? "" : percent(phase.progress)),
-      h("span", { class: "quiet small times" }, times(phase, started, now, running)));
-  }), total > 0 && h("li", { key: "axis", class: "axis quiet", "aria-hidden": "true" }, h("div", { class: "span" }, [0, 0.5, 1].map((part) => h("span", null, stopwatch(part * total)))))));
+  return h("section", { class: "phases", "aria-label": "Phases" }, h("h2", null, "Phases"),
+    h("ol", null, list.map((phase) => line(phase, { started, now, total, running })), total > 0 && axis(total)));
 }
+
+function line(phase, { started, now, total, running }) {
+  const { phase_name: name, status, progress } = phase, known = KINDS[status] ?? "pending";
+  const kind = known === "running" && !running ? "cancelled" : known;
+  return h("li", { key: name, class: kind },
+    mark(kind), h("b", { dir: "auto", title: name }, name), h("span", { class: "visually-hidden" }, status),
+    h("div", { class: "span", style: place(phase, started, now, total) }, bar(progress, { label: `Phase ${name}`, tone: kind })),
+    h("span", { class: "percent" }, status === "pending" ? "" : percent(progress)),
+    h("span", { class: "quiet small times" }, times(phase, started, now, running)));
+}
+
+const axis = (total) => h("li", { key: "axis", class: "axis quiet", "aria-hidden": "true" },
+  h("div", { class: "span" }, [0, 0.5, 1].map((part) => h("span", null, stopwatch(part * total)))));

@@ -22,6 +22,12 @@ export function gauge({ overall_score: score, risk_level: level }) {
 
 export const categories = (scores) => {
   const list = Object.entries(scores).sort(([, one], [, other]) => other - one);
-  return list.length ? h("section", { class: "categories", "aria-label": "Scores by category" }, h("h2", null, "By category"), h("ul", null, list.map(([name, score]) =>
-    h("li", { key: name }, h("span", { dir: "auto" }, name), h("div", { class: `bar level-${Math.min(4, Math.floor(score / 25) + 1)}`, "aria-hidden": "true", style: { "--at": `${Math.max(0, Math.min(100, score))}%` } }, h("i")), h("b", null, number(score)))))) : null;
+  return list.length ? h("section", { class: "categories", "aria-label": "Scores by category" },
+    h("h2", null, "By category"), h("ul", null, list.map(([name, score]) => category(name, score)))) : null;
 };
+
+function category(name, score) {
+  const level = Math.min(4, Math.floor(score / 25) + 1), style = { "--at": `${Math.max(0, Math.min(100, score))}%` };
+  return h("li", { key: name }, h("span", { dir: "auto" }, name),
+    h("div", { class: `bar level-${level}`, "aria-hidden": "true", style }, h("i")), h("b", null, number(score)));
+}

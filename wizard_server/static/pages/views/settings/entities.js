@@ -1,13 +1,19 @@
 import { h } from "../../kit/dom.js";
+import { button } from "../../parts/button.js";
 import { dialog } from "../../parts/dialog.js";
 import { wrong } from "./fields.js";
-import { LIMITS, TYPES, pasted } from "./model.js";
+import { LIMITS } from "./model.js";
+import { TYPES, pasted } from "./pasted.js";
 
 /** Whom it concerns: up to 10 entities. */
 export function entities({ form, edit, found, locked, ask }) {
   const list = form.entities;
   const change = (index, changes) => edit({ entities: list.map((each, at) => (at === index ? { ...each, ...changes } : each)) });
   const full = list.length >= LIMITS.entities;
+  const add = () => {
+    edit({ entities: [...list, { entity_type: list.at(-1)?.entity_type ?? "user_id", entity_id: "", name: "" }] });
+    focusLast();
+  };
   return h("fieldset", { class: "group", disabled: locked },
     h("legend", null, "Entities", h("span", { class: "quiet count" }, `${list.length} of ${LIMITS.entities}`)),
     h("datalist", { id: "entity-types" }, TYPES.map((type) => h("option", { key: type, value: type }))),
@@ -17,15 +23,18 @@ export function entities({ form, edit, found, locked, ask }) {
         "aria-invalid": found[`entities.${index}`] ? "true" : null, oninput: (event) => change(index, { [name]: event.target.value }), ...extra,
       });
       return h("li", { key: index },
-        cell("entity_type", "Type", { list: "entity-types", class: "mono" }), cell("entity_id", "Identifier", { class: "mono", name: "entity_id" }), cell("name", "Name (optional)"),
-        h("button", { type: "button", class: "plain", "aria-label": `Remove entity ${index + 1}`, title: "Remove", onclick: () => edit({ entities: list.filter((_, at) => at !== index) }) }, "✕"),
+        cell("entity_type", "Type", { list: "entity-types", class: "mono" }),
+        cell("entity_id", "Identifier", { class: "mono", name: "entity_id" }), cell("name", "Name (optional)"),
+        button("✕", () => edit({ entities: list.filter((_, at) => at !== index) }),
+          { class: "plain", "aria-label": `Remove entity ${index + 1}`, title: "Remove" }),
         wrong(found, `entities.${index}`));
     })),
     h("div", { class: "actions" },
-      h("button", { type: "button", disabled: full, onclick: () => { edit({ entities: [...list, { entity_type: list.at(-1)?.entity_type ?? "user_id", entity_id: "", name: "" }] }); focusLast(); } }, "Add entity"),
-      h("button", { type: "button", disabled: full, onclick: () => ask("paste") }, "Paste many")),
+      button("Add entity", add, { disabled: full }), button("Paste many", () => ask("paste"), { disabled: full })),
     wrong(found, "entities"));
 }
+
+const EXAMPLE = "user_id, u-48213, First account\n203.0.113.77\nann@example.com";
 
 const focusLast = () => setTimeout(() => [...document.querySelectorAll(".entities input[name=entity_id]")].at(-1)?.focus(), 50);
 
@@ -41,6 +50,6 @@ export const pasting = ({ form, edit, close, say }) => dialog({ title: "Paste en
     close();
   },
 }, h("label", { class: "field" }, h("span", null, "One on each line: type, identifier, name"),
-  h("textarea", { name: "lines", rows: "8", class: "mono", spellcheck: "false", placeholder: "user_id, u-48213, First account\n203.0.113.77\nann@example.com", autofocus: true })),
+  h("textarea", { name: "lines", rows: "8", class: "mono", spellcheck: "false", placeholder: EXAMPLE, autofocus: true })),
 h("p", { class: "quiet small" }, "A type that is left out is guessed. Those that are listed already are left out."),
 h("footer", null, h("button", { class: "primary" }, "Add entities"))));

@@ -23,17 +23,23 @@ function control(schema, value, set, props) {
   if (type === "boolean") return h("input", { ...props, type: "checkbox", checked: value === true, onchange: (event) => set(event.target.checked) });
   if (schema.enum) {
     return h("select", { ...props, value: String(value ?? ""), onchange: (event) => set(schema.enum.find((each) => String(each) === event.target.value)) },
-      value === undefined && h("option", { value: "" }, "not set"), schema.enum.map((each) => h("option", { key: String(each), value: String(each) }, String(each))));
+      value === undefined && h("option", { value: "" }, "not set"),
+      schema.enum.map(String).map((each) => h("option", { key: each, value: each }, each)));
   }
   if (type === "integer" || type === "number") {
     return h("input", { ...props, type: "number", min: schema.minimum, max: schema.maximum, step: type === "integer" ? "1" : "any", value: value ?? "",
       oninput: (event) => set(event.target.value === "" ? undefined : Number(event.target.value)) });
   }
-  if (type === "string") return h("input", { ...props, maxlength: schema.maxLength, value: value ?? "", dir: "auto", oninput: (event) => set(event.target.value || undefined) });
-  if (type === "array" && items?.type === "string") {
-    return h("input", { ...props, placeholder: "one, two", value: (value ?? []).join(", "), onchange: (event) => set(event.target.value.split(",").map((each) => each.trim()).filter(Boolean)) });
+  if (type === "string") {
+    return h("input", { ...props, maxlength: schema.maxLength, value: value ?? "", dir: "auto",
+      oninput: (event) => set(event.target.value || undefined) });
   }
-  return h("textarea", { ...props, rows: "3", class: "mono", spellcheck: "false", mounted: (area) => { area.value = value === undefined ? "" : JSON.stringify(value, null, 1); },
+  if (type === "array" && items?.type === "string") {
+    return h("input", { ...props, placeholder: "one, two", value: (value ?? []).join(", "),
+      onchange: (event) => set(event.target.value.split(",").map((each) => each.trim()).filter(Boolean)) });
+  }
+  return h("textarea", { ...props, rows: "3", class: "mono", spellcheck: "false",
+    mounted: (area) => { area.value = value === undefined ? "" : JSON.stringify(value, null, 1); },
     onchange: ({ target }) => {
       try {
         set(target.value.trim() ? JSON.parse(target.value) : undefined);

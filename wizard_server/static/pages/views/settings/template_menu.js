@@ -1,7 +1,10 @@
 import { h } from "../../kit/dom.js";
 import { ago, count } from "../../kit/format.js";
+import { button } from "../../parts/button.js";
 import { asking, dialog } from "../../parts/dialog.js";
 import { formOf, settingsOf } from "./model.js";
+
+const TITLE = "Save as template";
 
 /** Templates beside the form: load one into it, save it as one. */
 export function createTemplateMenu(app, here, draft) {
@@ -38,14 +41,17 @@ export function createTemplateMenu(app, here, draft) {
     buttons: (incomplete) => h("div", { class: "actions templates-menu" },
       h("button", { type: "button", onclick: open }, "Load template"),
       used && h("button", { type: "button", disabled: incomplete, onclick: save }, "Save template"),
-      h("button", { type: "button", disabled: incomplete, title: incomplete ? "The settings are not complete" : null, onclick: () => show("save") }, "Save as template")),
+      button(TITLE, () => show("save"), { disabled: incomplete, title: incomplete ? "The settings are not complete" : null })),
     dialog() {
-      if (shown === "save") return asking({ title: "Save as template", label: "Name of the template", value: draft.form.name, action: "Save as template", run: saveAs, close });
+      if (shown === "save") return asking({ title: TITLE, label: "Name of the template", value: draft.form.name, action: TITLE, run: saveAs, close });
       if (shown !== "load") return null;
       return dialog({ title: "Load a template", reads: true, close },
         h("p", { class: "quiet small" }, items.length ? "It fills the form and starts nothing." : "No template yet."),
-        h("ul", { class: "choices" }, items.map((template) => h("li", { key: template.template_id }, h("button", { type: "button", onclick: () => take(template) },
-          h("b", { dir: "auto" }, template.name), h("span", { class: "quiet small" }, count(template.settings.entities.length, "entity", "entities"), " · used ", count(template.usage_count, "time"), " · ", ago(template.updated_at)))))));
+        h("ul", { class: "choices" }, items.map((template) => h("li", { key: template.template_id },
+          button([h("b", { dir: "auto" }, template.name), facts(template)], () => take(template))))));
     },
   };
 }
+
+const facts = ({ settings, usage_count: used, updated_at: at }) => h("span", { class: "quiet small" },
+  count(settings.entities.length, "entity", "entities"), " · used ", count(used, "time"), " · ", ago(at));
