@@ -2,12 +2,15 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 
+import wizard_server
 from tests.conftest import Client, StartServer
 
 MOST_BYTES = 60_000
+PAGES = Path(wizard_server.__file__).parent / "static" / "pages"
 SHELLS = ["/", "/templates", "/investigations/inv-1", "/investigations/inv-1/", "/investigations/inv-1/history"]
 
 
@@ -91,3 +94,11 @@ async def test_the_whole_of_the_pages_is_small_and_asked_for_at_once(client: Cli
     print(f"the whole of the pages, compressed: {sum(sizes.values()):,} bytes of {MOST_BYTES:,}: {sizes}")
     assert sizes.keys() == {"shell", "wizard.js", "wizard.css", "icon.svg"}
     assert sum(sizes.values()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.rglob("*.js")), ids=lambda path: path.name)
+def test_a_module_of_the_pages_can_be_read_by_people_and_served_without_indentation(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 130
+    assert max(map(len, lines)) <= 160
+    assert not [line for line in lines if line.count("`") % 2], "a text that runs over lines would lose its indentation"

@@ -27,10 +27,12 @@ let wasAway = false;
 const session = createSession({ mode, changed: update, renamed: restart });
 const router = createRouter(follow);
 const messages = createMessages(update);
-const lookForRelease = createReleaseWatch(() => messages.say(
-  `The server has a newer release of this page. ${keeps() ? "Reload to use it; your drafts are kept in this browser."
-    : "This browser keeps no drafts: complete what you typed before you reload."}`,
-  { action: "Reload", lasts: 0, run: () => location.reload() }));
+const lookForRelease = createReleaseWatch(() => {
+  const drafts = keeps() ? "Reload to use it; your drafts are kept in this browser."
+    : "This browser keeps no drafts: complete what you typed before you reload.";
+  const text = `The server has a newer release of this page. ${drafts}`;
+  messages.say(text, { action: "Reload", lasts: 0, run: () => location.reload() });
+});
 const connect = () => createClient({
   baseUrl: new URL(document.baseURI).href.replace(/\/$/, ""),
   ...(mode === "jwt" ? { getToken: session.getToken } : { userId: session.user }),
