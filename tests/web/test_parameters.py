@@ -8,7 +8,7 @@ from multidict import MultiDict
 from tests import factories
 from tests.conftest import Client
 from tests.web.helpers import STATES, Answer, create, fields_named, patch, send, url
-from wizard_server.web.http.query_names import parameters
+from wizard_server.web.http.query_parameters import parameters
 from wizard_server.web.http.route import AnyRoute
 from wizard_server.web.live.poll_query import PollQuery
 from wizard_server.web.routes import ROUTES

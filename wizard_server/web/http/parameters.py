@@ -9,7 +9,7 @@ from wizard_server.domain.identifiers import IDENTIFIER
 from wizard_server.domain.keyed import Keyed
 from wizard_server.domain.validation import validate
 from wizard_server.errors import ValidationFailedError
-from wizard_server.web.http.query_names import parameters
+from wizard_server.web.http.query_parameters import parameters
 
 Model = TypeVar("Model", bound=BaseModel)
 

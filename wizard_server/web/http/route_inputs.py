@@ -8,7 +8,7 @@ from multidict import istr
 
 from wizard_server.errors import FieldError, RequestError, ValidationFailedError
 from wizard_server.web.http.bodies import whole_body
-from wizard_server.web.http.query_names import CACHE_BUSTER
+from wizard_server.web.http.query_parameters import CACHE_BUSTER
 from wizard_server.web.http.route import AnyRoute
 
 _MOST_NAMED = 50

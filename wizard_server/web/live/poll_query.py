@@ -14,7 +14,7 @@ from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.record import FIELDS
 from wizard_server.web.http.context import CONFIG
 from wizard_server.web.http.etags import parse_tags, tags_in
-from wizard_server.web.http.query_names import parameters
+from wizard_server.web.http.query_parameters import parameters
 from wizard_server.web.live.waits import PREFER, granted_seconds
 
 # What is longer than any client of ours sends is not remembered: 4096 of the longest would take 220 MB.
