@@ -9,7 +9,7 @@ from typing import Any
 
 from tests import factories
 from tests.conftest import Client
-from wizard_server.storage.sqlite.connection import Connection
+from wizard_server import storage
 
 STATE = "/api/v1/wizard-state/{investigation_id}"
 TEMPLATE = "/api/v1/templates/{template_id}"
@@ -203,11 +203,14 @@ def statements() -> Iterator[list[str]]:
     """Collect the names of the statements that a database is asked which says so (``[database] echo``)."""
     names: list[str] = []
     handler = Names(names)
-    logger = logging.getLogger(Connection.__module__)
+    logger = logging.getLogger(storage.__name__)
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield names
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
 
 

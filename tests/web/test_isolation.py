@@ -137,6 +137,7 @@ async def test_the_examples_ask_for_what_is_there_when_it_is_ones_own(world: Wor
     first = EXAMPLES[method, path][0]
     absent = await ask(world.client, method, path, first, ABSENT)
     assert absent.status == NOT_FOUND
+    assert absent.statements
     as_owner = Example(first.name, first.query, json.loads(json.dumps(first.body).replace("eve", "ann")), first.headers)
     owns = await ask(world.client, method, path, as_owner, key, user="ann")
     assert owns.status < 400, owns.body
