@@ -1,4 +1,4 @@
-"""What the statements of every noun share: their texts by name, and rows that become objects."""
+"""The base of the statements of every noun: their texts by name, and the decoding of rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -23,5 +23,5 @@ class Statements:
 
 
 def asked_of(wanted: StateFilter | HistoryFilter | TemplateFilter) -> dict[str, Any]:
-    """Return what a filter says, by the names of its members."""
+    """Return the members of a filter by name."""
     return {each.name: getattr(wanted, each.name) for each in fields(wanted) if each.name != "after"}

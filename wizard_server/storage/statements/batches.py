@@ -1,4 +1,4 @@
-"""What a batch writes, as data: made without a database, run by the engine."""
+"""The plan of a batch: its writes as data, made without a database and run by the engine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def plan(batch: Batch, *, audit: bool, lists: bool) -> list[Write]:
 
 
 def _states(batch: Batch, *, lists: bool) -> list[Write]:
-    """Return what writes the states; deletions first, which may take places of their own in the order of changes."""
+    """Return the writes of states; deletions first, which may take places of their own in the order of changes."""
     changes, revived = list(batch.changes()), batch.revived_only()
     gone = [base for base, head in changes if base is not None and head is None]
     signs = [
@@ -52,7 +52,7 @@ def _states(batch: Batch, *, lists: bool) -> list[Write]:
 
 
 def _templates(batch: Batch) -> list[Write]:
-    """Return what writes the templates; deletions first: a name that one template gives up may be another's."""
+    """Return the writes of templates; deletions first, because another template may take the name."""
     gone = [{"template_id": key} for key, template in batch.templates.items() if template is None]
     written = [template for template in batch.templates.values() if template is not None]
     new = [template_to_row(each) for each in written if each.template_id in batch.new_templates]
@@ -67,7 +67,7 @@ def _templates(batch: Batch) -> list[Write]:
 
 
 def touching(touched: Mapping[str, str], heard: Mapping[str, str]) -> list[Write]:
-    """Return what writes when states were last looked at, and when their agents were last `heard`."""
+    """Return the writes of when states were last read (`touched`) and reported on (`heard`)."""
     return [
         Write("states.touch", _instants("last_accessed", touched), exact=False),
         Write("states.heard", _instants("heard_at", heard), exact=False),

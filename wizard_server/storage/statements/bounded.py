@@ -1,4 +1,4 @@
-"""Rows with large documents, read: no more of them at a time than one answer may hold, and others run meanwhile."""
+"""Reads rows with large documents, no more at a time than one answer may hold, while others run."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""What has been committed after a place in the order of all changes, by whomever."""
+"""Reads what was committed after a place in the order of changes, by this server or others."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from wizard_server.storage.statements.asking import Statements
 
 
 class Change(NamedTuple):
-    """What became of one state: its newest version (None: it is gone), and when its agents were heard."""
+    """One changed state: its newest version (None: it is gone), and when its agents reported."""
 
     investigation_id: str
     owner: str | None

@@ -1,4 +1,4 @@
-"""What dashboards ask of the database: pages of investigations, and what changed since a place in the order."""
+"""The queries of dashboards: pages of investigations, and what changed after a place in the order."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -39,7 +39,7 @@ class Dashboards(Statements):
         return await reader.fetch_all(query, bound(query, {**asdict(wanted), **more}))
 
     async def page(self, reader: Reader, wanted: ActiveFilter) -> ActivePage:
-        """Return one page, and a place up to which it is complete: read first, so that nothing falls in between."""
+        """Return one page, and a place up to which it is complete; it is read first, so that no change is missed."""
         cursor, floor = await self._sequence(reader)
         rows = await self._ask(reader, "page", wanted)
         total = await self._ask(reader, "count", wanted)
@@ -47,7 +47,7 @@ class Dashboards(Statements):
         return ActivePage(summaries, [], total[0]["total"], cursor, floor, unreadable)
 
     async def _every(self, decode: Callable[[Row], Read], rows: Sequence[Row]) -> tuple[list[Read], int]:
-        """Return the decoded `rows`, and how many cannot be read; others run meanwhile: 1,000 take the loop 20 ms."""
+        """Return the decoded `rows`, and how many cannot be read. Others run in between: 1,000 rows take 20 ms."""
         time_slice, read, left_out = TimeSlice(), list[Read](), 0
         for begin in range(0, len(rows), _SLICE):
             some, unreadable = self._unreadable.every(decode, rows[begin : begin + _SLICE])
@@ -65,7 +65,7 @@ class Dashboards(Statements):
     async def since(self, reader: Reader, wanted: ActiveFilter, cursor: int) -> ActivePage:
         """Return what changed and what was removed after `cursor`, up to a place that the answer names.
 
-        What changed is cut where it is more than the filter's limit, if not within one commit.
+        More changes than the filter's limit are cut off, but never within one commit.
         """
         newest, floor = await self._sequence(reader)
         last = newest

@@ -1,4 +1,4 @@
-"""Where a page of a list ended, so that the next one begins there, whatever changes meanwhile."""
+"""Where a page of a list ended, so that the next one begins there despite changes in between."""
 
 import base64
 import hashlib

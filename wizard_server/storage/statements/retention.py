@@ -1,13 +1,13 @@
-"""Retention: what is older than its age goes, in small transactions, and leaves what the server depends on.
+"""Retention: removes what is older than its age in small transactions, and keeps what the server depends on.
 
 1. Audit entries go when they are old, except one of each trail: the one with the highest version.
 2. Investigations go, with state and whole trail, when they are terminal (COMPLETED, CANCELLED) and their last change is
    old, or when they have no state and every entry is old. Their parent row stays as a tombstone: it says when
    (`purged_at`), and above which version a later state starts (`newest_version`).
-3. Answers that are kept under Idempotency-Keys go after 24 hours, whatever the age of the others: they count no more. A
+3. Answers that are kept under Idempotency-Keys go after 24 hours, whatever the age of the others: they have expired. A
    running server removes its own.
 
-Candidates are looked for while others write, and looked at again inside the transaction that removes them.
+Candidates are found while others write, and checked again inside the transaction that removes them.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -38,7 +38,7 @@ _PORTION = Portion()
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How much is gone, or would be."""
+    """How much was removed, or would be."""
 
     investigations: int = 0
     entries: int = 0
@@ -63,8 +63,8 @@ async def purge(
 ) -> AsyncGenerator[Removed, None]:
     """Remove everything before `cutoff`, a `portion` in each transaction; yield after each what it removed.
 
-    Between two yields the write lock is taken once; stopping after any of them leaves a database that is sound, and
-    another purge goes on from there. Raises `sqlite3.Error`, with nothing of that transaction done.
+    The write lock is taken once between two yields. A purge may stop after any of them: the database is sound, and the
+    next purge resumes there. Raises `sqlite3.Error`, with nothing of that transaction done.
     """
     async for removed in _purge_entries(database, cutoff, portion):
         yield removed
@@ -116,7 +116,7 @@ def _expired(purged_at: str) -> str:
 async def _bury(
     ids: Sequence[str], database: Database, cutoff: str, purged_at: str, portion: Portion
 ) -> tuple[Removed, str]:
-    """Purge those of `ids` that fit into one transaction; return what is gone and the last id that is settled."""
+    """Purge those of `ids` that fit into one transaction; return what was removed and the last id that was settled."""
     queries = load_queries(database.dialect)
     async with unaudited_transaction(database):
         await database.hold(ids)

@@ -1,4 +1,4 @@
-"""States and their parents, read."""
+"""Reads states and their parents."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -40,7 +40,7 @@ class States(Statements):
         return self._unreadable.one(investigation_from_row, rows[0]) if rows else None
 
     async def stamps(self, reader: Reader, investigation_ids: Sequence[str]) -> dict[str, Stamp]:
-        """Return which versions those of the given states have that exist."""
+        """Return the versions of those of the given states that exist."""
         parameters = {"investigation_ids": orjson.dumps(investigation_ids).decode()}
         rows = await self._fetch(reader, "states.versions", parameters)
         return {row["investigation_id"]: _stamp(row) for row in rows}

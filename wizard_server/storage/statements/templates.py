@@ -1,4 +1,4 @@
-"""Templates, read."""
+"""Reads templates."""
 
 from collections.abc import Mapping
 from contextlib import aclosing

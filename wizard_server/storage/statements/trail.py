@@ -1,4 +1,4 @@
-"""The audit trail, read: no more of it at a time than one answer may hold."""
+"""Reads the audit trail, no more of it at a time than one answer may hold."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
