@@ -76,6 +76,10 @@ class StoreCounts:
     `batch_sizes` has the number of use cases in each committed batch, `batch_seconds` the time from its first use case
     until all of it was on disk, `reader_waits` the seconds until a reader was lent. `queued` use cases wait for the
     commit that is under way. `versions` counts the versions that this process committed.
+
+    `looks` counts the readings of what others have committed, `looks_asked` what asked for one, and `position` is the
+    place in the order of changes up to which memory has everything. `feed_connections` have been opened for them.
+    `set_aside` counts the rows that were waited for apart, because somebody else held them.
     """
 
     cache: CacheCounts
@@ -87,3 +91,9 @@ class StoreCounts:
     log_bytes: int = 0
     versions: int = 0
     external_commits: int = 0
+    looks: int = 0
+    looks_asked: dict[str, int] = field(default_factory=lambda: {"request": 0, "hint": 0, "timer": 0})
+    position: int = 0
+    feed_connections: int = 0
+    set_aside: int = 0
+    unknown_outcomes: int = 0

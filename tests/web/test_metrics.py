@@ -289,6 +289,14 @@ async def test_states_that_leave_for_want_of_room_are_evicted(start_server: Star
     assert found("cache_bytes") <= 1024 * 1024
 
 
+async def test_how_a_node_follows_the_others_has_its_figures(client: Client) -> None:
+    await create(client)
+    found = await scrape(client)
+    assert found("feed_position") > 0
+    assert found("feed_looks_total") >= 1
+    assert [found(name) for name in ("rows_set_aside_total", "commits_unknown_total")] == [0, 0]
+
+
 async def test_what_another_process_commits_is_noticed_once(client: Client, database: str) -> None:
     await create(client)
     before = (await scrape(client))("external_commits_total")

@@ -145,8 +145,8 @@ class Signal(Protocol):
     idle_seconds: float
     """How long while nobody does."""
 
-    async def wait(self, seconds: float) -> None:
-        """Return when others may have committed, after `seconds` at the latest."""
+    async def wait(self, seconds: float) -> bool:
+        """Return when others may have committed, after `seconds` at the latest; whether a hint said so."""
 
     def send(self) -> None:
         """Tell the others that this process has committed; returns at once, and an error is only logged."""

@@ -66,7 +66,8 @@ class Feed:
         """Look after each hint, and after a while without one, until it is cancelled."""
         signal, reason = self._engine.signal, None
         while True:
-            await signal.wait(signal.busy_seconds if self._audience.has_waiters else signal.idle_seconds)
+            hinted = await signal.wait(signal.busy_seconds if self._audience.has_waiters else signal.idle_seconds)
+            self._counts.looks_asked["hint" if hinted else "timer"] += 1
             failed, reason = reason, None
             try:
                 await self.caught_up()
@@ -87,7 +88,7 @@ class Feed:
         """
         follows = not self._engine.is_shared or place == self._position + 1
         if follows and place:
-            self._position = place
+            self._position = self._counts.position = place
         return follows
 
     async def close(self) -> None:
@@ -116,6 +117,8 @@ class Feed:
             await self._begin_anew()
             self._position, self._epoch = page.newest, epoch
         self.mark = mark
+        self._counts.looks += 1
+        self._counts.position, self._counts.feed_connections = self._position, epoch
         self._counts.external_commits += found
         if found and not self._engine.is_shared:
             logger.info("another process has written to the database")

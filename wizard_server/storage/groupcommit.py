@@ -16,7 +16,7 @@ from wizard_server.counts import StoreCounts
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import StateRecord
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.storage.aside import Aside
 from wizard_server.storage.batch import Batch, Committed
 from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError, Stored
@@ -172,6 +172,7 @@ class GroupCommit:
                 self._measure(len(jobs), perf_counter() - begun)
             self._tell_others(batch, place)
         except StorageUnavailableError as error:
+            self._counts.unknown_outcomes += isinstance(error, UnknownOutcomeError)
             outcomes = [Outcome(job, error=copy(error)) for job in jobs]
         for outcome in outcomes:
             outcome.tell()
@@ -185,6 +186,7 @@ class GroupCommit:
         if locked.states is None:
             return False
         if not locked.held.is_empty:
+            self._counts.set_aside += len(locked.held.states) + len(locked.held.owners)
             self._aside.put([job for job in jobs if job.ran and job.ran.keys.meets(locked.held)], locked.held)
             raise _AgainError
         outdated = [key for key, record in batch.bases.items() if _stored(record) != locked.states.get(key)]

@@ -10,9 +10,10 @@ class Ticking:
         self.busy_seconds = busy_seconds
         self.idle_seconds = idle_seconds
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> bool:
         """See `Signal`."""
         await asyncio.sleep(seconds)
+        return False
 
     def send(self) -> None:
         """See `Signal`; the others look by themselves."""

@@ -172,4 +172,5 @@ class StateStore(StoreReads):
 
     async def caught_up(self, since: float | None = None) -> None:
         """See `Store`."""
+        self.counts.looks_asked["request"] += 1
         await self._feed.caught_up(since)

@@ -91,12 +91,14 @@ class Listening:
                 await self._heard_itself.wait()
         return self._heard_itself.is_set()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when others may have committed, or after `seconds`."""
+    async def wait(self, seconds: float) -> bool:
+        """Return when others may have committed, or after `seconds`; whether a hint came."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # `wait_for` may lose a cancellation
                 await self._hinted.wait()
+        hinted = self._hinted.is_set()
         self._hinted.clear()
+        return hinted
 
     def send(self) -> None:
         """Tell the others that there is something to read; what is told while one hint is on its way is one more."""

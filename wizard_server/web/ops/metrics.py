@@ -165,6 +165,7 @@ def _of_store(counts: StoreCounts) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "wizard_external_commits", "Times that another process was noticed to have written.", counts.external_commits
     )
+    yield from _of_nodes(counts)
     cache = counts.cache
     yield CounterMetricFamily("wizard_cache_hits", "States found in memory.", cache.hits)
     yield CounterMetricFamily("wizard_cache_misses", "States not found in memory.", cache.misses)
@@ -176,6 +177,20 @@ def _of_store(counts: StoreCounts) -> Iterator[Metric]:
         "wizard_database_wal_bytes", "Size of the write-ahead log beside the database.", counts.log_bytes
     )
     yield _histogram("wizard_database_reader_wait_seconds", "Until a reader was lent.", counts.reader_waits)
+
+
+def _of_nodes(counts: StoreCounts) -> Iterator[Metric]:
+    """Yield what tells how this node follows what the others on its database commit."""
+    yield GaugeMetricFamily("wizard_feed_position", "Place in the order of changes that is known.", counts.position)
+    yield CounterMetricFamily("wizard_feed_looks", "Readings of what others have committed.", counts.looks)
+    yield _counter("wizard_feed_looks_asked", "What asked for one, by cause.", "cause", counts.looks_asked)
+    yield CounterMetricFamily("wizard_feed_connections", "Connections opened for them.", counts.feed_connections)
+    yield CounterMetricFamily("wizard_rows_set_aside", "Rows that somebody else held for long.", counts.set_aside)
+    yield CounterMetricFamily(
+        "wizard_commits_unknown",
+        "Commits of which nobody knows what became.",
+        counts.unknown_outcomes,
+    )
 
 
 def _counter(name: str, what: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
