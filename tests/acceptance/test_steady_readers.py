@@ -29,7 +29,9 @@ BIG = 400_000
 ANSWERS = CHANGES = 50
 # More than the kernel keeps for a connection, so that most of it waits in the server.
 OWED = 8 * 1024 * 1024
-PACE_BYTES = 1000
+# A second. The kernel tells the sender of about 32 KiB at once, so several times in the second that the server waits;
+# and less than `OWED` in all the seconds of a test.
+PACE_BYTES = 128 * 1024
 STEADY_SECONDS = 3
 # Looked at once a second, so cut off within two; a WebSocket has a moment to read why.
 CUT_WITHIN_SECONDS = {"answers": 2, "events": 2, "socket": 4}
@@ -102,13 +104,17 @@ async def owe_much(control: Connection, way: str) -> bytes:
 
 @asynccontextmanager
 async def steadily(control: Connection, *readers: Reader) -> AsyncIterator[None]:
-    """Have `readers` take a little after each answer to somebody else, as long as the block runs."""
+    """Have `readers` take what is due after each answer to somebody else, as long as the block runs."""
+    loop = asyncio.get_running_loop()
 
     async def go_on() -> None:
+        begun, taken = loop.time(), 0
         while True:
             assert await is_served(control)
+            due = int((loop.time() - begun) * PACE_BYTES) - taken  # more, where somebody else was answered late
+            taken += due
             for reader in readers:
-                await reader.take(PACE_BYTES)
+                await reader.take(due)
 
     task = asyncio.create_task(go_on())
     try:
