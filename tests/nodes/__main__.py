@@ -10,7 +10,8 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -20,6 +21,7 @@ from tests.nodes.checker import violations
 from tests.nodes.clients import Run, disturbed
 from tests.nodes.faults import FAULTS, Disturbance
 from tests.nodes.world import World, world_on
+from tests.postgresql import Cluster
 
 # How much of what a node said is shown where a run broke off.
 _LAST_LINES = 40
@@ -40,17 +42,29 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _schedule(world: World, asked: argparse.Namespace) -> int:
-    """Play the runs; return how many violations there were."""
-    names = itertools.cycle(asked.only or FAULTS)
-    found = 0
-    for number, name in zip(range(asked.runs), names, strict=False):
-        options = {"clients": asked.clients, "seconds": asked.seconds}
-        found += await _play(world, f"run {number + 1}, {name}", asked.seed + number, FAULTS[name], **options)
+async def _schedule(cluster: Cluster, asked: argparse.Namespace) -> int:
+    """Play the runs, on new nodes after one that broke off; return how many violations there were."""
+    runs = zip(range(asked.runs), itertools.cycle(asked.only or FAULTS), strict=False)
+    options = {"clients": asked.clients, "seconds": asked.seconds}
+    found, last = 0, -1
+    while last + 1 < asked.runs:
+        async with _world(cluster) as world:
+            for last, name in runs:
+                met = await _play(world, f"run {last + 1}, {name}", asked.seed + last, FAULTS[name], **options)
+                found += met
+                if met:
+                    break
     return found
 
 
-async def _kills(world: World, asked: argparse.Namespace) -> int:
+@asynccontextmanager
+async def _world(cluster: Cluster) -> AsyncIterator[World]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with world_on(cluster, Path(folder)) as world:
+            yield world
+
+
+async def _kills(cluster: Cluster, asked: argparse.Namespace) -> int:
     """Kill nodes and the database, evenly mixed; return how many writes were lost, and other violations."""
     kinds = ["node"] * asked.nodes + ["database"] * asked.database
     random = Random(asked.seed)
@@ -68,7 +82,8 @@ async def _kills(world: World, asked: argparse.Namespace) -> int:
             await run.answers(asked.writers)
             print(f"{number + 1} of {len(kinds)}: {kind} killed, {len(run.writes)} writes acknowledged", flush=True)
 
-    return await _play(world, "kills", asked.seed, kill_all, clients=asked.writers, writes=1.0)
+    async with _world(cluster) as world:
+        return await _play(world, "kills", asked.seed, kill_all, clients=asked.writers, writes=1.0)
 
 
 async def _play(world: World, what: str, seed: int, fault: Disturbance, **options: float) -> int:
@@ -85,9 +100,8 @@ async def _play(world: World, what: str, seed: int, fault: Disturbance, **option
         return 1
     found = violations(run.stories) + world.complaints
     answers = sum(len(story.seen) for story in run.stories.values())
-    met = Counter({str(kind): count for kind, count in run.interruptions.items()})
     print(
-        f"{what}: {answers} answers, {len(run.writes)} writes acknowledged, repeated {dict(met)}, "
+        f"{what}: {answers} answers, {len(run.writes)} writes acknowledged, repeated {dict(run.interruptions)}, "
         f"{monotonic() - begun:.1f} s, {len(found)} violations",
         flush=True,
     )
@@ -97,10 +111,9 @@ async def _play(world: World, what: str, seed: int, fault: Disturbance, **option
 
 
 async def _main(asked: argparse.Namespace) -> int:
-    with postgresql.running() as cluster, tempfile.TemporaryDirectory() as folder:
+    with postgresql.running() as cluster:
         cluster.make_template()
-        async with world_on(cluster, Path(folder)) as world:
-            found = await (_kills if asked.command else _schedule)(world, asked)
+        found = await (_kills if asked.command else _schedule)(cluster, asked)
     print(f"{found} violations in all")
     return 1 if found else 0
 

@@ -7,6 +7,7 @@ from random import Random
 from time import monotonic
 from typing import Any
 
+import orjson
 from aiohttp import ClientConnectionError, ClientPayloadError, ClientSession, ClientTimeout
 
 from tests import factories
@@ -56,7 +57,7 @@ class Run:
         self._fault = fault
         self._seconds = seconds
         self.stories = {f"run-{seed}-{number}": Story() for number in range(KEYS)}
-        self.interruptions: Counter[int | str] = Counter()
+        self.interruptions: Counter[str] = Counter()
         self.user = f"run-{seed}"
         self._is_over = asyncio.Event()
         self._is_disturbed = fault is not None
@@ -196,7 +197,7 @@ class Run:
                     if answer.status != 503:
                         assert answer.status in (200, 201, 304, 410), (url, answer.status, text)
                         return begun, await answer.json() if answer.status != 304 else None
-                    met: int | str = answer.status
+                    met = f"503: {orjson.loads(text)['detail']}"
             except _GONE as error:
                 met, text = "gone", repr(error)
             assert self._fault is not None, (url, met, text)

@@ -153,7 +153,7 @@ async def restarted(world: World, run: Run) -> None:
         await node.stop()
         await node.start()
         await run.answers(20)
-    assert set(run.interruptions - before) <= {"gone"}
+    assert set(met := run.interruptions - before) <= {"gone"}, met
 
 
 FAULTS: Mapping[str, Disturbance] = {
