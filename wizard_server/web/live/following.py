@@ -41,7 +41,11 @@ class End(Enum):
 
 
 class Follower:
-    """One reader of one state, at a version; `next` returns what comes after it."""
+    """One reader of one state, at a version; `next` returns what comes after it.
+
+    A version of the same number may be another after a standby was promoted that lacked what was acknowledged: then the
+    reader is sent the whole state. When a version was written tells the two apart.
+    """
 
     __slots__ = (
         "_app",
@@ -53,6 +57,7 @@ class Follower:
         "_stalls_in",
         "_sync_asked",
         "_waiter",
+        "_written",
         "investigation_id",
         "version",
     )
@@ -66,6 +71,7 @@ class Follower:
         self._heartbeat = float(request.app[CONFIG].polling.heartbeat_seconds)
         self.investigation_id = investigation_id
         self.version = 0
+        self._written: str | None = None
         self._stalls_in = math.inf
         self._shown_quiet = False
         self._sync_asked = False
@@ -105,9 +111,14 @@ class Follower:
         """
         now = self._app[CLOCK]()
         record = await self._app[SERVICE].read(self._caller, self.investigation_id, now, version=version)
-        self.version = record.version
+        self.version, self._written = record.version, record.updated_at
         self._shown_quiet = self._is_quiet(record)
         return record
+
+    def resume(self, version: int) -> None:
+        """Go on from `version`, which the reader has from an earlier connection."""
+        if version != self.version:
+            self.version, self._written = version, None
 
     async def _read(self) -> StateRecord:
         return await self._app[SERVICE].read_from(self._caller, self.investigation_id, 0, self._app[CLOCK]())
@@ -152,11 +163,19 @@ class Follower:
         if end.record.version == self.version:
             return End.SYNC
         chain = linked(self.version, end.entries)
-        if not chain:
-            return await self._missed(end.record)
-        self.version = chain[-1].version or 0
+        return self._told(chain) if chain else await self._missed(end.record)
+
+    def _told(self, chain: Sequence[AuditEntry]) -> Sequence[AuditEntry] | End:
+        """Return the changes as those that come next, `End.SYNC` where they do not lead on from what the reader has."""
+        if self._differs((chain[0].parts.previous or {}).get("updated_at")):
+            return End.SYNC
+        self.version, self._written = chain[-1].version or 0, (chain[-1].parts.current or {}).get("updated_at")
         self._shown_quiet = False
         return chain
+
+    def _differs(self, written: str | None) -> bool:
+        """Whether the version of the reader's number that was `written` then is not the one that the reader has."""
+        return None not in (written, self._written) and written != self._written
 
     async def _at_once(self, record: StateRecord) -> Sequence[AuditEntry] | End | None:
         """Return what there is to tell of `record` without waiting."""
@@ -164,13 +183,17 @@ class Follower:
             return End.SYNC
         if record.version != self.version:
             return await self._missed(record)
+        if self._differs(record.updated_at):
+            return End.SYNC
         quiet = self._is_quiet(record)
         if quiet is not self._shown_quiet:
             return End.STALLED if quiet else End.SYNC
         return None
 
     def _wants(self, newer: StateRecord) -> bool:
-        return newer.version != self.version or (self._shown_quiet and not self._is_quiet(newer))
+        if newer.version != self.version or self._differs(newer.updated_at):
+            return True
+        return self._shown_quiet and not self._is_quiet(newer)
 
     def _nothing_came(self) -> End | None:
         if self._take_look() or self._lease.ended() is not None:
@@ -185,9 +208,7 @@ class Follower:
         except HistoryGoneError:
             return End.SYNC
         await encode_changes(found.entries)
-        self.version = found.to_version
-        self._shown_quiet = False
-        return found.entries
+        return self._told(found.entries)
 
 
 class Following:

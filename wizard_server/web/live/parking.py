@@ -38,10 +38,11 @@ class Condition:
     """What a parked poll waits for, given the state that it last saw; called with a newer one it says whether it came.
 
     Becoming stalled makes no version but is reported. So the wait ends when the state would become stalled, and goes on
-    when the agents reported meanwhile with a change that does not count for this client.
+    when the agents reported meanwhile with a change that does not count for this client. Another state of the number
+    that it saw is told: a standby was promoted that lacked what had been acknowledged.
     """
 
-    __slots__ = ("_rules", "_running", "_wait", "_was_stalled", "investigation_id", "stalls_in")
+    __slots__ = ("_rules", "_running", "_version", "_wait", "_was_stalled", "_written", "investigation_id", "stalls_in")
 
     def __init__(self, rules: Rules, seen: Polled) -> None:
         self._rules = rules
@@ -51,20 +52,26 @@ class Condition:
 
     def see(self, record: StateRecord, now: datetime) -> None:
         """Wait on from this state."""
+        self._version, self._written = record.version, record.updated_at
         self._running = is_running(record)
         self._was_stalled = self._rules.has_stalled(record, now)
         self.stalls_in = self._rules.stalls_in(record, now)
 
     def __call__(self, newer: StateRecord) -> bool:
         """Say whether `newer` is to be told, or to wait on from."""
-        return self._wait.satisfied(newer) or self._was_stalled or is_running(newer) != self._running
+        news = self._wait.satisfied(newer) or self._is_another(newer)
+        return news or self._was_stalled or is_running(newer) != self._running
+
+    def _is_another(self, newer: StateRecord) -> bool:
+        return newer.version == self._version and newer.updated_at != self._written
 
     def woken(self, event: StateEvent, record: StateRecord) -> Polled | None:
         """Return the outcome of a change, None for one that is none for this client."""
         now = event.instant
         revived = self._was_stalled and not self._rules.has_stalled(record, now)
-        if revived or self._wait.satisfied(record):
-            return Polled(record, now, self._wait, news=revived, renderings=event.renderings)
+        news = revived or self._is_another(record)
+        if news or self._wait.satisfied(record):
+            return Polled(record, now, self._wait, news=news, renderings=event.renderings)
         self.see(record, now)
         return None
 

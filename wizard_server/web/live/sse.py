@@ -54,7 +54,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             if last is None or last > record.version:
                 await sender.send(_state(request, record))
             else:
-                follower.version = last
+                follower.resume(last)
             await _follow(request, follower, sender)
         except ConnectionError:
             logger.debug("client went away", extra={"investigation_id": investigation_id})

@@ -83,7 +83,7 @@ async def stream(request: web.Request, caller: Caller) -> web.StreamResponse:
             if since is None or since > record.version:
                 await session.send_state("connection_established", record)
             else:
-                follower.version = since
+                follower.resume(since)
                 await session.send("connection_established", {"version": since})
             await session.run()
         except TimeoutError:
