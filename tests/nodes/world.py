@@ -23,6 +23,8 @@ _EDIT = """
     WHERE investigation_id = %s
     RETURNING version, CAST(settings_json AS jsonb) ->> 'name'
 """
+_MOST_STARTS = 5
+_NO_DATABASE = "cannot open postgresql://"
 SOCKET = ".s.PGSQL.5432"
 _URL = "postgresql://wizard@{hosts}/{name}?sslmode=disable&gssencmode=disable"
 
@@ -53,11 +55,17 @@ class Node:
         return self._process
 
     async def start(self) -> None:
-        """Start it and return once it listens."""
+        """Start it and return once it listens; one that finds no database is started again, as an operator would."""
         port = ["--port", self.url.rpartition(":")[2]] if self.url else []
         env = {"PYTHONPATH": str(CHECKOUT)}
-        self._process = ServerProcess(self._config, *port, command=self._command, env=env)
-        await asyncio.to_thread(self._process.ready)
+        for left in reversed(range(_MOST_STARTS)):
+            self._process = ServerProcess(self._config, *port, command=self._command, env=env)
+            try:
+                await asyncio.to_thread(self._process.ready)
+                break
+            except AssertionError:
+                if not left or _NO_DATABASE not in self._process.stderr:
+                    raise
         self.url = self._process.url
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
