@@ -66,7 +66,7 @@ class Node:
             except AssertionError:
                 if not left or _NO_DATABASE not in self._process.stderr:
                     raise
-        self.url = self._process.url
+        self.url = self.process.url
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send it a signal that ends it, and return once it has ended."""
