@@ -43,9 +43,9 @@ def edit(key: str, **values: Any) -> UseCase:
 
 
 async def raced(one: Kit, two: Kit, first: UseCase, second: UseCase) -> list[Any]:
-    """Run `second` while `first` is about to be written, as far as it comes; return what came of both."""
-    writing, waiting = Gate(one.engine.commit), Gate(two.engine.until_free, is_open=True)
-    one.engine.commit, two.engine.until_free = writing, waiting
+    """Run `second` while `first` is about to be written, until it has asked for locks; return what came of both."""
+    writing, waiting = Gate(one.engine.commit), Gate(two.engine.begin, after=True, is_open=True)
+    one.engine.commit, two.engine.begin = writing, waiting
     asked = asyncio.create_task(one.store.transact(first))
     await writing.entered.wait()
     other = asyncio.create_task(two.store.transact(second))
