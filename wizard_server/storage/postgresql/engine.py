@@ -36,7 +36,7 @@ class PostgresqlEngine:
         self._hints = Hints(opening, options.wake)
         self._writer = Writer(opening, options.busy_timeout)
         self._tail = TailConnection(opening)
-        self._readers: Pool[Connection] = Pool(
+        self.readers: Pool[Connection] = Pool(
             opening, size=options.pool_size, overflow=options.max_overflow, timeout=options.pool_timeout
         )
 
@@ -57,7 +57,7 @@ class PostgresqlEngine:
     @asynccontextmanager
     async def reader(self, owner: str | None = None) -> AsyncIterator[Connection]:
         """See `Readers`."""
-        async with self._readers.acquire(owner) as connection:
+        async with self.readers.acquire(owner) as connection:
             with refusals(_CANNOT_ANSWER), watched(connection, self._connect):
                 yield connection
 
@@ -114,7 +114,7 @@ class PostgresqlEngine:
     async def close(self) -> None:
         """Close every connection."""
         await self._hints.close()
-        await asyncio.gather(self._readers.close(), self._writer.close(), self._tail.close())
+        await asyncio.gather(self.readers.close(), self._writer.close(), self._tail.close())
 
 
 def _require_switch(is_on: bool, options: StoreOptions) -> None:
