@@ -9,6 +9,7 @@ export function createReleaseWatch(tell) {
     asked = Date.now();
     const page = await fetch(document.baseURI, { cache: "no-store" }).then((answer) => answer.text(), () => "");
     const [, script] = page.match(/ src="(static\/[0-9a-f]{16}\/wizard\.js)"/) ?? [];
+    if (!script) asked = 0; // not there yet: the next look counts
     if (told || !script || script === own) return;
     told = true;
     tell();
