@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 import wizard_server
-from tests.acceptance.process import CHECKOUT, ServerProcess, run, write_config
+from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, run, write_config
 from tests.browser.wizard.page import WizardPage
 
 _SCRIPT = "return document.querySelector('script').src"
@@ -35,7 +35,8 @@ def test_an_open_page_tells_of_a_newer_release_and_loses_no_draft(driver: Chrome
         before = driver.execute_script(_SCRIPT)
     wizard.sees("offline")
     release(tmp_path)
-    with ServerProcess(config, "--port", str(urlsplit(server.url).port)) as newer:
+    port = str(urlsplit(server.url).port)
+    with ServerProcess(config, "--port", port, command=WIZARD_SERVER) as newer:
         newer.ready()
         wizard.sees("live", "The server has a newer release of this page", "your drafts are kept in this browser")
         assert wizard.value("input[name=name]") == "Typed before the upgrade"
