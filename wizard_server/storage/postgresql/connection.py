@@ -34,6 +34,8 @@ _DEFAULTS = {
 }
 
 
+# How long the first question of a connection, and a rollback, may have no answer.
+_SETTINGS_SECONDS = 2.0
 _ROLLBACK_SECONDS = 2.0
 # Warnings of a COMMIT that was not waited for to its end: what is visible here may be on no standby.
 _DOUBTS = frozenset({"01000", "57P01"})
@@ -180,7 +182,8 @@ async def connect(url: str, *, echo: bool = False, pooler: bool = False, **optio
         raw.prepare_threshold = None
     connection = Connection(raw, echo=echo)
     try:
-        await connection.fetch_all(load_queries("postgresql")["connection.settings"])
+        with connection.answered_within(_SETTINGS_SECONDS):
+            await connection.fetch_all(load_queries("postgresql")["connection.settings"])
     except psycopg.Error as error:
         await connection.close()
         raise StorageUnavailableError(f"cannot use {masked(url)}: {' '.join(str(error).split())}") from error
