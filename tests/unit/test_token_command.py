@@ -7,6 +7,7 @@ import jwt
 import pytest
 
 from tests import factories
+from tests.acceptance.process import write_config
 from tests.unit.test_auth import KEY, sending
 from wizard_server import cli
 from wizard_server.commands.token import MAX_TTL_SECONDS, TokenRequestError, mint
@@ -72,8 +73,7 @@ def test_a_time_to_live_is_one_to_ten_years(ttl: int) -> None:
 
 
 def test_a_refusal_is_told_on_standard_error_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text('[auth]\nmode = "none"\n', encoding="utf-8")
+    config = write_config(tmp_path)
     assert cli.main(["token", "--config", str(config), "--user", "ann"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
