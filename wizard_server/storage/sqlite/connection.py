@@ -42,13 +42,17 @@ class Connection(Operating):
         It is one visit to the thread, however many statements `work` runs: each visit costs two switches between
         threads, which for a small commit is more than the statements themselves.
         """
+        return await self._visit(lambda: self._run_transaction(work))
+
+    async def _visit(self, work: Callable[[], Result]) -> Result:
+        """Run `work` on the thread, after what was asked for before; it runs also where the caller is cancelled."""
         # aiosqlite offers single statements only; this is what each of them comes down to.
-        result: Result = await self.raw._execute(self._run_transaction, work)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        result: Result = await self.raw._execute(work)  # type: ignore[no-untyped-call]  # noqa: SLF001
         return result
 
     def _run_transaction(self, work: Callable[[Session], Result]) -> Result:
         queries = load_queries("sqlite")
-        session = Session(self.raw._conn, self._log)  # noqa: SLF001 - see `transact`
+        session = Session(self.raw._conn, self._log)  # noqa: SLF001 - see `_visit`
         session.execute(queries["connection.begin"])
         try:
             self._guard()
@@ -71,23 +75,26 @@ class Connection(Operating):
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of `query`."""
         self._log(query)
-        # One visit to the thread, as in `transact`.
-        rows: list[sqlite3.Row] = await self.raw._execute(rows_of, self.raw._conn, query, parameters)  # type: ignore[no-untyped-call]  # noqa: SLF001
-        return rows
+        return await self._visit(lambda: rows_of(self.raw._conn, query, parameters))  # noqa: SLF001 - see `_visit`
 
     async def stream(
         self, query: Query, parameters: Parameters | None = None, chunk: int = 100
     ) -> AsyncGenerator[list[sqlite3.Row], None]:
-        """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
+        """Yield the rows of `query`, at most `chunk` of them in memory at a time.
+
+        However it ends, its cursor is closed before the next statement begins, which would else read what the database
+        was when this one began. So the cursor is kept by the thread, which opens it also for a task that was cancelled.
+        """
         self._log(query)
         self.raw.text_factory = text_or_bytes
-        cursor = await self.raw.execute(query.sql, parameters or {})
+        opened: list[sqlite3.Cursor] = []
         try:
-            while rows := list(await cursor.fetchmany(chunk)):
+            await self._visit(lambda: opened.append(self.raw._conn.execute(query.sql, parameters or {})))  # noqa: SLF001 - see `_visit`
+            while rows := await self._visit(lambda: opened[0].fetchmany(chunk)):
                 yield rows
         finally:
             self.raw.text_factory = str
-            await cursor.close()
+            await self._visit(lambda: _close(opened))
 
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
         """Run `query` once and return how many rows it changed."""
@@ -167,6 +174,11 @@ def must_not_be_closed() -> bool:
 
 def nothing() -> None:
     """Object to nothing."""
+
+
+def _close(cursors: Sequence[sqlite3.Cursor]) -> None:
+    for cursor in cursors:
+        cursor.close()
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
