@@ -221,7 +221,7 @@ def test_a_token_that_has_expired_leaves_the_memory_when_it_comes_again(
     request = sending(token())
     trusted.authenticate(request)
     assert trusted.remembered == 1
-    clock.move(FOREVER - clock().timestamp())
+    clock.move(1 + FOREVER - clock().timestamp())
     verifications.refuses = True
     with pytest.raises(InvalidTokenError):
         trusted.authenticate(request)
