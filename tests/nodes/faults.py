@@ -13,7 +13,7 @@ import psycopg
 
 from tests.nodes.checker import Seen
 from tests.nodes.clients import PATIENCE_SECONDS, Run
-from tests.nodes.wire import Cut
+from tests.nodes.wire import Cut, Hold
 from tests.nodes.world import World
 
 # How long another's write may take while a row is held, and an edit by hand until everybody has been told.
@@ -79,6 +79,14 @@ async def deaf(world: World, run: Run) -> None:
     await run.answers(20)
 
 
+async def broken_off(world: World, run: Run) -> None:
+    """A connection is half-open from the middle of a commit on: the database waits for the rest of it, rows locked."""
+    for node in world.nodes:
+        node.wire.hold_next(Hold.AMIDST)
+        await node.wire.reached.wait()
+    await run.answers(50)
+
+
 def _cut(where: Cut) -> Disturbance:
     async def cut(world: World, run: Run) -> None:
         for node in world.nodes:
@@ -92,7 +100,7 @@ def _cut(where: Cut) -> Disturbance:
 async def node_stopped(world: World, run: Run) -> None:
     """A node stands still in a transaction for longer than the database lets it hold its rows."""
     node = world.nodes[1]
-    node.wire.hold_next()
+    node.wire.hold_next(Hold.BEFORE)
     await node.wire.reached.wait()
     node.process.signal(signal.SIGSTOP)
     try:
@@ -168,6 +176,7 @@ FAULTS: Mapping[str, Disturbance] = {
     "swallowed": swallowed,
     "deaf": deaf,
     **{f"commit cut, {where.value}": _cut(where) for where in Cut},
+    "commit broken off": broken_off,
     "node stopped": node_stopped,
     "row held": row_held,
     "edited by hand": edited_by_hand,

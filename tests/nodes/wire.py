@@ -21,6 +21,13 @@ class Cut(Enum):
     THERE = "there"
 
 
+class Hold(Enum):
+    """From where a connection passes nothing on: before what is asked next in a transaction, or in the midst of it."""
+
+    BEFORE = "before"
+    AMIDST = "amidst"
+
+
 class Wire:
     """Listens on a port of its own in front of the socket of a PostgreSQL; a context manager.
 
@@ -35,7 +42,7 @@ class Wire:
         self.port = 0
         self.delay = 0.0
         self.is_deaf = False
-        self.is_held = False
+        self.holds: Hold | None = None
         self.cut: Cut | None = None
         self.reached = asyncio.Event()
 
@@ -66,9 +73,9 @@ class Wire:
         self.cut = cut
         self.reached.clear()
 
-    def hold_next(self) -> None:
+    def hold_next(self, where: Hold) -> None:
         """Hold what follows in the next transaction that is begun, for ever; `reached` is set when it is held."""
-        self.is_held = True
+        self.holds = where
         self.reached.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,35 +125,39 @@ class _Link:
             await asyncio.wait(ways)
 
     async def _way(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: Callable[[bytes], bool]
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Callable[[bytes], bytes | None]
     ) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 if self._wire.delay:
                     await asyncio.sleep(self._wire.delay)
-                if not passes(chunk):
+                if (passing := passed(chunk)) is None:
                     return
-                if not self.is_deaf:
-                    writer.write(chunk)
-                    await writer.drain()
+                writer.write(passing)
+                await writer.drain()
 
-    def _asked(self, chunk: bytes) -> bool:
-        """Whether what the node sends is passed on."""
-        if self._is_in_transaction and self._wire.is_held:
-            self._wire.is_held, self.is_deaf = False, True
-            self._wire.reached.set()
+    def _asked(self, chunk: bytes) -> bytes | None:
+        """Return what is passed on of what the node sends; None: the link is cut."""
         if self._is_in_transaction and self._wire.cut is Cut.ABSENT:
-            return self._cut()
-        return True
+            self._cut()
+            return None
+        if self.is_deaf:
+            return b""
+        if self._is_in_transaction and self._wire.holds is not None:
+            passing = chunk[: len(chunk) // 2] if self._wire.holds is Hold.AMIDST else b""
+            self._wire.holds, self.is_deaf = None, True
+            self._wire.reached.set()
+            return passing
+        return chunk
 
-    def _answered(self, chunk: bytes) -> bool:
-        """Whether what the server answers is passed on."""
+    def _answered(self, chunk: bytes) -> bytes | None:
+        """Return what is passed on of what the server answers; None: the link is cut."""
         self._is_in_transaction = chunk.endswith(_IN_TRANSACTION)
         if self._wire.cut is Cut.THERE and _COMMITTED in chunk:
-            return self._cut()
-        return True
+            self._cut()
+            return None
+        return b"" if self.is_deaf else chunk
 
-    def _cut(self) -> bool:
+    def _cut(self) -> None:
         self._wire.cut = None
         self._wire.reached.set()
-        return False

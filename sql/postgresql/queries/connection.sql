@@ -3,11 +3,13 @@
 -- name: connection.settings
 -- Settings of every session: timestamps in UTC and in one form, and a bounded wait for locks. JIT is off: without
 -- statistics the planner compiles statements of 1 ms for 50 ms. A transaction that is idle for 5 s (its process was stopped)
--- is ended, so that others get its locks.
+-- is ended, so that others get its locks; so is one whose process cannot be reached, in the middle of a statement too.
 SELECT set_config('TimeZone', 'UTC', FALSE), set_config('DateStyle', 'ISO, YMD', FALSE),
        set_config('default_transaction_isolation', 'read committed', FALSE),
        set_config('lock_timeout', '1s', FALSE), set_config('idle_in_transaction_session_timeout', '5s', FALSE),
        set_config('statement_timeout', '0', FALSE),
+       set_config('tcp_keepalives_idle', '3', FALSE), set_config('tcp_keepalives_interval', '1', FALSE),
+       set_config('tcp_keepalives_count', '3', FALSE), set_config('tcp_user_timeout', '6000', FALSE),
        set_config('jit', 'off', FALSE);
 
 -- name: connection.begin

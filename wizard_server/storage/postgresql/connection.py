@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from psycopg import AsyncConnection
@@ -46,6 +46,11 @@ class Step(NamedTuple):
 
     query: Query
     parameters: Parameters | None = None
+
+
+def step(name: str, **parameters: Any) -> Step:
+    """Return the statement `name` of this engine, bound to `parameters`."""
+    return Step(load_queries("postgresql")[name], parameters)
 
 
 class Connection:

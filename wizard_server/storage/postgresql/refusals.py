@@ -16,6 +16,8 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _OVERTAKEN = frozenset({"40001", "40P01"})
 _INTEGRITY = "23"
 
+CANNOT_WRITE = "the database cannot be written"
+
 
 @contextmanager
 def refusals(what: str) -> Iterator[None]:

@@ -11,7 +11,13 @@ from wizard_server.storage.queries import load_queries
 
 # How long there may be no answer until the server is asked what it does, in seconds.
 SILENCE_SECONDS = 2.0
-_FOR_A_STANDBY = "SyncRep"
+# For so many looks the server may wait for the rest of a question: it is large, or the way to the server is broken.
+_LOOKS_FOR_THE_REST = 3
+_FOR_THE_REST = "ClientRead"
+_HINDRANCES = {
+    "SyncRep": "commits wait for a synchronous standby",
+    _FOR_THE_REST: "the database waits for the rest of a commit",
+}
 Connect = Callable[[], Awaitable[Connection]]
 
 
@@ -37,14 +43,18 @@ def watched(
 
 
 async def _watch(connection: Connection, connect: Connect, tell: Callable[[str | None], None]) -> None:
-    while (hindrance := await _hindrance(connect, connection.pid)) is not None:
-        tell(hindrance)
+    left = _LOOKS_FOR_THE_REST
+    while (wait := await _wait(connect, connection.pid)) is not None:
+        left -= wait == _FOR_THE_REST
+        if not left:
+            break
+        tell(_HINDRANCES.get(wait, f"the database has been at work on a commit for more than {SILENCE_SECONDS:g} s"))
         await asyncio.sleep(SILENCE_SECONDS)
     connection.cut()
 
 
-async def _hindrance(connect: Connect, pid: int) -> str | None:
-    """Return what keeps the session `pid` from answering; None when nothing does that will ever end.
+async def _wait(connect: Connect, pid: int) -> str | None:
+    """Return what the session `pid` waits for, "" when it is busy; None when it will never answer.
 
     It is asked on a connection of its own. A session that is not at work has answered, or has not heard the question;
     one that is not there, or of which nothing can be learned, will not answer either.
@@ -60,6 +70,4 @@ async def _hindrance(connect: Connect, pid: int) -> str | None:
         return None
     if not found or found[0]["state"] != "active":
         return None
-    if found[0]["wait_event"] == _FOR_A_STANDBY:
-        return "commits wait for a synchronous standby"
-    return f"the database has been at work on a commit for more than {SILENCE_SECONDS:g} s"
+    return str(found[0]["wait_event"] or "")

@@ -17,27 +17,23 @@ from wizard_server.storage.engine import (
     Keys,
     Locked,
     StaleError,
-    Stored,
     Write,
     patience,
 )
-from wizard_server.storage.postgresql.connection import Connection, Step
+from wizard_server.storage.postgresql.connection import Connection, Step, step
 from wizard_server.storage.postgresql.forms import Record
+from wizard_server.storage.postgresql.locks import LOCK_TIMEOUT_MS, PATIENCE_MS, held_of, lock
 from wizard_server.storage.postgresql.outcome import Unfinished, was_committed
-from wizard_server.storage.postgresql.refusals import refusals
+from wizard_server.storage.postgresql.refusals import CANNOT_WRITE, refusals
 from wizard_server.storage.postgresql.silence import watched
 from wizard_server.storage.queries import Query, load_queries
 
 Result = TypeVar("Result")
-_CANNOT_WRITE = "the database cannot be written"
 # What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
 _VERSIONS = frozenset({"states.insert", "states.update", "states.delete"})
 _PLACED = _VERSIONS | {"states.revive", "states.heard"}
-# How long a batch waits for the rows that it names before it leaves those out that somebody else holds. Another node's
-# batch holds them for one commit, so it is at least so many times what the last one took.
-_PATIENCE_MS = 50
+# A batch waits for the rows that another node's batch holds for so many times what the last commit took.
 _COMMITS_OF_PATIENCE = 10
-_LOCK_TIMEOUT_MS = 1000
 # How often it is looked whether what was left out is free.
 _LOOK_SECONDS = 0.05
 # How long everything else may take that is no commit: it waits for locks for two seconds at most.
@@ -70,7 +66,7 @@ class Writer:
             return Locked(base, {})
         await self._turn.acquire()
         try:
-            with refusals(_CANNOT_WRITE):
+            with refusals(CANNOT_WRITE):
                 self._begun = await self._locked_anew(keys, base)
         except BaseException:
             await self._end()
@@ -89,47 +85,9 @@ class Writer:
     async def _locked(self, keys: Keys, base: int | None) -> Locked:
         connection = await self._ready()
         with connection.answered_within(_ANSWER_SECONDS):
-            return await self._locked_on(connection, keys, base)
-
-    async def _locked_on(self, connection: Connection, keys: Keys, base: int | None) -> Locked:
-        milliseconds = min(max(_PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), _LOCK_TIMEOUT_MS)
-        await self._name_owners(connection, keys.owners)
-        try:
-            with refusals(_CANNOT_WRITE):
-                [*_, rows, _] = await connection.run(self._locking(keys, milliseconds))
-            return Locked(base, _stored(rows))
-        except BusyError:
-            await connection.rollback()
-        return Locked(base, *await self._lock_free(connection, keys, milliseconds))
-
-    async def _lock_free(
-        self, connection: Connection, keys: Keys, milliseconds: int
-    ) -> tuple[Mapping[str, Stored], Keys]:
-        """Lock those of `keys` that nobody else holds; return the states, and what somebody holds."""
-        known = self._step("connection.known", ids=sorted(keys.states))
-        [*_, owners, rows, _, existing] = await connection.run([*self._locking(keys, milliseconds, "_free"), known])
-        states = _stored(rows)
-        held = Keys(
-            frozenset(row["investigation_id"] for row in existing) - states.keys(),
-            keys.owners - {row["user_id"] for row in owners} if keys.owners else frozenset(),
-        )
-        return states, held
-
-    async def _name_owners(self, connection: Connection, owners: Collection[str]) -> None:
-        """Make the rows that stand for the templates of users; at once, or who comes second could not skip them."""
-        if owners:
-            await connection.run([self._step("connection.name_owners", owners=sorted(owners))])
-
-    def _locking(self, keys: Keys, milliseconds: int, how: str = "") -> list[Step]:
-        """Return what locks `keys`, in the order that everybody keeps; the step before the last answers with states."""
-        owners = [self._step(f"connection.lock_owners{how}", owners=sorted(keys.owners))] if keys.owners else []
-        return [
-            self._step("connection.begin"),
-            self._step("connection.wait_at_most", milliseconds=milliseconds),
-            *owners,
-            self._step(f"connection.lock{how}", ids=sorted(keys.states)),
-            self._step("connection.wait_at_most", milliseconds=_LOCK_TIMEOUT_MS),
-        ]
+            milliseconds = min(max(PATIENCE_MS, int(self._last_commit_ms * _COMMITS_OF_PATIENCE)), LOCK_TIMEOUT_MS)
+            with refusals(CANNOT_WRITE):
+                return Locked(base, *await lock(connection, keys, milliseconds))
 
     async def until_free(self, keys: Keys) -> Keys:
         """See `engine.Writer`."""
@@ -138,9 +96,8 @@ class Writer:
         try:
             while True:
                 await asyncio.sleep(_LOOK_SECONDS)
-                with refusals(_CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
-                    _, held = await self._lock_free(connection, keys, _PATIENCE_MS)
-                    await connection.rollback()
+                with refusals(CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
+                    held = await held_of(connection, keys)
                 if not held.has(keys):
                     return Keys(keys.states - held.states, keys.owners - held.owners)
                 if monotonic() > deadline:
@@ -175,7 +132,7 @@ class Writer:
         """Commit `writes` and end the turn."""
         begun = monotonic()
         try:
-            with refusals(_CANNOT_WRITE):
+            with refusals(CANNOT_WRITE):
                 return await self._attempt(writes)
         finally:
             self._last_commit_ms = (monotonic() - begun) * 1000
@@ -207,15 +164,16 @@ class Writer:
     async def _write(self, connection: Connection, writes: Sequence[Write], *, is_begun: bool) -> int:
         if is_begun and not connection.is_in_transaction:
             raise StaleError("the locks of the batch were lost with its connection")
-        steps = [] if is_begun else [self._step("connection.begin")]
+        placed = _ids(writes, _PLACED)
+        begun = [step("connection.begin"), step("connection.lock", ids=sorted(placed))]
+        steps = [] if is_begun else begun
         steps += [
             Step(self._queries[write.query], _columns(self._queries[write.query], write.rows)) for write in writes
         ]
-        placed = _ids(writes, _PLACED)
         if placed:
-            taking = self._step("places.take", ids=sorted(placed), changed=sorted(_ids(writes, _VERSIONS)))
-            steps += [self._step("places.lock"), taking]
-        answers = await self._answers(connection, [*steps, self._step("connection.commit")])
+            taking = step("places.take", ids=sorted(placed), changed=sorted(_ids(writes, _VERSIONS)))
+            steps += [step("places.lock"), taking]
+        answers = await self._answers(connection, [*steps, step("connection.commit")])
         doubt, connection.doubt = connection.doubt, None
         if doubt is not None:
             raise UnknownOutcomeError(f"the commit may be on this database server alone: {doubt}")
@@ -243,17 +201,14 @@ class Writer:
 
     async def settle(self) -> None:
         """Give what was done by hand its places."""
-        steps = [self._step(name) for name in ("connection.begin", "places.lock", "places.settle", "connection.commit")]
+        steps = [step(name) for name in ("connection.begin", "places.lock", "places.settle", "connection.commit")]
         async with self._turn:
             connection = await self._ready()
             try:
-                with refusals(_CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
+                with refusals(CANNOT_WRITE), connection.answered_within(_ANSWER_SECONDS):
                     await connection.run(steps)
             finally:
                 await self._rolled_back()
-
-    def _step(self, name: str, **parameters: Any) -> Step:
-        return Step(self._queries[name], parameters)
 
     async def _ready(self) -> Connection:
         if self._connection is None or self._connection.is_lost:
@@ -283,10 +238,6 @@ class Writer:
 def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Return `rows` as a statement takes them: a list for each of its parameters."""
     return {name: [row[name] for row in rows] for name in query.parameters}
-
-
-def _stored(rows: Sequence[Record]) -> dict[str, Stored]:
-    return {row["investigation_id"]: Stored(row["version"], row["last_entry"]) for row in rows}
 
 
 def _ids(writes: Sequence[Write], queries: Collection[str]) -> set[str]:
