@@ -12,6 +12,7 @@ from tests.benchmarks.subjects import POLL, Headers, Subject, answering, ask, au
 from wizard_server.commands.event_loop import EventLoop
 
 _BOUND = 0.85
+_OURS: dict[str, EventLoop] = {"ours": "auto", "ours asyncio": "asyncio"}
 _BARE: dict[str, EventLoop] = {"bare": "auto", "bare asyncio": "asyncio"}
 _PATH = POLL.format(topic(0))
 
@@ -31,13 +32,14 @@ def full(bench: Bench) -> Section:
 
 
 def _compare(bench: Bench, section: Section, shape: Shape, headers: Headers, status: int) -> Section:
-    """Ask our server and the bare one, on our event loop and on asyncio's, for the same bytes, in turn."""
+    """Ask our server and the bare one, each on uvloop and on asyncio, for the same bytes, in turn."""
     size = bench.size
     with ExitStack() as stack:
-        ours = stack.enter_context(serving(bench.folder(), shape))
-        answer = ask(ours.port, "GET", _PATH, headers)
+        subjects: dict[str, Subject] = {
+            name: stack.enter_context(serving(bench.folder(), shape, loop=loop)) for name, loop in _OURS.items()
+        }
+        answer = ask(subjects["ours"].port, "GET", _PATH, headers)
         assert answer.status == status, answer.body
-        subjects: dict[str, Subject] = {"ours": ours}
         for name, loop in _BARE.items():
             bare = stack.enter_context(answering(bench.folder(), {"poll": answer}, loop=loop))
             same = ask(bare.port, "GET", _PATH, headers)
