@@ -9,7 +9,7 @@ from tests.benchmarks.database import Shape, topic
 from tests.benchmarks.load import HOW_TO_GET_WRK, WRK, read_loop
 from tests.benchmarks.report import Section
 from tests.benchmarks.subjects import POLL, Headers, Subject, answering, ask, authorization, serving
-from wizard_server.commands.event_loop import EventLoop
+from wizard_server.config.models import EventLoop
 
 _BOUND = 0.85
 _OURS: dict[str, EventLoop] = {"ours": "auto", "ours asyncio": "asyncio"}

@@ -18,8 +18,7 @@ from tests.acceptance.process import CHECKOUT, WIZARD_SERVER, ServerProcess, wri
 from tests.benchmarks.database import USER, Shape, fill, topic, version_of
 from tests.benchmarks.machine import on_server_core
 from tests.benchmarks.swarm import request
-from wizard_server.commands.event_loop import EventLoop
-from wizard_server.config.models import RateLimitConfig
+from wizard_server.config.models import EventLoop, RateLimitConfig
 
 SECRET = "a secret of the benchmarks, thirty-two bytes or more"
 POLL = "/api/v1/polling/wizard-state/{}"

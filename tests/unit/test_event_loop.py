@@ -7,7 +7,7 @@ import pytest
 import uvloop
 
 from wizard_server.commands import event_loop
-from wizard_server.commands.event_loop import EventLoop
+from wizard_server.config.models import EventLoop
 from wizard_server.errors import ConfigError
 
 

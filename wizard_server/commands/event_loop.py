@@ -6,11 +6,10 @@ With uvloop an answer takes 2 to 14 % less processor time (``python -m tests.ben
 import asyncio
 from collections.abc import Callable, Coroutine
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
+from wizard_server.config.models import EventLoop
 from wizard_server.errors import ConfigError
-
-EventLoop = Literal["auto", "asyncio", "uvloop"]
 
 
 def require(loop: EventLoop) -> None:

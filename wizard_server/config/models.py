@@ -19,6 +19,7 @@ from wizard_server.config.frozen import Frozen
 
 FEWEST_CONNECTIONS = 10
 IN_MEMORY = "sqlite:///:memory:"
+EventLoop = Literal["auto", "asyncio", "uvloop"]
 
 
 def _persistent(features: Any) -> bool:
@@ -152,7 +153,7 @@ class ListenConfig(Frozen):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
-    loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+    loop: EventLoop = "auto"
     workers: int = Field(default=1, ge=1, le=256)
     shutdown_timeout_seconds: int = Field(default=10, ge=1, le=60)
     receive_timeout_seconds: int = Field(default=30, ge=1, le=300)
