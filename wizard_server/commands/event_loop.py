@@ -1,6 +1,6 @@
 """The event loop that ``serve`` runs on: uvloop where it is installed, otherwise asyncio's own.
 
-With uvloop an answer takes 2 to 14 % less processor time (``python -m tests.benchmarks unchanged`` compares both).
+With uvloop an answer takes 2 to 14 % less processor time (``python -m tests.benchmarks unchanged full`` compares both).
 """
 
 import asyncio
