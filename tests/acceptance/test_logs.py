@@ -90,7 +90,7 @@ async def test_a_write_a_refusal_a_poll_and_a_stream_are_events(
 
     [created] = about(found, "create")
     expected = {"level": "INFO", "message": "request answered", "request_id": "create", "user": "dev"}
-    asked = {"method": "POST", "route": STATES, "status": "201", "version": "1"}
+    asked = {"method": "POST", "route": STATES, "status": "201", "version": "1", "investigation": "inv-1"}
     assert but(created, "timestamp", "duration_ms") == {**expected, **asked}
     assert float(created["duration_ms"]) > 0
 

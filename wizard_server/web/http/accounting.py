@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
@@ -125,6 +126,8 @@ class Requests:
             version = _VERSION_TAG.search(_tag(response))
             if version:
                 fields["version"] = int(version[1])
+                if status == HTTPStatus.CREATED:
+                    fields["investigation"] = response.headers["Location"].rpartition("/")[2]
             _log(level, "request answered", fields, counts, begun, status, code)
 
     def _sparing(self, level: int, status: int) -> Sparing:
