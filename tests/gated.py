@@ -77,6 +77,9 @@ class Gated:
     async def ask(self, reader: Reader, query: Query, parameters: Mapping[str, Any] | None) -> Sequence[Row]:
         return await reader.fetch_all(query, parameters)
 
+    def break_off(self) -> None:
+        self.inner.break_off()
+
     async def close(self) -> None:
         self.is_closed = True
         await self.inner.close()

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
 
 from tests import factories, postgresql
+from tests.acceptance.process import ServerProcess, write_config
 from tests.nodes.checker import violations
 from tests.nodes.clients import Run, disturbed
 from tests.nodes.wire import Wire
 from tests.nodes.world import SOCKET, World, world_on
 from tests.postgresql import Cluster
+from wizard_server.storage.engine import BUSY_TIMEOUT_SECONDS
 
 API = "/api/v1"
 STATES = f"{API}/wizard-state"
 POLLS = f"{API}/polling/wizard-state/inv-1"
 HANGS_AFTER_SECONDS = 30.0
+DRAIN_SECONDS = 1
+SLACK = 3
 DATABASE = "nodes"
 WAITS = "commits wait for a synchronous standby"
 Ask = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
@@ -57,6 +61,31 @@ async def promote(world: World, standby: Cluster) -> None:
     """Let the primary die, and the standby take its place."""
     await asyncio.to_thread(world.cluster.stop, signal.SIGQUIT)
     await asyncio.to_thread(standby.execute, "SELECT pg_promote()")
+
+
+async def test_a_server_ends_whose_commit_waits_for_a_standby(primary: Cluster, tmp_path: Path) -> None:
+    """Nobody can be told any more; without a bound it would go on for as long as the standby is away."""
+    database = {"url": primary.url(DATABASE, "wizard"), "require_durability": False}
+    config = write_config(tmp_path, database=database, server={"shutdown_timeout_seconds": DRAIN_SECONDS})
+    with ServerProcess(config) as server:
+        await asyncio.to_thread(server.ready)
+        async with ClientSession(server.url, timeout=ClientTimeout(HANGS_AFTER_SECONDS)) as session:
+
+            async def waits() -> bool:
+                async with session.get("/readyz") as answer:
+                    return WAITS in await answer.text()
+
+            async with session.post(STATES, json=factories.creation()) as answer:
+                assert answer.status == 201
+            primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
+            writing = asyncio.create_task(session.patch(f"{STATES}/inv-1", json={"status": "ERROR"}))
+            await until(waits)
+            server.signal(signal.SIGTERM)
+            async with asyncio.timeout(SLACK * (DRAIN_SECONDS + BUSY_TIMEOUT_SECONDS)):
+                assert await asyncio.to_thread(server.wait) == 0
+            with pytest.raises(ClientConnectionError):
+                await writing
+        assert f'commit broken off reason="{WAITS}"' in server.stderr
 
 
 async def test_nothing_is_acknowledged_that_a_synchronous_standby_lacks(primary: Cluster, tmp_path: Path) -> None:

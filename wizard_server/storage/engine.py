@@ -228,6 +228,12 @@ class Upkeep(Protocol):
     async def tidy(self) -> None:
         """Do what has to be done now and then, several times a second."""
 
+    def break_off(self) -> None:
+        """Have a commit that nobody waits for any more end, though its outcome may be unknown, and begin no other.
+
+        Where it waits for nothing but the disk it goes on to its end.
+        """
+
     async def close(self) -> None:
         """Close every connection."""
 

@@ -1,5 +1,6 @@
 """The store: current states from memory, everything else from the readers, all writes through the one writer."""
 
+import asyncio
 import contextlib
 import logging
 from collections import defaultdict
@@ -34,6 +35,7 @@ class StateStore(StoreReads):
 
     def __init__(self, engine: Engine, options: StoreOptions, hub: Audience, clock: Clock) -> None:
         super().__init__(engine, options)
+        self._busy_timeout = options.busy_timeout
         self._publish = hub.publish
         self._clock = clock
         self._writes = WriteHealth(lambda: engine.commit(PROBE, may_wait=lambda: False))
@@ -70,7 +72,12 @@ class StateStore(StoreReads):
         return store
 
     async def close(self) -> None:
-        """Commit what has queued, write what was touched, close every connection, whatever happens on the way."""
+        """Commit what has queued, write what was touched, close every connection, whatever happens on the way.
+
+        What has not been written after the busy timeout has been refused: only a commit may be under way then, and
+        nobody waits for it.
+        """
+        limit = asyncio.get_running_loop().call_later(self._busy_timeout, self.engine.break_off)
         try:
             await self._commits.close()
             await self.flush_touched()
@@ -78,6 +85,7 @@ class StateStore(StoreReads):
             await self._memory.close()
             await self._kept.close()
         finally:
+            limit.cancel()
             await self.engine.close()
 
     async def ping(self) -> None:

@@ -111,6 +111,10 @@ class PostgresqlEngine:
         if edited:
             await self._writer.settle()
 
+    def break_off(self) -> None:
+        """See `Upkeep`; it may wait for a standby for ever."""
+        self._writer.break_off()
+
     async def close(self) -> None:
         """Close every connection."""
         await self._hints.close()

@@ -5,6 +5,7 @@ off while it is under way would not know what became of it.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from time import monotonic
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from wizard_server.storage.postgresql.outcome import Unfinished, was_committed
 from wizard_server.storage.postgresql.refusals import CANNOT_WRITE, refusals
 from wizard_server.storage.postgresql.silence import watched
 from wizard_server.storage.queries import Query, load_queries
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 # What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
@@ -58,6 +61,7 @@ class Writer:
         self._turn = asyncio.Lock()
         self._begun: Locked | None = None
         self._last_commit_ms = 0.0
+        self._is_broken_off = False
         self.hindrance: str | None = None
 
     async def begin(self, keys: Keys, base: int | None) -> Locked:
@@ -154,7 +158,7 @@ class Writer:
             except Exception as error:
                 if connection is None or not connection.is_lost:
                     raise
-                if unfinished is None:
+                if unfinished is None or self._is_broken_off:
                     raise UnknownOutcomeError(f"the connection was lost during a commit: {error}") from error
             deadline = deadline or monotonic() + RESOLVE_SECONDS
             if await self._is_committed(unfinished, deadline):
@@ -189,7 +193,7 @@ class Writer:
 
     async def _is_committed(self, unfinished: Unfinished, deadline: float) -> bool:
         """Return whether what was being committed was; raise when that cannot be found out."""
-        while monotonic() < deadline:
+        while monotonic() < deadline and not self._is_broken_off:
             try:
                 return await was_committed(await self._ready(), unfinished)
             except (StorageUnavailableError, StaleError):  # what cannot be asked now can be asked again
@@ -211,6 +215,8 @@ class Writer:
                 await self._rolled_back()
 
     async def _ready(self) -> Connection:
+        if self._is_broken_off:
+            raise StorageUnavailableError("the server is shutting down")
         if self._connection is None or self._connection.is_lost:
             self._connection = await self._connect()
         return self._connection
@@ -226,6 +232,14 @@ class Writer:
     async def _rolled_back(self) -> None:
         if self._connection is not None:
             await self._connection.rollback()
+
+    def break_off(self) -> None:
+        """See `engine.Upkeep`."""
+        self._is_broken_off = True
+        if self._turn.locked():
+            logger.error("commit broken off", extra={"reason": self.hindrance or "it has not ended in time"})
+        if self._connection is not None:
+            self._connection.cut()
 
     async def close(self) -> None:
         """Close the connection after what is under way."""

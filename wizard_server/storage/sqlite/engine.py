@@ -167,6 +167,9 @@ class SqliteEngine:
         """How long the write-ahead log is."""
         return self._log_keeper.bytes
 
+    def break_off(self) -> None:
+        """See `Upkeep`; a commit waits for the disk alone."""
+
     async def close(self) -> None:
         """Close every connection, but not the writer where that would harm the files: see `Connection.leave_open`."""
         try:
