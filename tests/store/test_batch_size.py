@@ -7,13 +7,19 @@ from typing import Any
 import pytest
 
 from tests import factories
-from tests.store.conftest import Kit
+from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import appended, change, creation, written
 from wizard_server.storage.engine import Write
 from wizard_server.storage.outcomes import MAX_BATCH_SIZE
 
 MIB = 1 << 20
 LARGE = factories.settings(tools=[{"tool_name": "device_graph", "enabled": True, "parameters": {"text": "x" * MIB}}])
+
+
+@pytest.fixture
+async def kit(open_store: OpenStore) -> Kit:
+    """A store that refuses no use case for being late, however slow the machine writes megabytes."""
+    return await open_store(busy_timeout=3600.0)
 
 
 @pytest.fixture
