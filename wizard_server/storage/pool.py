@@ -44,6 +44,7 @@ class Pool(Generic[Lent]):
         self._timeout = timeout
         self._shares = Shares(size + overflow)
         self._idle: list[Lent] = []
+        self._late: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
@@ -93,8 +94,11 @@ class Pool(Generic[Lent]):
             del opening  # as in `StateStore.loaded`
 
     def _keep(self, opening: "asyncio.Future[Lent]") -> None:
+        """Keep what was opened for somebody who has gone away, as if it had been lent; what is too many is closed."""
         if not opening.cancelled() and opening.exception() is None:
-            self._idle.append(opening.result())
+            late = asyncio.ensure_future(self._take_back(opening.result()))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
 
     async def drop_idle(self) -> None:
         """Close what is not lent now."""
