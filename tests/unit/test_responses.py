@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from tests import factories
 from tests.unit.test_polling import record
 from wizard_server.domain.record import StateRecord, opened
-from wizard_server.web.api.state_body import around_state, seen, state_response
+from wizard_server.web.api.state_body import seen, state_pieces, state_response
 from wizard_server.web.http.answers import json_response
 from wizard_server.web.http.compression import COMPRESS_OVER, accepts_gzip
 from wizard_server.web.http.context import RULES
@@ -45,9 +45,11 @@ def document_of(**parts: Any) -> StateRecord:
     return record(3, opened=opened(orjson.dumps(document)))
 
 
-def wrapped(request: web.Request, state: StateRecord, before: bytes = b'{"state":', **more: Any) -> web.Response:
-    after = seen(request, state, SEEN) + b"}"
-    return around_state(request, state, before, after, headers={}, **more)
+def wrapped(
+    request: web.Request, state: StateRecord, before: bytes = b'{"state":', *, summary: bool = False
+) -> web.Response:
+    pieces, compresses = state_pieces(request, state, before, seen(request, state, SEEN) + b"}", summary=summary)
+    return web.Response(body=b"".join(pieces), headers={"Content-Encoding": "gzip"} if compresses else {})
 
 
 def body_of(response: web.Response) -> bytes:
@@ -149,6 +151,13 @@ def test_a_state_goes_with_its_tag_and_the_time_of_the_last_look() -> None:
     assert response.content_type == "application/json"
     assert orjson.loads(body_of(response))["last_accessed"] == "2026-01-03T00:00:00.000Z"
     assert orjson.loads(body_of(state_response(asking(), document_of(), None)))["last_accessed"] is None
+
+
+def test_a_large_state_is_compressed_and_says_so() -> None:
+    state = state_of(5000)
+    plain, packed = state_response(asking(), state, None), state_response(asking("gzip"), state, None)
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    assert gzip.decompress(body_of(packed)) == body_of(plain)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])

@@ -18,7 +18,6 @@ MAX_DEPTH = 64
 # Bounds the pointers in patches, which repeat the names above each member.
 MAX_NAME = 1024
 _BEGINNING = 16 * 1024
-_CONTAINERS = (dict, list)
 _BLANKS = b" \t\n\r"
 # Maps digits to 0 and all else to a blank: a search for 19 zeros takes a tenth of the time of a regular expression.
 _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))

@@ -44,7 +44,7 @@ class _Log:
     leaving: int = 0
 
     def drop(self) -> tuple[int, int]:
-        """Drop the oldest lines, several at once from a long log; return their bytes and their number."""
+        """Let the oldest lines go, several at once from a long log; return their bytes and their number."""
         count = max((self.old - self.leaving) // _AT_ONCE, 1)
         size = len(orjson.dumps(self.holder["logs"][self.leaving : self.leaving + count])) - 1
         self.leaving += count
@@ -103,7 +103,7 @@ def _excess(size: int, can_leave: int, limit: int, room: Room) -> int:
 
 
 def _let_leave(logs: Sequence[_Log], excess_bytes: int, excess_nodes: int, node_bytes: float) -> None:
-    """Drop the oldest lines of whichever log is the largest at the time; a node weighs as much as `node_bytes`."""
+    """Shorten whichever log is the largest at the time by its oldest lines; a node weighs as much as `node_bytes`."""
 
     def weight(log: _Log) -> float:
         return -log.bytes - (log.old - log.leaving) * node_bytes

@@ -82,7 +82,7 @@ class Waiter(Sleeper):
         return None
 
     def has_read(self, record: StateRecord) -> None:
-        """Drop a kept event of an older version than `record`, which was read since: another node overtook it."""
+        """Discard a kept event that is older than `record`: another node committed `record`, and it was read since."""
         event = self.event
         if event is not None and event.record is not None and event.record.version < record.version:
             self.event = None

@@ -26,7 +26,7 @@ class Touches:
         self._instants.pop(investigation_id, None)
 
     def written(self, instants: Mapping[str, str]) -> None:
-        """Drop `instants`, which are on disk; newer ones stay."""
+        """Forget `instants`, which are on disk now; newer ones stay."""
         self._instants = {key: value for key, value in self._instants.items() if instants.get(key) != value}
 
 

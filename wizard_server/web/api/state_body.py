@@ -54,7 +54,10 @@ def state_response(
 ) -> web.Response:
     """Return a state, read at `now`, with its ETag."""
     sent = {**state_headers(record.version), **(headers or {})}
-    return around_state(request, record, b"", seen(request, record, now), status=status, headers=sent)
+    pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
+    if compresses:
+        sent["Content-Encoding"] = "gzip"
+    return web.Response(body=b"".join(pieces), status=status, content_type="application/json", headers=sent)
 
 
 def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
@@ -89,30 +92,13 @@ def shared_head(version: int, compresses: bool) -> bytes:
     return head(200, {**state_headers(version), **JSON_BODY, **(GZIP_BODY if compresses else {})})
 
 
-def around_state(
-    request: web.Request,
-    record: StateRecord,
-    before: bytes,
-    after: bytes,
-    *,
-    status: int = 200,
-    headers: dict[str, str],
-    summary: bool = False,
-) -> web.Response:
-    """Return a JSON body that holds a state between `before` and `after`; the state itself is encoded once.
-
-    `after` begins with further members of the state (see `seen`).
-    """
-    pieces, compresses = state_pieces(request, record, before, after, summary=summary)
-    if compresses:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=b"".join(pieces), status=status, content_type="application/json", headers=headers)
-
-
 def state_pieces(
     request: web.Request, record: StateRecord, before: bytes, after: bytes, *, summary: bool = False
 ) -> tuple[tuple[bytes, ...], bool]:
-    """Return the body of `around_state` in pieces, and whether it is compressed."""
+    """Return a JSON body that holds a state between `before` and `after`, in pieces, and whether it is compressed.
+
+    The state itself is encoded and compressed once. `after` begins with further members of the state (see `seen`).
+    """
     state = _summary(record) if summary else record.opened
     if len(before) + len(state) + len(after) > COMPRESS_OVER and accepts_gzip(request):
         return (gzip_around(before, state, _deflated(record, state, summary=summary), after),), True

@@ -176,7 +176,7 @@ class Connection(web.RequestHandler):
         self._parser = None
 
     def discard_input(self) -> None:
-        """Drop all further input unparsed, because the connection ends for what it sent."""
+        """Discard all further input unparsed, because what was sent ends the connection."""
         self._discards = True
 
     def _feed_frames(self, data: bytes) -> None:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-# A body that is being received when a drain begins has so long, because the drain must end within 2 seconds.
-DRAIN_SECONDS = 1.0
+# A body that is being received when a drain begins has this long, because the drain must end within 2 seconds.
+_DRAIN_SECONDS = 1.0
 
 
 class Receiving:
@@ -33,9 +33,9 @@ class Receiving:
             finally:
                 self._limits.discard(limit)
 
-    def begin_drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Let every body, received now or later, time out `seconds` from now at the latest."""
-        self._until = asyncio.get_running_loop().time() + seconds
+    def begin_drain(self) -> None:
+        """Let every body, received now or later, time out `_DRAIN_SECONDS` from now at the latest."""
+        self._until = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         for limit in self._limits:
             self._shorten(limit)
 
