@@ -17,7 +17,7 @@ LOCK_TIMEOUT_MS = 1000
 async def lock(connection: Connection, keys: Keys, milliseconds: int) -> tuple[Mapping[str, Stored], Keys]:
     """Begin a transaction and lock `keys`; return the states that are locked now, and what somebody else holds.
 
-    Only who still holds a row after so many `milliseconds` is not waited for.
+    It waits for rows for as many `milliseconds`; then it leaves out those that are still held.
     """
     await _name_owners(connection, keys.owners)
     try:

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 # What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
 _VERSIONS = frozenset({"states.insert", "states.update", "states.delete"})
 _PLACED = _VERSIONS | {"states.revive", "states.heard"}
-# A batch waits for the rows that another node's batch holds for so many times what the last commit took.
+# How long a batch waits for rows that the batch of another node holds: so many times what the last commit took.
 _COMMITS_OF_PATIENCE = 10
 # How often it is looked whether what was left out is free.
 _LOOK_SECONDS = 0.05
@@ -199,9 +199,7 @@ class Writer:
             except (StorageUnavailableError, StaleError):  # what cannot be asked now can be asked again
                 await self._rolled_back()
                 await asyncio.sleep(_AGAIN_SECONDS)
-        raise UnknownOutcomeError(
-            f"the connection was lost during a commit, of which nothing is known after {RESOLVE_SECONDS:g} s"
-        )
+        raise UnknownOutcomeError("the connection was lost during a commit, of which nothing could be learned")
 
     async def settle(self) -> None:
         """Give what was done by hand its places."""
@@ -215,10 +213,10 @@ class Writer:
                 await self._rolled_back()
 
     async def _ready(self) -> Connection:
-        if self._is_broken_off:
-            raise StorageUnavailableError("the server is shutting down")
         if self._connection is None or self._connection.is_lost:
             self._connection = await self._connect()
+        if self._is_broken_off:  # maybe while it was opened
+            raise StorageUnavailableError("the server is shutting down")
         return self._connection
 
     async def _end(self) -> None:

@@ -126,7 +126,7 @@ class Requests:
             version = _VERSION_TAG.search(_tag(response))
             if version:
                 fields["version"] = int(version[1])
-                if status == HTTPStatus.CREATED:
+                if status == HTTPStatus.CREATED:  # the path that was asked for does not name it
                     fields["investigation"] = response.headers["Location"].rpartition("/")[2]
             _log(level, "request answered", fields, counts, begun, status, code)
 
