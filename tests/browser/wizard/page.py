@@ -89,10 +89,19 @@ class WizardPage:
         """Press keys wherever the focus is."""
         self.driver.switch_to.active_element.send_keys(keys)
 
+    @property
+    def focused(self) -> str:
+        """The words of the control that has the focus."""
+        return str(self.driver.execute_script(_FOCUSED))
+
+    def sees_dialog(self, *, shown: bool) -> None:
+        """Wait until a dialog is open, or none."""
+        _until(lambda: bool(self.driver.find_elements(By.TAG_NAME, "dialog")) is shown, f"dialog shown: {shown}")
+
     def tab_to(self, words: str) -> None:
         """Press Tab until the control with these words has the focus."""
         for _ in range(MOST_TABS):
-            if self.driver.execute_script(_FOCUSED) == words:
+            if self.focused == words:
                 return
             self.press(Keys.TAB)
         raise AssertionError(f"Tab never comes to {words!r}:\n{self.text[:2000]}")
@@ -111,6 +120,10 @@ class WizardPage:
         condition = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
         self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", condition)
         self.driver.execute_script(then)
+
+    def shown(self, selector: str) -> str:
+        """Return what is to be read in the first element that a CSS selector names."""
+        return str(self.driver.execute_script("return document.querySelector(arguments[0]).innerText", selector))
 
     def value(self, selector: str) -> Any:
         """Return what a control holds."""

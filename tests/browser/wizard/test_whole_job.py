@@ -103,67 +103,6 @@ def test_two_windows_merge_what_they_change_and_ask_where_both_changed_the_same(
     assert read(wizard_server, "two")["settings"]["name"] == "Theirs"
 
 
-def test_the_whole_job_by_keys_alone(wizard: WizardPage, wizard_server: ServerProcess) -> None:
-    wizard.open("/templates")
-    wizard.sees("No template yet")
-    wizard.press("?")
-    wizard.sees("go to the investigations")
-    wizard.press(Keys.ESCAPE)
-    wizard.sees_no("go to the investigations")
-    wizard.press("gi")
-    wizard.is_at("/")
-    wizard.sees("live")
-    wizard.press("n")
-    wizard.sees("Subject")
-    identifier = wizard.path.split("/")[2]
-    wizard.tab_to("Name")
-    wizard.press("By keys")
-    wizard.tab_to("Add entity")
-    wizard.press(Keys.ENTER)
-    wizard.sees("1 of 10")
-    wizard.tab_to("Identifier of entity 1")
-    wizard.press("u-48213")
-    wizard.tab_to("ip_reputation")
-    wizard.press(Keys.SPACE)
-    wizard.sees("1 of 2 tools", "Saved at")
-    wizard.press("s")
-    wizard.is_at(f"/investigations/{identifier}/progress")
-    assert read(wizard_server, identifier)["settings"]["name"] == "By keys"
-    agent(wizard_server, "PATCH", identifier, {"wizard_step": "RESULTS", "status": "COMPLETED", "results": RESULTS})
-    wizard.is_at(f"/investigations/{identifier}/results")
-    wizard.tab_to("Low")
-    wizard.press(Keys.ENTER)
-    wizard.sees("At night")
-    wizard.press("4")
-    wizard.is_at(f"/investigations/{identifier}/history")
-    wizard.sees("Version 4")
-    wizard.press("[")
-    wizard.sees("Version 3")
-    wizard.press("]")
-    wizard.press("gi")
-    wizard.sees("By keys", "Completed")
-    wizard.press("j")
-    wizard.press(Keys.ENTER)
-    wizard.sees("92.5")
-    assert wizard.complaints() == []
-
-
-def test_a_run_is_cancelled_by_keys_and_asks_once(wizard: WizardPage, wizard_server: ServerProcess) -> None:
-    agent(wizard_server, "POST", "", {"investigation_id": "keys", "user_id": "dev", "settings": SETTINGS})
-    agent(wizard_server, "PATCH", "keys", {"wizard_step": "PROGRESS"})
-    wizard.open("/investigations/keys")
-    wizard.sees("Waiting for the first agent")
-    wizard.press("x")
-    wizard.sees("The agents stop")
-    wizard.press(Keys.ESCAPE)
-    wizard.sees_no("The agents stop")
-    wizard.press("x")
-    wizard.sees("The agents stop")
-    wizard.press(Keys.ENTER)
-    wizard.sees("Cancelled. What the agents reported")
-    assert wizard.complaints() == []
-
-
 def test_what_is_printed_has_every_finding_and_when_it_was(wizard: WizardPage, wizard_server: ServerProcess) -> None:
     agent(wizard_server, "POST", "", {"investigation_id": "paper", "user_id": "dev", "settings": SETTINGS})
     agent(wizard_server, "PATCH", "paper", {"wizard_step": "PROGRESS"})

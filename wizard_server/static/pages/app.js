@@ -22,7 +22,7 @@ const REST = 4, MOST_REST_MS = 250;
 let drawnAt = 0, tookMs = 0;
 let scheduled = false, shown = null, view = null;
 
-let wasAway = false;
+let wasAway = false, hasMoved = false;
 
 const session = createSession({ mode, changed: update, renamed: restart });
 const router = createRouter(follow);
@@ -48,6 +48,7 @@ const app = {
   open(name) { app.set({ dialog: name }); },
   keys: () => ({
     "?": { does: "show the keys", run: () => app.open("keys") },
+    u: { does: "undo, or whatever else a message offers", run: messages.act },
     "g i": { does: "go to the investigations", run: () => router.go("/") },
     "g t": { does: "go to the templates", run: () => router.go("/templates") },
     ...view?.keys?.(),
@@ -88,6 +89,7 @@ function follow() {
     view = route && !session.isFirst ? VIEWS[route.name](app, route) : null;
     scrollTo(0, 0);
   }
+  hasMoved = true;
   app.ui.dialog = null;
   view?.entered?.(route);
   update();
@@ -104,6 +106,8 @@ function draw() {
   const main = view ? view.view(route) : route ? null : notFound(app);
   document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
   render(root, frame(app, { route, main, link }), messages.view(), overlay);
+  if (hasMoved && drawnAt && !overlay && document.activeElement === document.body) document.querySelector("main").focus({ preventScroll: true });
+  hasMoved = false;
   drawnAt = performance.now();
   tookMs = drawnAt - began;
 }

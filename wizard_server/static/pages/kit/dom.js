@@ -34,7 +34,10 @@ function reconcile(parent, old, now, svg) {
       if (each.mounted) born.push(each);
     }
   }
-  for (const each of old) if (!kept.has(each)) each.element.remove();
+  for (const { element, ...each } of old.filter((one) => !kept.has(one))) {
+    if (each.tag === "dialog") element.close(); // gives the focus back
+    element.remove();
+  }
   let at = parent.firstChild;
   for (const { element } of now) {
     if (element === at) at = at.nextSibling;

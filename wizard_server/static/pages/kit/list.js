@@ -1,41 +1,25 @@
-const WAIT_S = 25, LEAST_MS = 500, MOST_MS = 30_000, PAGE = 100;
+import { createLink, untilStopped } from "./link.js";
+
+const WAIT_S = 25, LEAST_MS = 500, PAGE = 100;
 
 /** All investigations that the user may see, kept current by one parked poll. */
 export function createList(client, changed) {
-  const rows = new Map();
-  const list = { rows, total: 0, ready: false, error: null, connection: "offline", syncedAt: null, more, stop, drop: (id) => rows.delete(id) && changed() };
-  let cursor = null, failures = 0, stopping = new AbortController(), asking = new AbortController(), wake = () => {};
-
-  const pause = (ms) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    wake = () => (clearTimeout(timer), resolve());
-  });
-  const hurry = () => wake();
-  for (const event of ["online", "focus"]) addEventListener(event, hurry, { signal: stopping.signal });
-  document.addEventListener("visibilitychange", hurry, { signal: stopping.signal });
-  // What is parked when the line is cut never ends by itself.
-  addEventListener("offline", () => asking.abort(), { signal: stopping.signal });
+  const rows = new Map(), link = createLink(changed);
+  const list = { rows, link, total: 0, ready: false, more, drop: (id) => rows.delete(id) && changed() };
+  let cursor = null;
 
   async function follow() {
-    while (!stopping.signal.aborted) {
-      if (document.hidden && list.ready) { await pause(60_000); continue; }
+    while (!link.signal.aborted) {
+      if (document.hidden && list.ready) { await link.pause(60_000); continue; }
       const asked = Date.now();
-      asking = new AbortController();
-      const signal = AbortSignal.any([stopping.signal, asking.signal]);
-      const from = cursor === null ? { limit: PAGE } : failures ? { cursor } : { cursor, wait: WAIT_S };
-      const answer = await client.activeInvestigations({ ...from, signal }).catch(cut);
-      if (answer.success) {
-        const news = take(answer.data);
-        changed();
-        if (!news && Date.now() - asked < LEAST_MS) await pause(answer.data.next_poll_interval ?? 2000);
-        else if (answer.retryAfterMs) await pause(answer.retryAfterMs);
-      } else await refused(answer);
+      const from = cursor === null ? { limit: PAGE } : link.failures ? { cursor } : { cursor, wait: WAIT_S };
+      const answer = await link.ask((signal) => client.activeInvestigations({ ...from, signal }));
+      if (!answer.success) continue;
+      const news = take(answer.data);
+      changed();
+      if (!news && Date.now() - asked < LEAST_MS) await link.pause(answer.data.next_poll_interval ?? 2000);
+      else if (answer.retryAfterMs) await link.pause(answer.retryAfterMs);
     }
-  }
-
-  function cut(reason) {
-    if (stopping.signal.aborted) throw reason;
-    return { success: false, status: 0 };
   }
 
   function take(data) {
@@ -45,18 +29,8 @@ export function createList(client, changed) {
     for (const id of data.removed ?? []) rows.delete(id);
     list.total = whole ? data.total : Math.max(rows.size, list.total);
     cursor = data.cursor;
-    failures = 0;
-    Object.assign(list, { ready: true, error: null, connection: "live", syncedAt: new Date().toISOString() });
+    list.ready = true;
     return whole || data.investigations.length || data.removed?.length;
-  }
-
-  async function refused(answer) {
-    failures += 1;
-    const error = answer.status ? answer.error : navigator.onLine ? "The server cannot be reached" : "This browser is offline";
-    Object.assign(list, { error, connection: answer.status === 503 ? "draining" : "offline" });
-    list.retryAt = Date.now() + (answer.retryAfterMs ?? Math.min(MOST_MS, 1000 * 2 ** (failures - 1)));
-    changed();
-    await pause(list.retryAt - Date.now());
   }
 
   /** Load the next page of older ones. */
@@ -69,11 +43,6 @@ export function createList(client, changed) {
     return answer;
   }
 
-  function stop() {
-    stopping.abort();
-    wake();
-  }
-
-  follow().catch((error) => { if (!stopping.signal.aborted) throw error; });
+  untilStopped(link, follow);
   return list;
 }

@@ -14,6 +14,11 @@ export function createMessages(changed) {
       changed();
       return () => drop(id);
     },
+    /** Do what the newest message offers. */
+    act() {
+      const offered = list.findLast((each) => each.action);
+      if (offered) { drop(offered.id); offered.run(); }
+    },
     view: () => h("div", { class: "messages", role: "status", "aria-live": "polite" }, list.map(({ id, text, tone, action, run }) =>
       h("div", { key: id, class: `message ${tone}` }, h("span", { dir: "auto" }, text),
         action && h("button", { type: "button", onclick: () => { drop(id); run(); } }, action),

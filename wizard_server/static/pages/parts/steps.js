@@ -5,7 +5,7 @@ const STEPS = ["SETTINGS", "PROGRESS", "RESULTS"];
 const TITLES = { SETTINGS: "Settings", PROGRESS: "Progress", RESULTS: "Results" };
 
 /** Why a step cannot be entered; empty where it can. */
-export function closed(state, step) {
+function closed(state, step) {
   const at = STEPS.indexOf(state.wizard_step), to = STEPS.indexOf(step);
   if (to <= at) return "";
   if (step === "PROGRESS") return "opens when the investigation starts";
@@ -23,7 +23,8 @@ export function steps(app, { state, server, path }, tab) {
     const name = step.toLowerCase(), why = closed(server, step), current = tab === name;
     const inner = [mark(kind(index)), h("span", null, TITLES[step], index === at ? h("span", { class: "visually-hidden" }, " (where it stands)") : null)];
     return h("li", { key: step, class: index === at ? "at" : "" }, why
-      ? h("span", { class: "step", "aria-disabled": "true", title: `${TITLES[step]} ${why}` }, inner, h("small", { class: "why" }, why))
+      ? h("span", { class: "step", "aria-disabled": "true", title: why, onclick: () => app.say(`${TITLES[step]} ${why}.`) },
+        inner, h("small", { class: "why" }, why))
       : h("a", { class: "step", href: path(name), "aria-current": current ? "step" : null }, inner));
   })), h("a", { class: "step history", href: path("history"), "aria-current": tab === "history" ? "page" : null }, "History"));
 }

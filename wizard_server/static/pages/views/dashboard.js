@@ -1,22 +1,22 @@
 import { h } from "../kit/dom.js";
-import { duration, number, secondsSince } from "../kit/format.js";
+import { number } from "../kit/format.js";
 import { newId } from "../kit/ids.js";
 import { createList } from "../kit/list.js";
 import { button } from "../parts/button.js";
-import { asking } from "../parts/dialog.js";
+import { cutOff } from "../parts/cut_off.js";
 import { empty } from "./dashboard/empty.js";
 import { row } from "./dashboard/row.js";
 import { createFilters, filterBar } from "./filters.js";
 
 const UNDO_MS = 10_000;
+/** What is deleted unless that is taken back, whichever view is open by then. */
+const leaving = new Set();
 
 /** All investigations, newest first. */
 export function createDashboard(app) {
   const list = createList(app.client, app.update);
   const filters = createFilters(app);
-  const leaving = new Map();
   const loadSince = Date.now();
-  let asked = null;
 
   async function create(settings) {
     const answer = await app.client.createState({ investigation_id: newId(), user_id: app.session.user, ...(settings ? { settings } : {}) });
@@ -41,7 +41,8 @@ export function createDashboard(app) {
       else app.say(`Not deleted: ${answer.error}`, { tone: "error" });
       app.update();
     }, UNDO_MS);
-    leaving.set(id, timer);
+    leaving.add(id);
+    step(document.activeElement?.closest("li")?.nextSibling ? 1 : -1);
     app.say(`Deleted “${row.name ?? "Untitled draft"}”.`, {
       action: "Undo", lasts: UNDO_MS, run: () => { clearTimeout(timer); leaving.delete(id); app.update(); },
     });
@@ -50,15 +51,15 @@ export function createDashboard(app) {
   const shown = () => filters.of([...list.rows.values()].filter((row) => !leaving.has(row.investigation_id)));
 
   function step(by) {
-    const links = [...document.querySelectorAll(".investigations .name a")];
-    links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + by))]?.focus();
+    const rows = [...document.querySelectorAll(".investigations > li")];
+    const at = rows.findIndex((each) => each.contains(document.activeElement)) + by;
+    rows[Math.max(0, Math.min(rows.length - 1, at))]?.querySelector("a")?.focus();
   }
 
   return {
     title: () => "Investigations",
-    stop: () => list.stop(),
-    link: () => ({ connection: list.connection, syncedAt: list.syncedAt, hidden: !list.ready && !list.error }),
-    dialog: () => asked && asking({ ...asked, close: () => { asked = null; app.update(); } }),
+    stop: () => list.link.stop(),
+    link: () => list.link,
     keys: () => ({
       n: { where: "page", does: "new investigation", run: () => create() },
       "/": { where: "page", does: "search", run: () => document.querySelector("input[type=search]")?.focus() },
@@ -70,9 +71,7 @@ export function createDashboard(app) {
       const isEmpty = list.ready && !list.rows.size;
       return [
         h("h1", { class: isEmpty ? "" : "visually-hidden" }, "Investigations"),
-        list.error && h("p", { class: "banner waiting", role: "alert" },
-          h("span", null, list.syncedAt ? `As of ${duration(secondsSince(list.syncedAt))} ago. ` : "", `${list.error}.`,
-            ` Trying again in ${Math.max(0, Math.ceil((list.retryAt - Date.now()) / 1000))} s.`)),
+        cutOff(list.link),
         isEmpty ? empty(create) : [
           filterBar(app, filters, button("New investigation", () => create(), { class: "primary" })),
           list.ready ? table(rows) : Date.now() - loadSince > 300 ? skeleton() : null,

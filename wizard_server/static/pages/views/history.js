@@ -12,7 +12,7 @@ export function createHistory(app, here) {
   let timer = 0, chosen = 0; // none: the newest, which goes on being the newest
   const newest = () => here.server.version, at = () => chosen || newest();
   const query = () => (chosen ? `?version=${chosen}` : "");
-  const entered = () => { chosen = Number(app.router.query.get("version")) || 0; };
+  const entered = () => { chosen = Math.max(0, Math.trunc(Number(app.router.query.get("version"))) || 0); };
   entered();
 
   /** Slide: the address follows when one stops. */

@@ -62,7 +62,7 @@ export function createInvestigation(app, { id }) {
       const { connection, waiting, lastSyncedAt, polling, serverState, isLoading } = store.getState();
       if (!serverState && !isLoading && !polling.isPolling) return null;
       const syncedAt = [lastSyncedAt, polling.lastUpdate].filter(Boolean).sort().at(-1) ?? null;
-      return { connection, waiting, syncedAt, hidden: !syncedAt && isLoading };
+      return { connection, waiting, syncedAt, hidden: !polling.isPolling };
     },
     dialog() {
       const { conflict } = store.getState();
@@ -87,7 +87,7 @@ export function createInvestigation(app, { id }) {
 }
 
 const heading = ({ state }) => h("div", { class: "heading" },
-  h("h1", { dir: "auto" }, state.settings?.name ?? "Untitled draft"), chip(standing(state)));
+  h("h1", { dir: "auto", title: state.settings?.name }, state.settings?.name ?? "Untitled draft"), chip(standing(state)));
 
 const away = (error) => h("p", { class: "banner waiting", role: "alert" },
   h("span", null, `The server cannot be reached${error ? ` (${error})` : ""}. The page goes on trying.`));

@@ -1,18 +1,29 @@
 import { h } from "../kit/dom.js";
 import { ago, count, number } from "../kit/format.js";
 import { newId } from "../kit/ids.js";
+import { createLink, untilStopped } from "../kit/link.js";
+import { allTemplates } from "../kit/templates.js";
+import { cutOff } from "../parts/cut_off.js";
 import { asking, confirming } from "../parts/dialog.js";
+
+const AGAIN_MS = 30_000;
 
 /** The user's templates: start from one, rename, delete. */
 export function createTemplates(app) {
-  let items = null, limit = null, error = "", asked = null, confirmed = null, off = false;
+  let items = null, limit = null, asked = null, confirmed = null;
+  const link = createLink(app.update, "polling");
 
-  async function load() {
-    const [answer, config] = await Promise.all([app.client.listTemplates({ pageSize: 100, sort: "-usage_count" }), app.client.config()]);
-    if (answer.success) items = answer.data.items;
-    else [error, off] = [answer.error, answer.problem?.code === "feature-disabled"];
-    limit = config.data?.ui.maxTemplatesPerUser ?? null;
-    app.update();
+  async function follow() {
+    while (!link.signal.aborted) {
+      if (document.hidden && items) { await link.pause(AGAIN_MS); continue; }
+      const answer = await link.ask((signal) => allTemplates(app.client, { sort: "-usage_count", signal }));
+      if (!answer.success) continue;
+      items = answer.data.items;
+      app.update();
+      limit ??= (await app.client.config()).data?.ui.maxTemplatesPerUser;
+      app.update();
+      await link.pause(AGAIN_MS);
+    }
   }
 
   async function use(template) {
@@ -24,7 +35,7 @@ export function createTemplates(app) {
   async function change(request, said) {
     const answer = await request;
     app.say(answer.success ? said : `Not done: ${answer.error}`, { tone: answer.success ? "" : "error" });
-    await load();
+    link.hurry();
   }
 
   const close = () => { asked = confirmed = null; app.update(); };
@@ -39,15 +50,17 @@ export function createTemplates(app) {
       run: () => change(app.client.deleteTemplate(template.template_id), "Template deleted.") };
     app.update();
   };
-  void load();
+  untilStopped(link, follow);
 
   return {
     title: () => "Templates",
+    link: () => link,
+    stop: link.stop,
     dialog: () => (asked ? asking(asked) : confirmed && confirming(confirmed)),
     view: () => [
       h("header", { class: "heading" }, h("h1", null, "Templates"),
         items && limit && h("p", { class: "quiet" }, `${number(items.length)} of ${number(limit)}`)),
-      error && h("p", { class: "banner waiting", role: "alert" }, off ? "This server has templates switched off." : `${error}.`),
+      link.refusal === "feature-disabled" ? h("p", { class: "banner waiting", role: "alert" }, "This server has templates switched off.") : cutOff(link),
       items && !items.length && h("section", { class: "empty" },
         h("p", null, "No template yet. Configure an investigation, then choose “Save as template” at the foot of its settings."),
         h("a", { class: "button primary", href: app.href("/") }, "All investigations")),

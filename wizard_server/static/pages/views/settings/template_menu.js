@@ -1,5 +1,6 @@
 import { h } from "../../kit/dom.js";
 import { ago, count } from "../../kit/format.js";
+import { allTemplates } from "../../kit/templates.js";
 import { button } from "../../parts/button.js";
 import { asking, dialog } from "../../parts/dialog.js";
 import { formOf, settingsOf } from "./model.js";
@@ -14,7 +15,7 @@ export function createTemplateMenu(app, here, draft) {
 
   async function open() {
     show("load");
-    const answer = await app.client.listTemplates({ pageSize: 100, sort: "name" });
+    const answer = await allTemplates(app.client, { sort: "name" });
     if (answer.success) items = answer.data.items;
     else { app.say(`No templates: ${answer.error}`, { tone: "error" }); shown = null; }
     app.update();

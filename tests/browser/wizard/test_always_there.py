@@ -1,0 +1,97 @@
+"""What stands on every page (issue 15, 6): the connection in words, when it was synchronized, the keys, and why not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+
+from tests.acceptance.process import ServerProcess, run, write_config
+from tests.browser.wizard.page import WizardPage
+from tests.browser.wizard.world import SETTINGS, agent
+
+MANY = 101  # one more than a page of templates has
+PLACES = {
+    "/": "live",
+    "/templates": "polling",
+    **{f"/investigations/there/{part}": "live" for part in ("settings", "progress", "results", "history")},
+}
+
+RECORDER = """
+window.words = new Set();
+new MutationObserver(() => words.add(document.querySelector('.connection [role=status]')?.innerText))
+  .observe(document, { childList: true, characterData: true, subtree: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def there(wizard_server: ServerProcess) -> None:
+    """An investigation that runs."""
+    agent(wizard_server, "POST", "", {"investigation_id": "there", "user_id": "dev", "settings": SETTINGS})
+    agent(wizard_server, "PATCH", "there", {"wizard_step": "PROGRESS"})
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_every_page_says_how_it_is_connected_and_has_its_keys(wizard: WizardPage, there: None, path: str) -> None:
+    wizard.open(path)
+    wizard.sees("synced", PLACES[path])
+    assert wizard.shown(".connection [role=status]") == PLACES[path]
+    assert wizard.driver.find_elements("css selector", ".messages[aria-live=polite]")
+    wizard.press("?")
+    wizard.sees("show the keys", "go to the templates")
+    wizard.press(Keys.ESCAPE)
+    wizard.offline(offline=True)
+    wizard.sees("offline")
+    wizard.offline(offline=False)
+    wizard.sees(PLACES[path])
+    wizard.sees_no("offline")
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_page_that_still_connects_does_not_say_that_it_is_offline(wizard: WizardPage, there: None, path: str) -> None:
+    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORDER})
+    wizard.open(path)
+    wizard.sees("synced", PLACES[path])
+    heard = wizard.driver.execute_script("return [...words]")
+    wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    assert PLACES[path] in heard
+    assert "offline" not in heard
+
+
+def test_a_narrow_page_says_why_a_step_cannot_be_entered_when_it_is_touched(wizard: WizardPage, there: None) -> None:
+    wizard.driver.set_window_size(500, 800)
+    wizard.open("/investigations/there/progress")
+    wizard.click("Results")
+    wizard.sees("Results opens when the agents are done.")
+    assert wizard.shown(".messages span") == "Results opens when the agents are done."
+
+
+@pytest.fixture
+def many(driver: Chrome, tmp_path: Path) -> Iterator[tuple[WizardPage, ServerProcess, Path]]:
+    """The pages of a server with many templates, which the test may kill."""
+    config = write_config(tmp_path, state={"template_max_count_per_user": 200})
+    assert run(tmp_path, "schema", "apply", "--config", config).returncode == 0
+    with ServerProcess(config) as server:
+        page = WizardPage(driver, server.ready().url)
+        for number in range(MANY):
+            agent(server, "POST", "", {"name": f"Template {number}", "settings": SETTINGS}, "templates")
+        yield page, server, config
+        page.close()
+
+
+def test_all_templates_are_shown_and_their_page_goes_on_after_a_restart(
+    many: tuple[WizardPage, ServerProcess, Path],
+) -> None:
+    wizard, server, config = many
+    wizard.open("/templates")
+    wizard.sees(f"{MANY} of 200", f"Template {MANY - 1}", "polling")
+    server.kill()
+    wizard.driver.execute_script("dispatchEvent(new Event('focus'))")  # one comes back to the page
+    wizard.sees("offline", "The server cannot be reached.", "Trying again in", f"{MANY} of 200")
+    assert wizard.shown("[role=alert]") == "The server cannot be reached."  # and no seconds, which change
+    with ServerProcess(config, "--port", str(urlsplit(server.url).port)) as again:
+        again.ready()
+        agent(again, "POST", "", {"name": "Made meanwhile", "settings": SETTINGS}, "templates")
+        wizard.sees("polling", f"{MANY + 1} of 200", "Made meanwhile")
+        assert not again.complaints, again.stderr
