@@ -2,12 +2,10 @@ import { h } from "./dom.js";
 
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
 
 export const exact = (stamp) => EXACT.format(new Date(stamp));
-export const day = (stamp) => DAY.format(new Date(stamp));
 export const clock = (stamp) => CLOCK.format(new Date(stamp));
 export const number = (value) => NUMBER.format(value);
 export const count = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;

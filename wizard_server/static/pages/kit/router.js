@@ -28,7 +28,7 @@ const ID = /^[A-Za-z0-9_-]{1,255}$/;
 const TABS = ["settings", "progress", "results", "history"];
 
 /** What an address shows; null: no page of ours. */
-export function recognise(path) {
+function recognise(path) {
   const [first, id = "", tab, ...more] = path.split("/").filter(Boolean);
   if (!first) return { name: "dashboard" };
   if (first === "templates" && !id) return { name: "templates" };

@@ -2,7 +2,7 @@ import { h } from "../kit/dom.js";
 import { age, count, exact } from "../kit/format.js";
 
 /** The connection in words. */
-export function words({ connection, waiting = 0, hidden }) {
+function words({ connection, waiting = 0, hidden }) {
   const edits = waiting ? `, ${count(waiting, "edit")} waiting` : "";
   if (connection === "signed out") return connection;
   if (connection === "live") return waiting ? `saving${edits}` : "live";

@@ -1,5 +1,5 @@
 import { h } from "../kit/dom.js";
-import { age } from "../kit/format.js";
+import { age, number } from "../kit/format.js";
 import { button } from "../parts/button.js";
 import { agents } from "./progress/agents.js";
 import { banner } from "./progress/banner.js";
@@ -65,7 +65,7 @@ export function createProgress(app, here) {
         banner(here, { offered, retry, again, cancel }),
         overall(server, progress, ended, mayCancel && cancel),
         h("div", { class: "tabs", role: "tablist", "aria-label": "Parts" },
-          pick("work", "Phases and agents"), pick("log", `Log, ${log.lines.length}`)),
+          pick("work", "Phases and agents"), pick("log", `Log, ${number(log.lines.length)}`)),
         h("div", { class: `run shows-${tab}`, mounted: measure, updated: measure },
           h("div", { class: "work" }, phases(progress, ended ?? new Date().toISOString(), running), agents(progress, running),
             !progress.agents?.length && running && awaiting(server)),

@@ -28,6 +28,6 @@ export const categories = (scores) => {
 
 function category(name, score) {
   const level = Math.min(4, Math.floor(score / 25) + 1), style = { "--at": `${Math.max(0, Math.min(100, score))}%` };
-  return h("li", { key: name }, h("span", { dir: "auto" }, name),
+  return h("li", { key: name }, h("span", { dir: "auto", title: name }, name),
     h("div", { class: `bar level-${level}`, "aria-hidden": "true", style }, h("i")), h("b", null, number(score)));
 }

@@ -19,7 +19,8 @@ export function entities({ form, edit, found, locked, ask }) {
     h("datalist", { id: "entity-types" }, TYPES.map((type) => h("option", { key: type, value: type }))),
     h("ol", { class: "entities" }, list.map((entity, index) => {
       const cell = (name, label, extra) => h("input", {
-        "aria-label": `${label} of entity ${index + 1}`, placeholder: label, value: entity[name] ?? "", dir: "auto", spellcheck: "false", autocomplete: "off",
+        "aria-label": `${label} of entity ${index + 1}`, placeholder: label, value: entity[name] ?? "", title: entity[name],
+        dir: "auto", spellcheck: "false", autocomplete: "off",
         "aria-invalid": found[`entities.${index}`] ? "true" : null, oninput: (event) => change(index, { [name]: event.target.value }), ...extra,
       });
       return h("li", { key: index },

@@ -11,7 +11,7 @@ export function lastDays(days, now = Date.now()) {
   return { start: new Date(end - days * DAY_MS).toISOString(), end: new Date(end).toISOString() };
 }
 
-export const blank = () =>
+const blank = () =>
   ({ name: "", description: "", entities: [], time_range: lastDays(7), tools: [], correlation_mode: "OR", execution_mode: "parallel" });
 
 /** Settings of the server as the form has them. */
