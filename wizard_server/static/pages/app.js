@@ -1,5 +1,5 @@
 import { createClient } from "../client/index.js";
-import { render } from "./kit/dom.js";
+import { focusOn, render } from "./kit/dom.js";
 import { keeps } from "./kit/keep.js";
 import { createKeys } from "./kit/keys.js";
 import { createReleaseWatch } from "./kit/release.js";
@@ -14,13 +14,15 @@ import { notFound } from "./views/not_found.js";
 import { createTemplates } from "./views/templates.js";
 
 const { auth: mode = "none", login: loginUrl = "", catalogue: hasCatalogue = "" } = document.documentElement.dataset;
-const root = document.getElementById("app");
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, templates: createTemplates };
 const DIALOGS = { keys: keysHelp, user: account };
 const REST = 4, MOST_REST_MS = 250;
 let drawnAt = 0, tookMs = 0;
-let scheduled = false, shown = null, view = null;
+let scheduled = false, shown = null;
+/** @type {import("./types.js").View | null} */
+let view = null;
 
 let wasAway = false, hasMoved = false;
 
@@ -41,7 +43,7 @@ const connect = () => createClient({
 /** What every view is given. */
 const app = {
   client: connect(), session, loginUrl, hasCatalogue, update,
-  ui: { dialog: null, signInError: "" },
+  ui: { dialog: /** @type {keyof typeof DIALOGS | null} */ (null), signInError: "" },
   href: router.href, go: router.go, router,
   say: messages.say,
   set(changes) { Object.assign(app.ui, changes); update(); },
@@ -72,8 +74,8 @@ function restart(isKept) {
   follow();
 }
 
-/** A server that comes back may be a newer one. */
-function watchConnection({ connection } = {}) {
+/** A server that comes back may be a newer one. @param {import("./types.js").Link} link */
+function watchConnection({ connection }) {
   const isAway = connection === "offline" || connection === "draining";
   if (wasAway && !isAway) void lookForRelease();
   wasAway = isAway;
@@ -91,7 +93,7 @@ function follow() {
   }
   hasMoved = true;
   app.ui.dialog = null;
-  view?.entered?.(route);
+  if (route) view?.entered?.(route);
   update();
 }
 
@@ -103,10 +105,10 @@ function draw() {
   const link = session.needed ? { connection: "signed out" } : view?.link?.();
   watchConnection(link ?? {});
   const overlay = session.needed ? signIn(app) : app.ui.dialog ? DIALOGS[app.ui.dialog](app) : view?.dialog?.();
-  const main = view ? view.view(route) : route ? null : notFound(app);
-  document.title = view?.title ? `${view.title(route)} · wizard` : "wizard";
+  const main = route ? view?.view(route) : notFound(app);
+  document.title = view && route ? `${view.title(route)} · wizard` : "wizard";
   render(root, frame(app, { route, main, link }), messages.view(), overlay);
-  if (hasMoved && drawnAt && !overlay && document.activeElement === document.body) document.querySelector("main").focus({ preventScroll: true });
+  if (hasMoved && drawnAt && !overlay && document.activeElement === document.body) focusOn("main", { preventScroll: true });
   hasMoved = false;
   drawnAt = performance.now();
   tookMs = drawnAt - began;

@@ -19,6 +19,9 @@ export function render(parent, ...children) {
   parent.rendered = now;
 }
 
+/** @param {string} selector @param {FocusOptions} [options] */
+export const focusOn = (selector, options) => /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus(options);
+
 function reconcile(parent, old, now, svg) {
   const keyed = new Map(), loose = [];
   for (const each of old) each.key === undefined ? loose.push(each) : keyed.set(each.key, each);

@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
 
+/** The seconds of each, the largest first. @type {[seconds: number, name: string][]} */
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -17,7 +18,7 @@ export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const first = UNITS.findIndex(([unit]) => whole >= unit);
   if (first < 0) return "0 s";
-  const [unit, name] = UNITS[first];
+  const [unit, name] = /** @type {[number, string]} */ (UNITS[first]);
   const rest = whole % unit;
   const [smaller, its] = UNITS[first + 1] ?? [];
   const more = smaller ? Math.floor(rest / smaller) : 0;
@@ -28,7 +29,7 @@ export function duration(seconds) {
 export function age(stamp) {
   const seconds = secondsSince(stamp);
   if (seconds < 2) return "now";
-  const [unit, name] = UNITS.find(([size]) => seconds >= size) ?? [1, "s"];
+  const [unit, name] = UNITS.find(([size]) => seconds >= size) ?? /** @type {[number, string]} */ ([1, "s"]);
   return `${Math.floor(seconds / unit)} ${name} ago`;
 }
 

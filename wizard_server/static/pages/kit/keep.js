@@ -27,7 +27,7 @@ export const ofBrowser = shelf("localStorage");
 /** Does this browser keep anything? */
 export const keeps = () => ofBrowser.set("keeps", "yes");
 
-/** Drafts and choices in this browser. */
+/** Drafts and choices in this browser. @param {string} name @param {any} [otherwise] */
 export function load(name, otherwise = null) {
   try {
     return JSON.parse(ofBrowser.get(name)) ?? otherwise;

@@ -3,7 +3,8 @@ export function createKeys(bindings) {
   let first = "", at = 0;
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const typing = event.target.closest?.("input:not([type=checkbox],[type=radio],[type=range]), textarea, select, [contenteditable]");
+    const target = /** @type {Element} */ (event.target);
+    const typing = target.closest?.("input:not([type=checkbox],[type=radio],[type=range]), textarea, select, [contenteditable]");
     if (typing || document.querySelector("dialog[open]")) return;
     const pair = Date.now() - at < 1000 ? `${first} ${event.key}` : "";
     const known = bindings();

@@ -12,7 +12,7 @@ export function createRouter(changed) {
 
   addEventListener("popstate", changed);
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[href]");
+    const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest?.("a[href]"));
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     if (link.target || link.hasAttribute("download") || link.origin !== location.origin || !link.pathname.startsWith(base)) return;
     if (link.hash && link.pathname === location.pathname) return;
@@ -27,7 +27,7 @@ export function createRouter(changed) {
 const ID = /^[A-Za-z0-9_-]{1,255}$/;
 const TABS = ["settings", "progress", "results", "history"];
 
-/** What an address shows; null: no page of ours. */
+/** What an address shows; null: no page of ours. @param {string} path @returns {import("../types.js").Route | null} */
 function recognise(path) {
   const [first, id = "", tab, ...more] = path.split("/").filter(Boolean);
   if (!first) return { name: "dashboard" };

@@ -1,7 +1,10 @@
 import { h } from "../kit/dom.js";
 import { button } from "./button.js";
 
-/** A dialog over the page; its title has the focus where one only `reads`. It closes by Escape and by its buttons; focus goes back to where it was. */
+/**
+ * A dialog over the page; its title has the focus where one only `reads`. It closes by Escape and by its buttons; focus goes back to where it was.
+ * @param {{ key?: string, title: string, close?: (() => void) | undefined, wide?: boolean, reads?: boolean }} how @param {any[]} content
+ */
 export function dialog({ key, title, close, wide = false, reads = false }, ...content) {
   return h("dialog", {
     key: `dialog ${key ?? title}`, class: wide ? "wide" : "", "aria-label": title,
@@ -22,7 +25,7 @@ export const confirming = ({ title, text, action, danger = true, run, close }) =
       h("button", { type: "button", class: danger ? "danger" : "primary", autofocus: true, onclick: () => { close(); run(); } }, action)));
 
 /** Ask for one line of text. */
-export function asking({ title, label, value = "", action, run, close, hint }) {
+export function asking({ title, label, value = "", action, run, close }) {
   return dialog({ title, close }, h("form", {
     class: "stack", method: "dialog",
     onsubmit: (event) => {
@@ -35,6 +38,5 @@ export function asking({ title, label, value = "", action, run, close, hint }) {
       name: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", autofocus: true,
       mounted: (input) => { input.value = value; input.select(); },
     })),
-  hint && h("p", { class: "quiet small" }, hint),
   h("footer", null, h("button", { type: "button", onclick: close }, "Close"), h("button", { class: "primary" }, action))));
 }

@@ -1,4 +1,4 @@
-import { h } from "../kit/dom.js";
+import { focusOn, h } from "../kit/dom.js";
 import { button } from "./button.js";
 import { connectionView } from "./connection.js";
 
@@ -6,7 +6,7 @@ const LOGO = "M3 3 8 1l5 2v5c0 3.4-2.1 5.8-5 7-2.9-1.2-5-3.6-5-7Z", TICK = "M5.2
 
 function skip(event) {
   event.preventDefault();
-  document.querySelector("main").focus();
+  focusOn("main");
 }
 
 /** What stands on every page: the bar at its top, and the page in it. */

@@ -7,6 +7,7 @@ export function createMessages(changed) {
   let list = [], next = 1;
   const drop = (id) => { list = list.filter((each) => each.id !== id); changed(); };
   return {
+    /** @param {string} text @param {import("../types.js").Message} [how] */
     say(text, { tone = "", action, run, lasts = SHOWN_MS } = {}) {
       const id = next++;
       list = [...list.filter((each) => each.text !== text), { id, text, tone, action, run }].slice(-4);

@@ -1,4 +1,4 @@
-import { h } from "../kit/dom.js";
+import { focusOn, h } from "../kit/dom.js";
 import { number } from "../kit/format.js";
 import { newId } from "../kit/ids.js";
 import { createList } from "../kit/list.js";
@@ -62,7 +62,7 @@ export function createDashboard(app) {
     link: () => list.link,
     keys: () => ({
       n: { where: "page", does: "new investigation", run: () => create() },
-      "/": { where: "page", does: "search", run: () => document.querySelector("input[type=search]")?.focus() },
+      "/": { where: "page", does: "search", run: () => focusOn("input[type=search]") },
       j: { where: "page", does: "next investigation", run: () => step(1) },
       k: { where: "page", does: "previous investigation", run: () => step(-1) },
     }),

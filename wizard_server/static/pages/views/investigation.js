@@ -13,7 +13,10 @@ const PARTS = { settings: createSettings, progress: createProgress, results: cre
 const SETTLED_MS = 50;
 const OF_STEP = { SETTINGS: "settings", PROGRESS: "progress", RESULTS: "results" };
 
-/** One investigation: its frame, and in it the part that the address names, or the one of the step where it stands. */
+/**
+ * One investigation: its frame, and in it the part that the address names, or the one of the step where it stands.
+ * @param {any} app @param {{ id?: any }} route
+ */
 export function createInvestigation(app, { id }) {
   const store = createWizardStore({ client: app.client });
   const parts = {};
@@ -80,7 +83,7 @@ export function createInvestigation(app, { id }) {
       const tab = tabOf(route);
       return [h("header", { key: "head", class: "subject" }, heading(here), steps(app, here, tab)),
         !here.isMine && h("p", { key: "whose", class: "banner waiting" },
-          h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, here.state.user_id)), ".")),
+          h("span", null, "Read-only: this belongs to ", h("b", null, h("bdi", null, serverState.user_id)), ".")),
         h("div", { key: tab, class: `part ${tab}` }, here.part(tab).view())];
     },
   };

@@ -1,4 +1,4 @@
-import { h } from "../kit/dom.js";
+import { focusOn, h } from "../kit/dom.js";
 import { clock, count } from "../kit/format.js";
 import { button } from "../parts/button.js";
 import { conflictDialog } from "../parts/conflict.js";
@@ -30,7 +30,7 @@ export function createSettings(app, here) {
   async function start() {
     tried = true;
     app.update();
-    if (Object.keys(problems(draft.form, catalogue)).length) return setTimeout(() => document.querySelector(".summary")?.focus(), 50);
+    if (Object.keys(problems(draft.form, catalogue)).length) return setTimeout(() => focusOn(".summary"), 50);
     starting = true;
     const saved = await draft.send();
     if (saved) await here.update({ wizard_step: "PROGRESS" });

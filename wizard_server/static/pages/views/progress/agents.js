@@ -3,6 +3,7 @@ import { count, percent } from "../../kit/format.js";
 import { bar } from "../../parts/bar.js";
 import { mark } from "../../parts/mark.js";
 
+/** @type {[pattern: RegExp, kind: string][]} */
 const KINDS = [
   [/^(run|work|act|busy|in.?progress)/i, "running"], [/^(done|complete|finish|success|ok)/i, "done"],
   [/^(err|fail)/i, "error"], [/^(wait|pause|block)/i, "waiting"], [/^(idle|pend|queue)/i, "pending"],

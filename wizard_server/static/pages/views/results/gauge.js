@@ -7,6 +7,7 @@ const point = (share) => {
   return `${(CX + R * Math.cos(angle)).toFixed(2)} ${(CY - R * Math.sin(angle)).toFixed(2)}`;
 };
 const arc = (from, to) => `M${point(from)}A${R} ${R} 0 0 1 ${point(to)}`;
+/** @type {[level: string, from: number, to: number][]} */
 const BANDS = [["low", 0, 0.25], ["medium", 0.25, 0.5], ["high", 0.5, 0.75], ["critical", 0.75, 1]];
 
 /** The score at one glance: a half circle, its number and its word. */

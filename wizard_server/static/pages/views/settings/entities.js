@@ -1,4 +1,4 @@
-import { h } from "../../kit/dom.js";
+import { focusOn, h } from "../../kit/dom.js";
 import { button } from "../../parts/button.js";
 import { dialog } from "../../parts/dialog.js";
 import { wrong } from "./fields.js";
@@ -37,7 +37,7 @@ export function entities({ form, edit, found, locked, ask }) {
 
 const EXAMPLE = "user_id, u-48213, First account\n203.0.113.77\nann@example.com";
 
-const focusLast = () => setTimeout(() => [...document.querySelectorAll(".entities input[name=entity_id]")].at(-1)?.focus(), 50);
+const focusLast = () => setTimeout(() => focusOn(".entities li:last-child [name=entity_id]"), 50);
 
 export const pasting = ({ form, edit, close, say }) => dialog({ title: "Paste entities", close }, h("form", {
   class: "stack",

@@ -4,6 +4,7 @@ import { wrongParameters } from "./schema.js";
 export const LIMITS = { entities: 10, name: 255 };
 const DAY_MS = 86_400_000;
 
+/** @type {[text: string, days: number][]} */
 export const PRESETS = [["24 h", 1], ["7 d", 7], ["30 d", 30]];
 
 export function lastDays(days, now = Date.now()) {

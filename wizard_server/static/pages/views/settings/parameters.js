@@ -45,7 +45,7 @@ function control(schema, value, set, props) {
         set(target.value.trim() ? JSON.parse(target.value) : undefined);
         target.setCustomValidity("");
       } catch (error) {
-        target.setCustomValidity(`This is no JSON: ${error.message}`);
+        target.setCustomValidity(`This is no JSON: ${/** @type {Error} */ (error).message}`);
         target.reportValidity();
       }
     } });

@@ -1,3 +1,4 @@
+/** @type {[type: string, pattern: RegExp][]} */
 const KINDS = [
   ["email", /^[^\s@]+@[^\s@]+$/], ["ip", /^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i], ["phone", /^\+\d{6,15}$/],
   ["card", /^\d{13,19}$|^card-/i], ["device_id", /^(d|dev|device)[-_]/i],
