@@ -119,3 +119,22 @@ def test_deleting_goes_on_to_the_next_of_the_list(wizard: WizardPage, wizard_ser
     wizard.press("uu")
     wizard.sees_no("Deleted")
     wizard.sees("First row", "Third row")
+
+
+def test_what_is_deleted_stays_away_when_one_comes_back_before_that_is_final(
+    wizard: WizardPage, wizard_server: ServerProcess
+) -> None:
+    body = {"investigation_id": "gone", "user_id": "dev", "settings": {**SETTINGS, "name": "To be gone"}}
+    agent(wizard_server, "POST", "", body)
+    wizard.open("/")
+    wizard.tab_to("Delete To be gone")
+    wizard.press(Keys.ENTER)
+    wizard.sees("Deleted “To be gone”")
+    wizard.press("gt")
+    wizard.is_at("/templates")
+    wizard.press("gi")
+    wizard.sees("New investigation", "live")
+    assert not wizard.driver.find_elements("link text", "To be gone")
+    wizard.press("u")
+    wizard.sees_no("Deleted")
+    wizard.sees("To be gone")
