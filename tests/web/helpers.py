@@ -11,7 +11,7 @@ from tests import factories, shell
 from tests.conftest import Client
 from tests.gated import Gated
 from wizard_server.app import DATABASE
-from wizard_server.storage.engine import Reader
+from wizard_server.storage.engine import Locked, Reader
 from wizard_server.storage.queries import Query
 from wizard_server.web.http.context import HUB
 
@@ -153,6 +153,21 @@ def hold_commits(client: Client) -> Door:
         return await commit(writes, locked, *more, **named)
 
     engine.commit = held
+    return door
+
+
+def hold_before_locks(client: Client) -> Door:
+    """Hold every change at the last moment when another server's may come first: before row locks, where there are."""
+    engine = engine_of(client)
+    if not engine.is_shared:
+        return hold_commits(client)
+    door, begin = Door(), engine.begin
+
+    async def held(*given: Any) -> Locked:
+        await door.go_through()
+        return await begin(*given)
+
+    engine.begin = held
     return door
 
 

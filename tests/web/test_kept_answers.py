@@ -15,6 +15,7 @@ from tests.web.helpers import (
     as_operator,
     create,
     fields_named,
+    hold_before_locks,
     hold_commits,
     noticed,
     patch,
@@ -306,7 +307,7 @@ async def test_two_servers_that_are_asked_at_once_carry_a_request_out_once(
     """Both have run the use case when the first one writes."""
     one, two = [await start_server(clock=clock) for _ in range(2)]
     await start(one)
-    doors = [hold_commits(each) for each in (one, two)]
+    doors = [hold_before_locks(each) for each in (one, two)]
     asked = [sending(each, "POST", PROGRESS, json=REPORT, headers={**KEY, **based}) for each in (one, two)]
     await until(lambda: all(door.waiting for door in doors))
     for door in doors:

@@ -11,9 +11,8 @@ from tests.web.helpers import (
     INV,
     JSON_PATCH,
     MERGE,
-    as_operator,
+    StoppedClock,
     create,
-    noticed,
     patch,
     poll,
     read,
@@ -66,13 +65,13 @@ async def test_every_state_can_be_sent_back_and_stays_as_it_is(client: Client, c
     assert (await send(client, "PUT", url(), json=polled)).body["version"] == state["version"]
 
 
-async def test_a_state_with_marks_and_trimmed_logs_can_be_sent_back(start_server: StartServer, database: str) -> None:
-    client = await start_server(state={"max_log_lines": 10})
+async def test_a_state_with_marks_and_trimmed_logs_can_be_sent_back(start_server: StartServer) -> None:
+    clock = StoppedClock()
+    client = await start_server(clock=clock, state={"max_log_lines": 10})
     await start(client)
     await report(client, {"agents": [{"agent_name": "a", "logs": ["x"] * 8}], "logs": ["y"] * 8})
     await report(client, {"agents": [{"agent_name": "a", "logs": ["z"] * 8}], "logs": ["w"] * 8})
-    as_operator(database, "UPDATE investigation_states SET updated_at = '2020-01-01T00:00:00.000Z'")
-    await noticed(client)
+    clock.move(days=365)
     state = await read(client)
     assert (state["stale"], state["stalled"], state["progress"]["logs_dropped"]) == (True, True, 6)
     answer = await send(client, "PUT", url(), json=state)

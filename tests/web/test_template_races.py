@@ -7,7 +7,7 @@ from typing import Any
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.helpers import HANGS_AFTER_SECONDS, Door, engine_of, queued, until
+from tests.web.helpers import HANGS_AFTER_SECONDS, Door, engine_of, hold_before_locks, queued, until
 from tests.web.test_template_apply import apply, uses
 from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
 from wizard_server.storage.engine import Write
@@ -161,12 +161,12 @@ async def test_a_name_that_is_given_up_is_free_for_who_asks_next(client: Client)
 
 async def test_a_name_that_another_server_takes_meanwhile_is_a_conflict(start_server: StartServer) -> None:
     here, there = await start_server(), await start_server()
-    commits = Commits(here)
+    door = hold_before_locks(here)
     body = {"name": "Ring", "settings": factories.settings()}
     late = asyncio.create_task(ask(here, "POST", TEMPLATES, body))
-    await commits.writing()
+    await door.reached.wait()
     await make(there)
-    commits.let_go()
+    door.open()
     status, problem, _ = await late
     assert (status, problem["code"]) == (409, "template-exists")
 
@@ -174,11 +174,11 @@ async def test_a_name_that_another_server_takes_meanwhile_is_a_conflict(start_se
 async def test_a_template_that_another_server_deletes_meanwhile_stays_deleted(start_server: StartServer) -> None:
     here, there = await start_server(), await start_server()
     path = f"{TEMPLATES}/{(await make(here))['template_id']}"
-    commits = Commits(here)
+    door = hold_before_locks(here)
     late = asyncio.create_task(ask(here, "PATCH", path, {"description": "late"}))
-    await commits.writing()
+    await door.reached.wait()
     assert (await ask(there, "DELETE", path))[0] == 204
-    commits.let_go()
+    door.open()
     assert (await late)[0] == 404
     assert (await ask(here, "GET", path))[0] == 404
 
@@ -188,11 +188,11 @@ async def test_a_template_that_another_server_deletes_meanwhile_is_applied_whole
 ) -> None:
     here, there = await start_server(), await start_server()
     template = await make(here)
-    commits = Commits(here)
+    door = hold_before_locks(here)
     late = asyncio.create_task(apply(here, template))
-    await commits.writing()
+    await door.reached.wait()
     assert (await ask(there, "DELETE", f"{TEMPLATES}/{template['template_id']}"))[0] == 204
-    commits.let_go()
+    door.open()
     status, _, _ = await late
     state = (await ask(here, "GET", f"{STATE}/inv-1"))[0]
     assert (status, state) in [(201, 200), (404, 404)]
