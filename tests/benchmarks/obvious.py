@@ -19,7 +19,12 @@ from sqlalchemy import JSON, event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from wizard_server.domain.models import PollingResponse, WizardStateCreate, WizardStateResponse, WizardStateUpdate
+from wizard_server.domain.models.states import (
+    PollingResponse,
+    WizardStateCreate,
+    WizardStateResponse,
+    WizardStateUpdate,
+)
 
 
 class Base(DeclarativeBase):

@@ -9,7 +9,7 @@ from tests import factories, shell
 from wizard_server.domain.authorship import new_entry_id
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.diffing import diff, fields_changed
-from wizard_server.domain.models import InvestigationSettings
+from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.record import FIELDS, StateRecord, draft
 from wizard_server.domain.trail import AuditEntry

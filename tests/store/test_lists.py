@@ -8,7 +8,7 @@ import pytest
 from tests.store.conftest import Kit
 from tests.store.steps import change, creation, deletion, entry
 from wizard_server.domain.filters import HistoryFilter, StateFilter
-from wizard_server.domain.models import InvestigationSettings
+from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.domain.ports import Transaction
 
 EVERYTHING = StateFilter("dev", (), (), None, None, "-updated_at", 100)

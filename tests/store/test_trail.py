@@ -14,7 +14,7 @@ from wizard_server.domain.callers import READ, WRITE, Caller
 from wizard_server.domain.changes import apply
 from wizard_server.domain.history import rebuild
 from wizard_server.domain.json_patch import JsonPatch
-from wizard_server.domain.models import WizardStateCreate
+from wizard_server.domain.models.states import WizardStateCreate
 from wizard_server.domain.service import WizardService
 from wizard_server.domain.updates import FieldUpdate, MergePatch, Update
 from wizard_server.errors import NotFoundError, RequestError

@@ -21,12 +21,10 @@ from wizard_server.demo.improvised import script_for
 from wizard_server.demo.picture import Picture
 from wizard_server.demo.recent import Recent
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import (
-    InvestigationProgress,
-    InvestigationResults,
-    InvestigationSettings,
-    WizardStateResponse,
-)
+from wizard_server.domain.models.progress import InvestigationProgress
+from wizard_server.domain.models.results import InvestigationResults
+from wizard_server.domain.models.settings import InvestigationSettings
+from wizard_server.domain.models.states import WizardStateResponse
 from wizard_server.domain.tools import ToolCatalogue
 
 SPEED = 40.0

@@ -8,7 +8,8 @@ import pytest
 from tests import factories
 from wizard_server.demo.verdict import Outcome, problems
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import AuditLogResponse, WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
+from wizard_server.domain.models.trail import AuditLogResponse
 
 NEWEST = 4
 _INSTANT = "2026-01-01T00:00:00.000Z"

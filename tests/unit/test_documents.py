@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests import factories
 from wizard_server.domain.json_patch import MAX_COPIES, MAX_OPERATIONS, JsonPatch
 from wizard_server.domain.json_text import count_nodes, parse_json
-from wizard_server.domain.models import InvestigationProgress, InvestigationSettings
+from wizard_server.domain.models.progress import InvestigationProgress
+from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.domain.updates import FieldUpdate, MergePatch
 from wizard_server.errors import (
     BodyTooLargeError,

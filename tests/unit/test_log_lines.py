@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wizard_server.domain.json_text import count_nodes
 from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, shortened
-from wizard_server.domain.models import InvestigationProgress
+from wizard_server.domain.models.progress import InvestigationProgress
 from wizard_server.domain.progress import ProgressReport, merge
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import factories
 from wizard_server.domain.changes import apply
 from wizard_server.domain.diffing import diff
-from wizard_server.domain.models import InvestigationProgress
+from wizard_server.domain.models.progress import InvestigationProgress
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate, merge
 
 Json = dict[str, Any]

@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 
 from tests import factories
-from wizard_server.domain.models import (
-    AuditSource,
-    InvestigationProgress,
-    InvestigationResults,
-    InvestigationSettings,
-    InvestigationStatus,
-    WizardStep,
-)
+from wizard_server.domain.models.enumerations import AuditSource, InvestigationStatus, WizardStep
+from wizard_server.domain.models.progress import InvestigationProgress
+from wizard_server.domain.models.results import InvestigationResults
+from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.domain.transitions import FINISHED, STATUS_TRANSITIONS, STEP_TRANSITIONS, TERMINAL, advance
 from wizard_server.errors import InvalidTransitionError
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tests import factories
-from wizard_server.domain.models import AuditLogCreate, InvestigationSettings, WizardStateCreate, WizardStateUpdate
+from wizard_server.domain.models.settings import InvestigationSettings
+from wizard_server.domain.models.states import WizardStateCreate, WizardStateUpdate
+from wizard_server.domain.models.trail import AuditLogCreate
 from wizard_server.domain.validation import validate, validate_investigation_settings, validate_state_size
 from wizard_server.errors import StateTooLargeError, ValidationFailedError
 

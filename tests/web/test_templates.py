@@ -10,7 +10,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from wizard_server.domain.models import TemplateResponse
+from wizard_server.domain.models.templates import TemplateResponse
 
 TEMPLATES = "/api/v1/templates"
 STATE = "/api/v1/wizard-state"

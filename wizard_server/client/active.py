@@ -15,7 +15,8 @@ from urllib.parse import quote
 from wizard_server.client.asking import Asking
 from wizard_server.client.problems import Conflict, InvalidToken, MissingScope, Problem
 from wizard_server.client.transport import Transport
-from wizard_server.domain.models import InvestigationStatus, WizardStateResponse, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.states import WizardStateResponse
 
 CLAIMED = "claimed by "
 # What an agent's entry says when its part is done: nobody is needed in this run. A reset clears it.

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from wizard_server.client.reporting import Reporter
-from wizard_server.domain.models import InvestigationProgress
+from wizard_server.domain.models.progress import InvestigationProgress
 
 
 class AgentReports:

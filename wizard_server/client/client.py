@@ -13,13 +13,9 @@ from wizard_server.client.reporting import Reporters
 from wizard_server.client.templates import Templates
 from wizard_server.client.transport import Transport
 from wizard_server.client.wire import wire
-from wizard_server.domain.models import (
-    AuditSource,
-    PaginatedResponse,
-    WizardStateCreate,
-    WizardStateResponse,
-    WizardStateSummary,
-)
+from wizard_server.domain.models.enumerations import AuditSource
+from wizard_server.domain.models.pages import PaginatedResponse
+from wizard_server.domain.models.states import WizardStateCreate, WizardStateResponse, WizardStateSummary
 
 GIVE_UP_SECONDS = 600.0
 

@@ -4,7 +4,7 @@ import inspect
 import secrets
 from collections.abc import Awaitable, Callable
 
-from wizard_server.domain.models import AuditSource
+from wizard_server.domain.models.enumerations import AuditSource
 
 GetToken = Callable[[], str | Awaitable[str]]
 

@@ -14,14 +14,11 @@ from wizard_server.client.reporting import Reporters
 from wizard_server.client.transport import Transport
 from wizard_server.client.watching import Watcher
 from wizard_server.client.wire import if_match, state_of, wire
-from wizard_server.domain.models import (
-    AuditLogResponse,
-    InvestigationResults,
-    InvestigationStatus,
-    PaginatedResponse,
-    WizardStateResponse,
-    WizardStateUpdate,
-)
+from wizard_server.domain.models.enumerations import InvestigationStatus
+from wizard_server.domain.models.pages import PaginatedResponse
+from wizard_server.domain.models.results import InvestigationResults
+from wizard_server.domain.models.states import WizardStateResponse, WizardStateUpdate
+from wizard_server.domain.models.trail import AuditLogResponse
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"

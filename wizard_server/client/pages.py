@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any, Generic, TypeVar
 
 from wizard_server.client.transport import Transport
-from wizard_server.domain.models import PaginatedResponse
+from wizard_server.domain.models.pages import PaginatedResponse
 
 Item = TypeVar("Item")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wizard_server.domain.models import WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 

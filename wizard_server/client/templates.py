@@ -8,14 +8,14 @@ from wizard_server.client.answers import Answer
 from wizard_server.client.pages import Pages
 from wizard_server.client.transport import Transport
 from wizard_server.client.wire import state_of, wire
-from wizard_server.domain.models import (
-    PaginatedResponse,
+from wizard_server.domain.models.pages import PaginatedResponse
+from wizard_server.domain.models.states import WizardStateResponse
+from wizard_server.domain.models.templates import (
     TemplateApply,
     TemplateCreate,
     TemplateListed,
     TemplateResponse,
     TemplateUpdate,
-    WizardStateResponse,
 )
 
 

@@ -8,7 +8,7 @@ from wizard_server.client.changes import Change, whole
 from wizard_server.client.patching import DoesNotApply, patched
 from wizard_server.client.problems import HistoryGone
 from wizard_server.client.transport import Transport
-from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
 
 Document = Mapping[str, Any]
 

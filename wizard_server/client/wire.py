@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from wizard_server.client.answers import Answer
-from wizard_server.domain.models import WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
 
 
 def wire(body: Any) -> Any:

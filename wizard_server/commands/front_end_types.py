@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from wizard_server.domain import models
+from wizard_server.domain.models import enumerations, progress, results, settings, states, templates, trail
 from wizard_server.web.openapi import answers
 
 
@@ -22,41 +22,41 @@ class Member(NamedTuple):
 # The schema of each interface, or the type parameter (or "") of an interface in `OWN`.
 SECTIONS: dict[str, dict[str, type[StrEnum] | type[BaseModel] | str]] = {
     "Enumerations": {
-        "WizardStep": models.WizardStep,
-        "InvestigationStatus": models.InvestigationStatus,
-        "AuditSource": models.AuditSource,
+        "WizardStep": enumerations.WizardStep,
+        "InvestigationStatus": enumerations.InvestigationStatus,
+        "AuditSource": enumerations.AuditSource,
     },
     "Settings": {
-        "Entity": models.Entity,
-        "TimeRange": models.TimeRange,
-        "ToolSelection": models.ToolSelection,
-        "InvestigationSettings": models.InvestigationSettings,
+        "Entity": settings.Entity,
+        "TimeRange": settings.TimeRange,
+        "ToolSelection": settings.ToolSelection,
+        "InvestigationSettings": settings.InvestigationSettings,
     },
     "Progress": {
-        "PhaseStatus": models.PhaseStatus,
-        "AgentStatus": models.AgentStatus,
-        "InvestigationProgress": models.InvestigationProgress,
+        "PhaseStatus": progress.PhaseStatus,
+        "AgentStatus": progress.AgentStatus,
+        "InvestigationProgress": progress.InvestigationProgress,
     },
     "Results": {
-        "Finding": models.Finding,
-        "RiskScore": models.RiskScore,
-        "InvestigationResults": models.InvestigationResults,
+        "Finding": results.Finding,
+        "RiskScore": results.RiskScore,
+        "InvestigationResults": results.InvestigationResults,
     },
     "Wizard state": {
-        "WizardState": models.WizardStateResponse,
-        "WizardStateUpdate": models.WizardStateUpdate,
+        "WizardState": states.WizardStateResponse,
+        "WizardStateUpdate": states.WizardStateUpdate,
     },
     "Templates": {
-        "Template": models.TemplateResponse,
-        "TemplateCreate": models.TemplateCreate,
-        "TemplateUpdate": models.TemplateUpdate,
+        "Template": templates.TemplateResponse,
+        "TemplateCreate": templates.TemplateCreate,
+        "TemplateUpdate": templates.TemplateUpdate,
     },
     "Polling": {
         "PollingConfig": answers.PollingConfig,
         "PollingState": "",
-        "PollingResponse": models.PollingResponse,
+        "PollingResponse": states.PollingResponse,
     },
-    "Audit log": {"AuditLogEntry": models.AuditLogResponse},
+    "Audit log": {"AuditLogEntry": trail.AuditLogResponse},
     "Store": {"WizardStoreState": "", "WizardStoreActions": ""},
     "Answers": {"ApiResponse": "<T>", "PaginatedResponse": "<T>"},
     "Configuration": {"WizardConfig": answers.FrontEndConfig},

@@ -23,7 +23,7 @@ from wizard_server.demo.report import print_examples, print_report
 from wizard_server.demo.verdict import Outcome, problems
 from wizard_server.demo.view import watching
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import AuditSource
+from wizard_server.domain.models.enumerations import AuditSource
 from wizard_server.server import Server
 from wizard_server.storage.schema.scripts import apply
 from wizard_server.storage.sqlite.opening import connect

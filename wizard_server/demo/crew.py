@@ -9,7 +9,8 @@ from wizard_server.demo.agents import LEAD, Agent, Lead
 from wizard_server.demo.improvised import script_for
 from wizard_server.demo.scenario import OWNER
 from wizard_server.demo.script import Script
-from wizard_server.domain.models import AuditSource, InvestigationSettings
+from wizard_server.domain.models.enumerations import AuditSource
+from wizard_server.domain.models.settings import InvestigationSettings
 
 Tell = Callable[[str], None]
 # What agents do with the settings of an investigation.

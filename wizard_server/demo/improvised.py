@@ -9,7 +9,7 @@ from typing import Any
 
 from wizard_server.demo import scenario
 from wizard_server.demo.script import Phase, Script, Task
-from wizard_server.domain.models import Entity, InvestigationSettings
+from wizard_server.domain.models.settings import Entity, InvestigationSettings
 
 MOST_AGENTS = 6
 MOST_FINDINGS = 5

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from wizard_server.demo.console import say
 from wizard_server.demo.recent import Recent
-from wizard_server.domain.models import InvestigationProgress, WizardStateResponse
+from wizard_server.domain.models.progress import InvestigationProgress
+from wizard_server.domain.models.states import WizardStateResponse
 
 PERCENT_STEP = 10
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from wizard_server.demo.bar import Bar
 from wizard_server.demo.recent import LOG_LINES, Recent
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import AgentStatus, InvestigationProgress, PhaseStatus, WizardStateResponse
+from wizard_server.domain.models.progress import AgentStatus, InvestigationProgress, PhaseStatus
+from wizard_server.domain.models.states import WizardStateResponse
 
 _MARKS = {"pending": (".", "dim"), "completed": ("✔", "green"), "error": ("✘", "red"), "waiting": ("•", "dim")}
 _RUNNING = ("▶", "cyan")

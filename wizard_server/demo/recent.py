@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from wizard_server.domain.models import InvestigationProgress
+from wizard_server.domain.models.progress import InvestigationProgress
 
 LOG_LINES = 6
 

@@ -15,7 +15,8 @@ from wizard_server.demo import scenario
 from wizard_server.demo.bar import Bar
 from wizard_server.demo.console import say
 from wizard_server.demo.verdict import Outcome
-from wizard_server.domain.models import AuditLogResponse, Finding, RiskScore
+from wizard_server.domain.models.results import Finding, RiskScore
+from wizard_server.domain.models.trail import AuditLogResponse
 
 _SEVERITIES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green"}
 _FIELDS = ("wizard_step", "status", "settings", "progress", "results")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wizard_server.demo.watched import Watch
-from wizard_server.domain.models import AuditLogResponse, WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
+from wizard_server.domain.models.trail import AuditLogResponse
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from wizard_server.client import Investigation
-from wizard_server.domain.models import InvestigationStatus, WizardStateResponse, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.states import WizardStateResponse
 
 Show = Callable[[WizardStateResponse], None]
 

@@ -20,6 +20,8 @@ from pydantic_core import PydanticCustomError
 from wizard_server.domain.clock import to_utc, to_wire
 from wizard_server.errors import MAX_LISTED
 
+LEFT_OUT = "left out: the server makes one"
+READ_ONLY = "Read-only: as it is, or left out"
 MAX_NAMED = 1000  # entries of an object whose names are the client's and whose values are checked
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}\z")]
@@ -41,6 +43,10 @@ Unreadable = Annotated[
 LogsDropped = Annotated[
     int, Field(ge=0, exclude_if=lambda count: count == 0, description="How many older lines are in the trail only")
 ]
+
+# Members that only the server writes: they are compared with the current ones, and refused where they differ.
+ReadOnly = Annotated[Any, WithJsonSchema({"type": "string"})]
+ReadOnlyInstant = Annotated[Any, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 def _not_blank(value: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wizard_server.domain.clock import wire_before
-from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
 from wizard_server.domain.record import StateRecord
 
 IDLE_AFTER = timedelta(minutes=5)

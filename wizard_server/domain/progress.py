@@ -11,14 +11,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from wizard_server.domain.field_types import Items, Percentage, Schema, Timestamp
-from wizard_server.domain.models import (
-    AgentStatus,
-    InvestigationProgress,
-    InvestigationResults,
-    InvestigationStatus,
-    PhaseStatus,
-    WizardStep,
-)
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.progress import AgentStatus, InvestigationProgress, PhaseStatus
+from wizard_server.domain.models.results import InvestigationResults
 from wizard_server.domain.record import Document
 
 _RUNNING = "running"

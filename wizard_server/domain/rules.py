@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wizard_server.domain.clock import wire_before
-from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
 from wizard_server.domain.record import StateRecord, last_report
 from wizard_server.domain.tools import ToolCatalogue
 from wizard_server.domain.validation import validate_investigation_settings

@@ -11,7 +11,9 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.diffing import diff
-from wizard_server.domain.models import AuditLogCreate, InvestigationStatus, WizardStateCreate, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.states import WizardStateCreate
+from wizard_server.domain.models.trail import AuditLogCreate
 from wizard_server.domain.ports import Store, Transaction
 from wizard_server.domain.progress import ProgressUpdate
 from wizard_server.domain.record import FIELDS, Document, StateRecord

@@ -13,13 +13,9 @@ from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.error_messages import quoted
 from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
-from wizard_server.domain.models import (
-    InvestigationSettings,
-    TemplateApply,
-    TemplateCreate,
-    TemplateUpdate,
-    WizardStateCreate,
-)
+from wizard_server.domain.models.settings import InvestigationSettings
+from wizard_server.domain.models.states import WizardStateCreate
+from wizard_server.domain.models.templates import TemplateApply, TemplateCreate, TemplateUpdate
 from wizard_server.domain.ports import Store, Transaction
 from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_back
 from wizard_server.domain.record import StateRecord

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wizard_server.domain.diffing import diff
-from wizard_server.domain.models import InvestigationStatus as Status
-from wizard_server.domain.models import WizardStep as Step
+from wizard_server.domain.models.enumerations import InvestigationStatus as Status
+from wizard_server.domain.models.enumerations import WizardStep as Step
 from wizard_server.domain.validation import validate_investigation_settings
 from wizard_server.errors import FieldError, InvalidTransitionError
 

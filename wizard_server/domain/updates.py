@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from wizard_server.domain.field_types import Schema
-from wizard_server.domain.models import WizardStateUpdate
+from wizard_server.domain.models.states import WizardStateUpdate
 from wizard_server.domain.read_only import MARKS, OF_STATES, read_only_errors, sent_back
 from wizard_server.domain.record import FIELDS, PARTS, Document
 from wizard_server.domain.validation import validate

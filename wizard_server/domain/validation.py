@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from wizard_server.domain.error_messages import readable
 from wizard_server.domain.json_text import has_more_nodes
-from wizard_server.domain.models import InvestigationSettings, ToolSelection
+from wizard_server.domain.models.settings import InvestigationSettings, ToolSelection
 from wizard_server.errors import FieldError, StateTooLargeError, ValidationFailedError
 
 if TYPE_CHECKING:

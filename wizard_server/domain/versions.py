@@ -8,7 +8,7 @@ from wizard_server.domain.changes import Parts
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.diffing import diff, fields_changed
 from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, shortened
-from wizard_server.domain.models import WizardStep
+from wizard_server.domain.models.enumerations import WizardStep
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.progress import ProgressUpdate, as_progress
 from wizard_server.domain.record import FIELDS, Document, Draft, StateRecord, draft

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wizard_server.domain.clock import wire_or_none
-from wizard_server.domain.models import AuditSource, InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import AuditSource, InvestigationStatus, WizardStep
 from wizard_server.domain.record import FIELDS, PARTS
 from wizard_server.storage import column_values as column
 from wizard_server.storage.row_shapes import Shape

@@ -11,7 +11,7 @@ import pytest
 from tests import factories
 from wizard_server.client import InvalidToken, Investigation, WizardClient
 from wizard_server.client.active import PACE_SECONDS
-from wizard_server.domain.models import InvestigationStatus
+from wizard_server.domain.models.enumerations import InvestigationStatus
 from wizard_server.testing import Wizard
 
 HANGS_AFTER_SECONDS = 20.0

@@ -18,7 +18,9 @@ from wizard_server.client import (
     WizardClient,
 )
 from wizard_server.client import problems as client_problems
-from wizard_server.domain.models import AuditSource, InvestigationSettings, InvestigationStatus, WizardStateCreate
+from wizard_server.domain.models.enumerations import AuditSource, InvestigationStatus
+from wizard_server.domain.models.settings import InvestigationSettings
+from wizard_server.domain.models.states import WizardStateCreate
 from wizard_server.errors import RequestError
 from wizard_server.testing import Wizard
 

@@ -15,7 +15,7 @@ from tests import factories
 from tests.clients.python_client.stub import HANGS_AFTER_SECONDS, Stub, client_of, later, refusal
 from wizard_server.client import Change, NotFound, WizardClient
 from wizard_server.client.patching import patched
-from wizard_server.domain.models import WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
 from wizard_server.testing import Wizard
 
 

@@ -20,14 +20,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from wizard_server.domain.error_messages import readable
 from wizard_server.domain.field_types import Identifier, Name, UserId
 from wizard_server.domain.json_text import check_depth, has_more_nodes
-from wizard_server.domain.models import (
-    AuditSource,
-    InvestigationProgress,
-    InvestigationResults,
-    InvestigationSettings,
-    InvestigationStatus,
-    WizardStep,
-)
+from wizard_server.domain.models.enumerations import AuditSource, InvestigationStatus, WizardStep
+from wizard_server.domain.models.progress import InvestigationProgress
+from wizard_server.domain.models.results import InvestigationResults
+from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.errors import MalformedJsonError, WizardError
 from wizard_server.storage.tables import broken_link
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from wizard_server.domain.callers import Caller
-from wizard_server.domain.models import MAX_ENTITIES, MAX_TOOLS
+from wizard_server.domain.models.settings import MAX_ENTITIES, MAX_TOOLS
 from wizard_server.errors import FeatureDisabledError, ValidationFailedError
 from wizard_server.web.http.answers import json_response
 from wizard_server.web.http.context import CONFIG, RULES

@@ -9,7 +9,8 @@ from wizard_server.domain.callers import Caller
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.field_types import Timestamp
 from wizard_server.domain.filters import EntriesEnd, HistoryFilter
-from wizard_server.domain.models import AuditLogCreate, AuditSource
+from wizard_server.domain.models.enumerations import AuditSource
+from wizard_server.domain.models.trail import AuditLogCreate
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.web.api.kept_answers import text
 from wizard_server.web.api.paging import Page, Slice

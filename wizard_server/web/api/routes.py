@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from wizard_server.domain.models import (
-    AuditLogCreate,
-    AuditLogResponse,
-    PaginatedResponse,
-    TemplateApply,
-    TemplateCreate,
-    TemplateListed,
-    TemplateResponse,
-    TemplateUpdate,
+from wizard_server.domain.models.pages import PaginatedResponse
+from wizard_server.domain.models.states import (
     WizardStateCreate,
     WizardStateResponse,
     WizardStateSummary,
     WizardStateUpdate,
 )
+from wizard_server.domain.models.templates import (
+    TemplateApply,
+    TemplateCreate,
+    TemplateListed,
+    TemplateResponse,
+    TemplateUpdate,
+)
+from wizard_server.domain.models.trail import AuditLogCreate, AuditLogResponse
 from wizard_server.domain.progress import ProgressReport
 from wizard_server.errors import (
     FeatureDisabledError,

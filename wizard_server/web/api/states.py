@@ -11,7 +11,8 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.field_types import Schema, Timestamp
 from wizard_server.domain.filters import StateFilter, StatesEnd
 from wizard_server.domain.history import rebuild
-from wizard_server.domain.models import InvestigationStatus, WizardStateCreate, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.states import WizardStateCreate
 from wizard_server.domain.progress import ProgressReport, ProgressUpdate
 from wizard_server.domain.record import Document, StateRecord
 from wizard_server.domain.updates import Update

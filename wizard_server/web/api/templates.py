@@ -7,7 +7,7 @@ from pydantic import Field
 
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.filters import TemplateFilter, TemplatesEnd
-from wizard_server.domain.models import TemplateApply
+from wizard_server.domain.models.templates import TemplateApply
 from wizard_server.domain.trail import Template
 from wizard_server.web.api.kept_answers import created_state, text
 from wizard_server.web.api.paging import Page, Slice

@@ -9,7 +9,7 @@ from wizard_server.domain.authorship import Origin, Precondition
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.json_patch import JsonPatch
 from wizard_server.domain.keyed import Claim, Shown
-from wizard_server.domain.models import AuditSource
+from wizard_server.domain.models.enumerations import AuditSource
 from wizard_server.domain.updates import FieldUpdate, MergePatch, Update
 from wizard_server.errors import ValidationFailedError
 from wizard_server.web.http.bodies import read_body

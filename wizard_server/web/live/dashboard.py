@@ -16,7 +16,7 @@ from wizard_server.domain.clock import to_wire
 from wizard_server.domain.events import StateEvent
 from wizard_server.domain.field_types import Schema
 from wizard_server.domain.filters import ActiveFilter, ActivePage
-from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
 from wizard_server.domain.ports import Store
 from wizard_server.domain.record import summary
 from wizard_server.domain.rules import Rules

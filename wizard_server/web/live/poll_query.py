@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from yarl import URL
 
 from wizard_server.domain.field_types import Schema
-from wizard_server.domain.models import InvestigationStatus, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
 from wizard_server.domain.polling import Until, Wait
 from wizard_server.domain.record import FIELDS
 from wizard_server.web.http.context import CONFIG

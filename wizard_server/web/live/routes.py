@@ -1,8 +1,6 @@
 """The routes of those who watch: polls, changes, dashboards, server-sent events, WebSocket."""
 
-from wizard_server.domain.models import (
-    PollingResponse,
-)
+from wizard_server.domain.models.states import PollingResponse
 from wizard_server.errors import (
     StateExpiredError,
     TooManyConnectionsError,

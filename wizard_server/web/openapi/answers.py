@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from wizard_server.domain.field_types import Identifier, Schema, Timestamp, Unreadable, UserId
-from wizard_server.domain.models import AuditSource, WizardStateSummary
+from wizard_server.domain.models.enumerations import AuditSource
+from wizard_server.domain.models.states import WizardStateSummary
 
 
 class PatchOperation(Schema):

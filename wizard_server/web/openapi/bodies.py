@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import Field, RootModel
 
 from wizard_server.domain.json_patch import MAX_OPERATIONS, Operation
-from wizard_server.domain.models import InvestigationStatus, SentBack, WizardStep
+from wizard_server.domain.models.enumerations import InvestigationStatus, WizardStep
+from wizard_server.domain.models.states import SentBack
 
 
 class StateMergePatch(SentBack):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from wizard_server import errors
 from wizard_server.domain.field_types import Schema, Timestamp
-from wizard_server.domain.models import WizardStateResponse
+from wizard_server.domain.models.states import WizardStateResponse
 from wizard_server.web.http.idempotency import KEYED_METHODS
 from wizard_server.web.http.media import JSON_PATCH
 from wizard_server.web.http.route import AnyRoute
