@@ -25,9 +25,10 @@ _CHUNK = 1
 
 
 class End(Enum):
-    """Why there is no change to tell: nothing came for a while, the agents went quiet, or nothing more will come.
+    """What a reader is sent or told in place of changes: a heartbeat, the stalled mark, the whole state, or the end.
 
-    The token has expired, or the keys that verify it now do not: the client needs another one.
+    After `EXPIRED` (the token's time is up) and `WITHDRAWN` (today's keys do not verify it) the client needs another
+    token.
     """
 
     IDLE = auto()
@@ -43,8 +44,8 @@ class End(Enum):
 class Follower:
     """One reader of one state, at a version; `next` returns what comes after it.
 
-    A version of the same number may be another after a standby was promoted that lacked what was acknowledged: then the
-    reader is sent the whole state. When a version was written tells the two apart.
+    After a standby was promoted that lacked acknowledged changes, a version number may stand for another state than the
+    one that the reader has. The times of writing tell the two apart, and the reader is sent the whole state.
     """
 
     __slots__ = (
@@ -53,7 +54,7 @@ class Follower:
         "_heartbeat",
         "_lease",
         "_look_asked",
-        "_shown_quiet",
+        "_shown_stalled",
         "_stalls_in",
         "_sync_asked",
         "_waiter",
@@ -73,7 +74,7 @@ class Follower:
         self.version = 0
         self._written: str | None = None
         self._stalls_in = math.inf
-        self._shown_quiet = False
+        self._shown_stalled = False
         self._sync_asked = False
 
     def sync(self) -> None:
@@ -112,7 +113,7 @@ class Follower:
         now = self._app[CLOCK]()
         record = await self._app[SERVICE].read(self._caller, self.investigation_id, now, version=version)
         self.version, self._written = record.version, record.updated_at
-        self._shown_quiet = self._is_quiet(record)
+        self._shown_stalled = self._is_stalled(record)
         return record
 
     def resume(self, version: int) -> None:
@@ -123,20 +124,20 @@ class Follower:
     async def _read(self) -> StateRecord:
         return await self._app[SERVICE].read_from(self._caller, self.investigation_id, 0, self._app[CLOCK]())
 
-    def _is_quiet(self, record: StateRecord) -> bool:
+    def _is_stalled(self, record: StateRecord) -> bool:
         return self._app[RULES].has_stalled(record, self._app[CLOCK]())
 
     def _seconds(self, record: StateRecord) -> float:
-        """Return how long to wait: until the next sign of life is due, or the investigation counts as stalled."""
+        """Return how long to wait: until the next heartbeat is due, the state becomes stalled or the lease ends."""
         self._stalls_in = self._app[RULES].stalls_in(record, self._app[CLOCK]())
         return min(self._heartbeat, self._stalls_in, self._lease.seconds())
 
     async def next(self) -> Sequence[AuditEntry] | End:
         """Return the next changes in their order, as soon as there are any.
 
-        `End.IDLE` says that none came for a while, `End.STALLED` that the agents have gone quiet, `End.SYNC` that the
-        reader needs the whole state: it asked for it, the agents were heard again without a change, or no kept chain of
-        changes leads on from its version.
+        `End.IDLE` says that none came for a while, `End.STALLED` that the state has become stalled, `End.SYNC` that the
+        reader needs the whole state: it asked for it, the state is no longer stalled although nothing changed, or no
+        kept chain of changes leads on from its version.
         Raises as `WizardService.read`, so `RequestError` for a state that was deleted.
         """
         while (found := await self._next()) is None:
@@ -170,30 +171,30 @@ class Follower:
         if self._differs((chain[0].parts.previous or {}).get("updated_at")):
             return End.SYNC
         self.version, self._written = chain[-1].version or 0, (chain[-1].parts.current or {}).get("updated_at")
-        self._shown_quiet = False
+        self._shown_stalled = False
         return chain
 
     def _differs(self, written: str | None) -> bool:
-        """Whether the version of the reader's number that was `written` then is not the one that the reader has."""
+        """Whether a version with the reader's number, `written` at that time, is another one than the reader has."""
         return None not in (written, self._written) and written != self._written
 
     async def _at_once(self, record: StateRecord) -> Sequence[AuditEntry] | End | None:
-        """Return what there is to tell of `record` without waiting."""
+        """Return what `record` has for the reader without waiting, None when it has to wait."""
         if self._take_sync():
             return End.SYNC
         if record.version != self.version:
             return await self._missed(record)
         if self._differs(record.updated_at):
             return End.SYNC
-        quiet = self._is_quiet(record)
-        if quiet is not self._shown_quiet:
-            return End.STALLED if quiet else End.SYNC
+        stalled = self._is_stalled(record)
+        if stalled is not self._shown_stalled:
+            return End.STALLED if stalled else End.SYNC
         return None
 
     def _wants(self, newer: StateRecord) -> bool:
         if newer.version != self.version or self._differs(newer.updated_at):
             return True
-        return self._shown_quiet and not self._is_quiet(newer)
+        return self._shown_stalled and not self._is_stalled(newer)
 
     def _nothing_came(self) -> End | None:
         if self._take_look() or self._lease.ended() is not None:

@@ -38,8 +38,8 @@ class Condition:
     """What a parked poll waits for, given the state that it last saw; called with a newer one it says whether it came.
 
     Becoming stalled makes no version but is reported. So the wait ends when the state would become stalled, and goes on
-    when the agents reported meanwhile with a change that does not count for this client. Another state of the number
-    that it saw is told: a standby was promoted that lacked what had been acknowledged.
+    when the agents reported meanwhile with a change that does not count for this client. It also ends for another state
+    with the version number that it saw, which exists after a standby was promoted that lacked acknowledged changes.
     """
 
     __slots__ = ("_rules", "_running", "_version", "_wait", "_was_stalled", "_written", "investigation_id", "stalls_in")
@@ -58,7 +58,7 @@ class Condition:
         self.stalls_in = self._rules.stalls_in(record, now)
 
     def __call__(self, newer: StateRecord) -> bool:
-        """Say whether `newer` is to be told, or to wait on from."""
+        """Whether `newer` ends the wait, or has to be noted with `see` before the wait goes on."""
         news = self._wait.satisfied(newer) or self._is_another(newer)
         return news or self._was_stalled or is_running(newer) != self._running
 
@@ -66,7 +66,7 @@ class Condition:
         return newer.version == self._version and newer.updated_at != self._written
 
     def woken(self, event: StateEvent, record: StateRecord) -> Polled | None:
-        """Return the outcome of a change, None for one that is none for this client."""
+        """Return the outcome of a change, None when the change does not count for this client."""
         now = event.instant
         revived = self._was_stalled and not self._rules.has_stalled(record, now)
         news = revived or self._is_another(record)
