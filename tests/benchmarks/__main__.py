@@ -60,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", help=f"which to run: {', '.join([*BENCHMARKS, *PRINTING])}")
     parser.add_argument("--rounds", type=int, help=f"how often each subject is measured, {FULL.rounds} unless given")
+    parser.add_argument("--question", default="", metavar="TEXT", help="of stalls, only what has TEXT in its name")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it work? The figures say nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the plots as SVG into DIR")
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown or (given.rounds is not None and given.rounds < 1):
         parser.error(f"no such benchmark: {', '.join(unknown)}" if unknown else "--rounds takes 1 or more")
     size = QUICK if given.quick else FULL
-    sections = run(given.name or every, replace(size, rounds=given.rounds or size.rounds))
+    sections = run(given.name or every, replace(size, rounds=given.rounds or size.rounds, question=given.question))
     if given.json:
         command = shlex.join(["python", "-m", "tests.benchmarks", *arguments])
         found = document(machine.described(), command, sections)

@@ -12,7 +12,8 @@ Measured = Mapping[str, float]
 class Size:
     """How much is measured; the defaults are the sizes that the project promises something about.
 
-    `seconds`: of one run of load. `waiters` and `clients` are counted up for the plots.
+    `seconds`: of one run of load. `waiters` and `clients` are counted up for the plots. `question`: a part of the names
+    of those questions of ``stalls`` that are asked.
     """
 
     rounds: int = 5
@@ -30,6 +31,7 @@ class Size:
     entries: int = 2_000_000
     asked: int = 50
     known: int = 10_000
+    question: str = ""
 
 
 FULL = Size()

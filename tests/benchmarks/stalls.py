@@ -27,9 +27,10 @@ def stalls(bench: Bench) -> Section:
     shape = Shape(states=_STATES // 10 if quick else _STATES)
     database = fill(bench.root / "investigations.db", shape)
     _add_trails(database, 10 if quick else 1)
-    measured = bench.alternate(
-        {what: partial(_measured, bench, shape, database, ask) for what, ask in questions(quick).items()}
-    )
+    asked = {what: ask for what, ask in questions(quick).items() if bench.size.question in what}
+    if not asked:
+        raise ValueError(f"no question has {bench.size.question!r} in its name")
+    measured = bench.alternate({what: partial(_measured, bench, shape, database, ask) for what, ask in asked.items()})
     for what in measured["silence"]:
         for quantity, unit in (("silence", "ms"), ("memory", "MiB"), ("answer", "bytes")):
             section.add(what, unit, {quantity: measured[quantity][what]})
