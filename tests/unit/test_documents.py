@@ -158,8 +158,9 @@ def test_a_backslash_before_what_looks_like_u0000_is_text() -> None:
 )
 def test_json_is_nested_64_deep_at_most(opening: bytes, closing: bytes, levels: int) -> None:
     assert parse_json(opening * levels + b"1" + closing * levels)
-    with pytest.raises(MalformedJsonError, match="more than 64 deep"):
-        parse_json(opening * levels + b"[1]" + closing * levels)
+    for innermost in (b"[1]", b"[]", b"{}"):
+        with pytest.raises(MalformedJsonError, match="more than 64 deep"):
+            parse_json(opening * levels + innermost + closing * levels)
 
 
 def test_brackets_in_texts_and_siblings_are_not_depth() -> None:

@@ -3,7 +3,7 @@
 The parts are exact and small: where the patch of a container would be larger than the container, that is replaced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from itertools import compress, count, islice
 from operator import ne
 from typing import NamedTuple
@@ -140,14 +140,14 @@ def _diff_arrays(old: list[Json], new: list[Json], pointer: int, level: int) -> 
     return cost.whole(old) if cost.is_too_much else cost.found(Parts(previous, current))
 
 
-def _unlike(old: list[Json], new: list[Json]) -> Sequence[int]:
-    """Return the indices up to the end of the shorter array at which the elements may differ.
+def _unlike(old: list[Json], new: list[Json]) -> Iterator[int]:
+    """Yield the indices up to the end of the shorter array at which the elements may differ.
 
     Arrays of texts, such as logs, are compared without a call for each.
     """
     if set(map(type, old)) == {str} and set(map(type, new)) == {str}:
-        return [*compress(count(), map(ne, old, new))]
-    return [index for index, pair in enumerate(zip(old, new, strict=False)) if not _are_alike(*pair)]
+        return compress(count(), map(ne, old, new))
+    return (index for index, pair in enumerate(zip(old, new, strict=False)) if not _are_alike(*pair))
 
 
 def _are_alike(one: Json, other: Json) -> bool:
