@@ -60,10 +60,11 @@ from wizard_server.web.http.pipeline import Pipeline
 from wizard_server.web.http.preflights import answer_preflights
 from wizard_server.web.http.quotas import RateLimiter
 from wizard_server.web.http.receiving import RECEIVING, Receiving
+from wizard_server.web.http.repeats import REPEATS, Repeats
 from wizard_server.web.http.unmatched import refuse_the_rest
 from wizard_server.web.ops.metrics import SCRAPES, Scrapes, registry
 from wizard_server.web.pages.site import add_pages
-from wizard_server.web.routes import add_routes
+from wizard_server.web.routes import ROUTES, Route, add_routes
 
 logger = logging.getLogger(__name__)
 
@@ -107,10 +108,12 @@ def create_app(
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(app, config, pace, timer)
     app[REQUESTS] = Requests()
+    app[REPEATS] = Repeats()
     app[SCRAPES] = Scrapes(registry(app, len(scripts.scripts("sqlite"))), timer)
     _route(app, config, timer)
     app.cleanup_ctx.append(partial(_storage, opening=opening))
     app.cleanup_ctx.append(partial(_background, pace=pace))
+    app.on_startup.append(_expect_repeats)
     app.on_shutdown.append(_drain)
     return app
 
@@ -134,6 +137,12 @@ def _route(app: web.Application, config: ServerConfig, timer: Timer) -> None:
     answer_preflights(app, origins, pipeline)
     app[REQUESTS].watch(app.router)
     refuse_the_rest(app, origins, pipeline)
+
+
+async def _expect_repeats(app: web.Application) -> None:
+    """Answer repeated polls from memory, unless only the database can tell or somebody listens to every answer."""
+    if not (app[STORE].is_shared or app.on_response_prepare):
+        app[REPEATS].expect([route.path for route in ROUTES if isinstance(route, Route) and route.polls])
 
 
 def _rules(config: ServerConfig) -> Rules:

@@ -48,7 +48,8 @@ def document_of(**parts: Any) -> StateRecord:
 def wrapped(
     request: web.Request, state: StateRecord, before: bytes = b'{"state":', *, summary: bool = False
 ) -> web.Response:
-    pieces, compresses = state_pieces(request, state, before, seen(request, state, SEEN) + b"}", summary=summary)
+    after = seen(request.app[RULES], state, SEEN) + b"}"
+    pieces, compresses = state_pieces(state, before, after, gzip=accepts_gzip(request), summary=summary)
     return web.Response(body=b"".join(pieces), headers={"Content-Encoding": "gzip"} if compresses else {})
 
 

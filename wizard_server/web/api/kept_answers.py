@@ -13,7 +13,7 @@ from wizard_server.errors import HistoryGoneError, NotFoundError
 from wizard_server.web.api.state_body import MINIMAL, seen, state_headers, state_location, template_location
 from wizard_server.web.http.answers import JSON_BODY
 from wizard_server.web.http.compression import compressed
-from wizard_server.web.http.context import CONFIG, STORE, instant
+from wizard_server.web.http.context import CONFIG, RULES, STORE, instant
 from wizard_server.web.http.parameters import wants_minimal
 
 _CREATED, _EMPTY = 201, 204
@@ -27,7 +27,7 @@ def created_state(request: web.Request) -> Callable[[StateRecord], Shown]:
 def changed_state(request: web.Request) -> Callable[[StateRecord], Shown]:
     """Return the function that makes of a changed state what is stored of the answer to `request`."""
     status = _EMPTY if wants_minimal(request) else 200
-    return lambda record: _state(request, record, status, seen(request, record, instant(request)))
+    return lambda record: _state(request, record, status, seen(request.app[RULES], record, instant(request)))
 
 
 def _state(request: web.Request, record: StateRecord, status: int, end: bytes) -> Shown:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.record import StateRecord, opened
+from wizard_server.domain.rules import Rules
 from wizard_server.web.http.answers import GZIP_BODY, JSON_BODY
 from wizard_server.web.http.compression import (
     COMPRESS_OVER,
@@ -54,17 +55,18 @@ def state_response(
 ) -> web.Response:
     """Return a state, read at `now`, with its ETag."""
     sent = {**state_headers(record.version), **(headers or {})}
-    pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
+    after = seen(request.app[RULES], record, now)
+    pieces, compresses = state_pieces(record, b"", after, gzip=accepts_gzip(request))
     if compresses:
         sent["Content-Encoding"] = "gzip"
     return web.Response(body=b"".join(pieces), status=status, content_type="application/json", headers=sent)
 
 
-def seen(request: web.Request, record: StateRecord, now: datetime | None) -> bytes:
+def seen(rules: Rules, record: StateRecord, now: datetime | None) -> bytes:
     """Return the end of a state's body, which depends on when it is read (None: it was just created)."""
     if now is None:
         return b'"last_accessed":null}'
-    marks = request.app[RULES].marks(record, now)
+    marks = rules.marks(record, now)
     end = b"," + orjson.dumps(marks)[1:] if marks else b"}"
     return b'"last_accessed":"%s"%s' % (to_wire(now).encode(), end)
 
@@ -76,7 +78,8 @@ def state_headers(version: int) -> dict[str, str]:
 
 def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Prepared:
     """Return a state, read at `now`, as `state_response` does, with a head that is made once per version."""
-    pieces, compresses = state_pieces(request, record, b"", seen(request, record, now))
+    after = seen(request.app[RULES], record, now)
+    pieces, compresses = state_pieces(record, b"", after, gzip=accepts_gzip(request))
     return Prepared(200, shared_head(record.version, compresses), *pieces)
 
 
@@ -93,14 +96,15 @@ def shared_head(version: int, compresses: bool) -> bytes:
 
 
 def state_pieces(
-    request: web.Request, record: StateRecord, before: bytes, after: bytes, *, summary: bool = False
+    record: StateRecord, before: bytes, after: bytes, *, gzip: bool, summary: bool = False
 ) -> tuple[tuple[bytes, ...], bool]:
     """Return a JSON body that holds a state between `before` and `after`, in pieces, and whether it is compressed.
 
-    The state itself is encoded and compressed once. `after` begins with further members of the state (see `seen`).
+    `gzip` says whether the client accepts that. The state itself is encoded and compressed once. `after` begins with
+    further members of the state (see `seen`).
     """
     state = _summary(record) if summary else record.opened
-    if len(before) + len(state) + len(after) > COMPRESS_OVER and accepts_gzip(request):
+    if gzip and len(before) + len(state) + len(after) > COMPRESS_OVER:
         return (gzip_around(before, state, _deflated(record, state, summary=summary), after),), True
     return (before, state, after), False
 

@@ -18,6 +18,12 @@ class Authenticator(Protocol):
         `UnknownKeyError` means that another try after `newer_keys` may succeed.
         """
 
+    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
+        """Return what gives the caller when a request comes again that is equal to this one, byte for byte.
+
+        It returns None when the request has to be authenticated.
+        """
+
     async def newer_keys(self) -> None:
         """Ask the issuer for missing keys, unless it was asked a moment ago."""
 

@@ -47,6 +47,11 @@ class TrustingAuthenticator:
             raise ValidationFailedError.of("X-User-Id", USER_RULE, "pattern")
         return Caller(user_id, self._scopes)
 
+    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
+        """See `Authenticator`."""
+        caller = self.authenticate(request)
+        return lambda: caller
+
     async def newer_keys(self) -> None:
         """See `Authenticator`."""
 

@@ -76,6 +76,17 @@ class TokenAuthenticator:
             return remembered[1]
         return self._of_token(_token(request))
 
+    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
+        """See `Authenticator`."""
+        verified, now = self._verified, self.leases.now
+        header = request.headers.get(hdrs.AUTHORIZATION, "")
+
+        def caller() -> Caller | None:
+            remembered = verified.get(header)
+            return remembered.caller if remembered is not None and remembered.until > now() else None
+
+        return caller
+
     async def newer_keys(self) -> None:
         """See `Authenticator`."""
         await self._keys.newer()

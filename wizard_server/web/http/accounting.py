@@ -101,6 +101,10 @@ class Requests:
         self.problems[code] += 1
         self._refusals.log({"request_id": request_id(request), "status": status, "code": code})
 
+    def may_log(self, counts: RouteCounts) -> bool:
+        """Whether successful answers of a route are logged."""
+        return counts.opens or logger.isEnabledFor(counts.level)
+
     def answered(
         self,
         request: web.Request,

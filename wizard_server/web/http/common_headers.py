@@ -3,12 +3,12 @@
 All of them that do not depend on the request are computed once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
-from wizard_server.web.http.context import request_id
+from wizard_server.web.http.context import given_id, new_id, request_id
 from wizard_server.web.http.cors import Origins
 from wizard_server.web.http.quotas import Admission
 
@@ -42,6 +42,16 @@ class CommonHeaders:
         quota = b"" if admission is None else admission.lines
         lines = b"%sX-Request-Id: %s\r\n%s" % (self._fixed, request_id(request).encode(), quota)
         return lines + self._origins.lines(request) if self._origins else lines
+
+    def repeated(self, request: web.Request) -> Callable[[Admission], bytes]:
+        """Return what does the same for the answer to `request` when it comes again."""
+        fixed, given = self._fixed, given_id(request)
+        origins = self._origins.lines(request) if self._origins else b""
+
+        def lines(admission: Admission) -> bytes:
+            return b"%sX-Request-Id: %s\r\n%s%s" % (fixed, (given or new_id()).encode(), admission.lines, origins)
+
+        return lines
 
     def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
         """Add them to `headers`; a page's own Content-Security-Policy stays, and ``Vary`` is extended.

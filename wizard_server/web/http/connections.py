@@ -25,6 +25,7 @@ from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import CLOCK, INSTANT
 from wizard_server.web.http.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.http.refused_requests import OTHER_VERSION, reason
+from wizard_server.web.http.repeats import REPEATS, WAITS, Again
 from wizard_server.web.http.slow_readers import SendProgress, reset
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,6 @@ _CHUNKED_BYTES = 64 * 1024
 _CHUNKED_SHARE = 1.25
 # A client that has sent too much has so long to read why its connection ends.
 _FLOOD_SECONDS = 1.0
-# What a request has that may be parked, in its query or in ``Prefer``.
-_WAITS = b"wait="
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,9 @@ class Connection(web.RequestHandler):
         "_has_begun",
         "_head_timer",
         "_patience",
+        "_repeats",
         "_send_timer",
+        "_whole",
         "is_known",
     )
 
@@ -74,6 +75,8 @@ class Connection(web.RequestHandler):
         self._app = app
         self._patience = patience
         self._connections = app[CONNECTIONS]
+        self._repeats = app[REPEATS]
+        self._whole = b""
         self.is_known = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._has_begun = False
@@ -119,15 +122,41 @@ class Connection(web.RequestHandler):
         if self._upgraded and self._payload_parser is not None:
             self._feed_frames(data)
             return
+        if self._repeats.admits(data) and self._answers_again(data):
+            return
         while len(data) > _PIECE_BYTES and not (self._reading_paused or self._buffer_paused or self._discards):
             piece, data = data[:_PIECE_BYTES], data[_PIECE_BYTES:]
             self._feed(piece)
         if not self._discards:
             self._feed(data)
 
+    def _answers_again(self, data: bytes) -> bool:
+        """Answer a request that came before (see `repeats`), if it is all there is to do on this connection."""
+        waiter, transport = self._waiter, self.transport
+        if waiter is None or waiter.done() or self._has_begun or self._upgraded or self._paused or transport is None:
+            return False
+        answer = self._repeats.answer(data)
+        if answer is None:
+            return False
+        if not self.is_known:
+            self.mark_known()
+        if self._head_timer is not None:
+            self._stop_head_timer()
+        self._keepalive = True
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        transport.write(answer)
+        return True
+
+    def remember(self, answer: Again) -> None:
+        """Answer the request that came last by `answer` when it comes again, over whatever connection."""
+        if self._whole:
+            self._repeats.remember(self._whole, answer)
+            self._whole = b""
+
     def _feed(self, data: bytes) -> None:
         """Feed bytes to the parser; where they leave a head incomplete, start the timer for the rest of it."""
-        known, body = self._request_count, self._body
+        known, body, begun = self._request_count, self._body, self._has_begun
+        self._whole = b""
         in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
         web.RequestHandler.data_received(self, data)
         if self._request_count != known:
@@ -137,11 +166,14 @@ class Connection(web.RequestHandler):
                 self._refuse_other_version(place)
             message, body = self._messages[-1]
             self._body = body
-            if (self._upgraded or _WAITS in data) and not isinstance(message, _ErrInfo):
+            if (self._upgraded or WAITS in data) and not isinstance(message, _ErrInfo):
                 # A stream or a parked poll keeps its message; the raw headers are parsed and not needed any more.
                 self._messages[-1] = message._replace(raw_headers=()), body
             self._body_bytes = len(data)
-            if body is not EMPTY_PAYLOAD or data.endswith(b"\r\n\r\n"):
+            if body is not EMPTY_PAYLOAD:
+                return
+            if data.endswith(b"\r\n\r\n"):
+                self._note_whole(data, self._request_count - known, begun)
                 return
         elif in_body or self._upgraded:
             self._body_bytes += len(data)
@@ -151,6 +183,11 @@ class Connection(web.RequestHandler):
             self._has_begun = True
             if self._head_timer is None:
                 self._start_head_timer()
+
+    def _note_whole(self, data: bytes, requests: int, begun: bool) -> None:
+        """Note the bytes of a request that may come again, where they are all of it and nothing else."""
+        if requests == 1 and not begun and self._repeats.admits(data):
+            self._whole = data
 
     def _refuse_other_version(self, place: int) -> None:
         """Refuse the message at `place` unless it is HTTP/1: the parser takes HTTP/0.9 and HTTP/2.0 for it, too."""

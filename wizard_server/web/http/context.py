@@ -73,7 +73,16 @@ def request_id(request: web.Request) -> str:
     try:
         return request[_REQUEST_ID]
     except KeyError:
-        given = request.headers.get("X-Request-Id")
-        known = given if given and _GIVEN_ID.fullmatch(given) else _IDS.next()
-        request[_REQUEST_ID] = known
+        known = request[_REQUEST_ID] = given_id(request) or new_id()
         return known
+
+
+def given_id(request: web.Request) -> str | None:
+    """Return the client's ``X-Request-Id``, None when it is no id."""
+    given = request.headers.get("X-Request-Id")
+    return given if given and _GIVEN_ID.fullmatch(given) else None
+
+
+def new_id() -> str:
+    """Return an id for a request that has none."""
+    return _IDS.next()

@@ -18,15 +18,16 @@ from wizard_server.hub.hub import Hub
 from wizard_server.web.auth.authenticator import Authenticator
 from wizard_server.web.auth.key_sets import UnknownKeyError
 from wizard_server.web.http import problems
-from wizard_server.web.http.accounting import Requests, logger
+from wizard_server.web.http.accounting import Requests
 from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
 from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CALLER
 from wizard_server.web.http.idempotency import IdempotencyStore
 from wizard_server.web.http.in_flight import InFlight
-from wizard_server.web.http.prepared import Prepared
+from wizard_server.web.http.prepared import Prepared, Repeatable
 from wizard_server.web.http.problems import problem
 from wizard_server.web.http.quotas import ADMISSION, Admission, RateLimiter
+from wizard_server.web.http.repeats import Repetition, comes_whole
 from wizard_server.web.http.route_inputs import RouteInputs
 
 Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -62,6 +63,7 @@ class Pipeline:
         self._in_flight = in_flight
         self._requests = requests
         self._trusting = trusting
+        self._repetition = Repetition(authenticator, limiter, headers, hub, requests)
 
     def guarded(
         self, handler: Handler, scopes: Sequence[str], inputs: RouteInputs, *, keyed: bool, pushes: bool, polls: bool
@@ -100,9 +102,17 @@ class Pipeline:
                 response = problems.answer(request, error)
             finally:
                 in_flight.end()
+            if polls and isinstance(response, Prepared) and response.again is not None:
+                self._remember(request, response.again)
             return finish(request, response, begun, admission, caller)
 
         return handle
+
+    def _remember(self, request: web.Request, asked: Repeatable) -> None:
+        """Have the request answered at once when it comes again; see `repeats`."""
+        connection = request.protocol
+        if isinstance(connection, Connection) and comes_whole(request):
+            connection.remember(self._repetition.of(request, asked))
 
     def open(self, handler: OpenHandler, inputs: RouteInputs | None = None) -> OpenHandler:
         """Return `handler` for requests without a token, behind the route's `inputs` where they are given."""
@@ -151,7 +161,7 @@ class Pipeline:
             response.lines += self._headers.lines(request, admission)
         elif not response.prepared:
             self._headers.put(request, response.headers, admission)
-        if status >= HTTPStatus.BAD_REQUEST or counts.opens or logger.isEnabledFor(counts.level):
+        if status >= HTTPStatus.BAD_REQUEST or self._requests.may_log(counts):
             self._requests.answered(request, response, counts, begun, caller)
         if self._hub.draining and not response.prepared:
             response.force_close()

@@ -4,15 +4,18 @@ The framework's `web.Response` fills a case-insensitive dictionary for every ans
 unchanged poll that is a quarter of all work (``python -m tests.benchmarks unchanged``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from time import time
+from typing import Protocol
 
 from aiohttp import ClientConnectionResetError, HttpVersion, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
+
+from wizard_server.domain.callers import Caller
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _CONNECTION: Mapping[tuple[HttpVersion, bool], bytes] = {
@@ -36,12 +39,25 @@ def _date(second: int) -> bytes:
     return f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode()
 
 
+class Repeatable(Protocol):
+    """What a request asks, apart from who asks and over which connection."""
+
+    def look(self, caller: Caller) -> "Callable[[], Prepared] | None":
+        """Return what makes the answer if memory has all it needs, else None; changes nothing.
+
+        Raises `RequestError` where that is the answer.
+        """
+
+
 class Prepared(web.StreamResponse):
     """An answer made of a `head` (see the function), further `lines` of it, and a body in `pieces`.
 
     Without pieces it has no ``Content-Length``. Reading `headers` parses them, and changes to them are sent; no
     ordinary answer needs that.
     """
+
+    # What answers the same request when it comes again, where that needs no more than memory; see `repeats`.
+    again: Repeatable | None = None
 
     def __init__(self, status: int, head: bytes, *pieces: bytes) -> None:
         # The framework's constructor is not called, because it makes only what this class does not use.
@@ -81,16 +97,19 @@ class Prepared(web.StreamResponse):
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
         connection = _CONNECTION.get((request.version, self._keep_alive), b"")
-        length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
-        date = _date(int(time()))
-        pieces = () if request.method == hdrs.METH_HEAD else self._pieces
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("the client has gone")
-        transport.write(b"".join((*self._top(), connection, length, date, *pieces)))
+        transport.write(self.encoded(connection, with_body=request.method != hdrs.METH_HEAD))
         if transport.get_write_buffer_size():
             await writer.drain()
         return writer
+
+    def encoded(self, connection: bytes = b"", *, with_body: bool = True) -> bytes:
+        """Return head and body as they are sent; `connection` is the line about it that the head needs, if any."""
+        length = b"Content-Length: %d\r\n" % sum(map(len, self._pieces)) if self._pieces else b""
+        body = self._pieces if with_body else ()
+        return b"".join((*self._top(), connection, length, _date(int(time())), *body))
 
     def _top(self) -> tuple[bytes, ...]:
         if self._parsed is None:

@@ -79,11 +79,14 @@ class _Callers:
 
     def take(self, user_id: str, polled: str | None) -> Admission:
         account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
-        quota = self._quota
-        wait = quota.take(account, now)
+        wait = self._quota.take(account, now)
         if wait and not (polled and self._poll_slots.take(self._slots(account), polled, now)):
             return self._refusal(account, now, wait, polled)
-        return self._admission(quota.left(account, now), _whole(quota.whole_in(account, now)))
+        return self._admitted(account, now)
+
+    def take_at_once(self, user_id: str) -> Admission | None:
+        account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
+        return None if self._quota.take(account, now) else self._admitted(account, now)
 
     def interval(self, user_id: str, polled: str, milliseconds: int) -> int:
         account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
@@ -96,6 +99,9 @@ class _Callers:
         if account.slots is None:
             account.slots = self._poll_slots.opened()
         return account.slots
+
+    def _admitted(self, account: _Known, now: float) -> Admission:
+        return self._admission(self._quota.left(account, now), _whole(self._quota.whole_in(account, now)))
 
     def _opened(self, user_id: str) -> _Known:
         account = self.accounts[user_id] = _Known()
@@ -146,6 +152,10 @@ class RateLimiter:
         path that is `polled`: one that comes at the recommended time is admitted even over quota.
         """
         return self._of(caller).take(caller.user_id, polled)
+
+    def admit_at_once(self, caller: Caller) -> Admission | None:
+        """Count a request as `admit` does; where the quota is used up, count nothing and return None."""
+        return self._of(caller).take_at_once(caller.user_id)
 
     def interval(self, caller: Caller, polled: str, milliseconds: int) -> int:
         """Return the milliseconds until the caller polls the path again: as given, or more; see `PollSlots.reserve`."""

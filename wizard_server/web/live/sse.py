@@ -12,7 +12,7 @@ from wizard_server.domain.trail import AuditEntry
 from wizard_server.errors import RequestError, StorageUnavailableError, UnreadableRowError, ValidationFailedError
 from wizard_server.web.api.state_body import seen
 from wizard_server.web.http import open_streams
-from wizard_server.web.http.context import CLOCK, CONFIG
+from wizard_server.web.http.context import CLOCK, CONFIG, RULES
 from wizard_server.web.http.parameters import path_identifier
 from wizard_server.web.http.slow_readers import reset, taken_within
 from wizard_server.web.live.following import End, Follower, Following
@@ -119,7 +119,7 @@ def _last_event_id(request: web.Request) -> int | None:
 
 
 def _state(request: web.Request, record: StateRecord) -> bytes:
-    after = seen(request, record, request.app[CLOCK]())
+    after = seen(request.app[RULES], record, request.app[CLOCK]())
     return _event("state", record.version, record.opened + after)
 
 

@@ -20,7 +20,7 @@ from wizard_server.web.api.state_body import seen
 from wizard_server.web.auth.tokens import TOKEN_PROTOCOL
 from wizard_server.web.http import open_streams
 from wizard_server.web.http.connections import Connection
-from wizard_server.web.http.context import CLOCK, CONFIG
+from wizard_server.web.http.context import CLOCK, CONFIG, RULES
 from wizard_server.web.http.flood import MESSAGES_BURST, MESSAGES_PER_SECOND, WEIGHTS, Allowance
 from wizard_server.web.http.parameters import path_identifier, query
 from wizard_server.web.http.slow_readers import reset, taken_within
@@ -200,7 +200,7 @@ class Session:
 
     async def send_state(self, kind: str, record: StateRecord) -> None:
         """Send a message that carries the whole state."""
-        after = seen(self._request, record, self._request.app[CLOCK]())
+        after = seen(self._request.app[RULES], record, self._request.app[CLOCK]())
         state = orjson.Fragment(record.opened + after)
         await self.send(kind, {"version": record.version, "state": state})
 
