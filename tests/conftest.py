@@ -135,17 +135,19 @@ def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
 async def start_server(database: str, observer: Observer) -> AsyncIterator[StartServer]:
     """Start the whole server on `database`; keywords are sections of the configuration.
 
-    `clock`, `timer` and `pace` are those of `create_app`, and so is `opening`, whose engine is gated.
+    `clock`, `timer` and `pace` are those of `create_app`, and so is `opening`, whose engine is gated. Where answers
+    are not `observed`, repeated requests are answered as in production (see ``repeats``).
     """
     clients: list[Client] = []
 
-    async def start(*, opening: Opening = open_engine, **given: Any) -> Client:
+    async def start(*, opening: Opening = open_engine, observed: bool = True, **given: Any) -> Client:
         parts = {name: part for name in HANDED if (part := given.pop(name, None)) is not None}
         if database.startswith("postgresql://"):  # where the server compares the switch, and an operator turns it
             is_on = given.get("features", {}).get("audit_logging", True)
             shell.run(database, "UPDATE audit_switch SET enabled = ?", [int(is_on)])
         app = create_app(factories.config(database, **given), opening=gating(opening), **parts)
-        observer.watch(app)
+        if observed:
+            observer.watch(app)
         client: Client = TestClient(Server(app))
         await client.start_server()
         clients.append(client)

@@ -133,7 +133,14 @@ class Connection(web.RequestHandler):
     def _answers_again(self, data: bytes) -> bool:
         """Answer a request that came before (see `repeats`), if it is all there is to do on this connection."""
         waiter, transport = self._waiter, self.transport
-        if waiter is None or waiter.done() or self._has_begun or self._upgraded or self._paused or transport is None:
+        if (
+            waiter is None
+            or waiter.done()
+            or self._has_begun
+            or self._upgraded
+            or self.writing_paused
+            or transport is None
+        ):
             return False
         answer = self._repeats.answer(data)
         if answer is None:
@@ -143,7 +150,7 @@ class Connection(web.RequestHandler):
         if self._head_timer is not None:
             self._stop_head_timer()
         self._keepalive = True
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = asyncio.get_running_loop().time() + self.keepalive_timeout
         transport.write(answer)
         return True
 

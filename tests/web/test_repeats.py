@@ -1,0 +1,311 @@
+"""Polls that come again byte for byte: answered without the framework, and by everything that may have changed."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from tests import factories
+from tests.clocks import MovedClock, StoppedTimer
+from tests.conftest import Client, StartServer
+from tests.web.helpers import INV, STATES, StoppedClock, as_operator, create, noticed, patch, poll_url, send, start, url
+from tests.web.test_jwt import SECRET, bearer
+from tests.web.test_metrics import scrape
+from wizard_server.web.http import repeats
+from wizard_server.web.http.accounting import logger as request_log
+from wizard_server.web.http.context import HUB
+from wizard_server.web.http.repeats import MAX_BYTES, REPEATS
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POLL = "/api/v1/polling/wizard-state/{investigation_id}"
+BEHIND = {"If-None-Match": '"version-1"'}
+
+
+class Answer:
+    """One answer as it came over the line."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        first, *lines = head.decode().split("\r\n")
+        self.status = int(first.split()[1])
+        self.headers = dict(line.split(": ", 1) for line in lines if line)
+        self.body: Any = orjson.loads(body) if body else None
+
+
+class Line:
+    """A kept connection."""
+
+    def __init__(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.client = client
+        self._reader = reader
+        self.writer = writer
+
+    async def ask(self, request: bytes) -> Answer:
+        self.writer.write(request)
+        return await self.answer(has_body=not request.startswith(b"HEAD"))
+
+    async def answer(self, *, has_body: bool = True) -> Answer:
+        async with asyncio.timeout(10):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"Content-Length: (\d+)", head)
+            return Answer(head, await self._reader.readexactly(int(length[1])) if length and has_body else b"")
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(10):
+            return not await self._reader.read()
+
+    @property
+    def seen(self) -> int:
+        """How many requests the framework has seen."""
+        runner = self.client.server.runner
+        assert runner is not None
+        assert runner.server is not None
+        return runner.server.requests_count
+
+    async def both(self, request: bytes) -> tuple[Answer, Answer]:
+        """Return the answers to a request and to the same again, which the framework does not get to see."""
+        first, seen = await self.ask(request), self.seen
+        second = await self.ask(request)
+        assert self.seen == seen, "it went the ordinary way"
+        return first, second
+
+    async def ordinary(self, request: bytes) -> Answer:
+        """Return the answer to a request that goes the ordinary way."""
+        seen = self.seen
+        answer = await self.ask(request)
+        assert self.seen == seen + 1, "it was answered as one that came before"
+        return answer
+
+
+def get(
+    headers: Mapping[str, str] | None = None, *, query: str = "", identifier: str = INV, method: str = "GET"
+) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **(headers or {})}.items())
+    return f"{method} {poll_url(identifier)}{query} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+@asynccontextmanager
+async def line_to(client: Client) -> AsyncIterator[Line]:
+    """Return a connection whose first request is answered, so that it waits for the next."""
+    assert client.port is not None
+    line = Line(client, *await asyncio.open_connection(client.host, client.port))
+    assert (await line.ask(HEALTH)).status == 200
+    try:
+        yield line
+    finally:
+        line.writer.close()
+        await line.writer.wait_closed()
+
+
+@pytest.fixture
+async def unseen(start_server: StartServer) -> Client:
+    """A server as it runs in production: nobody listens to every answer."""
+    return await start_server(observed=False)
+
+
+@pytest.fixture
+async def line(unseen: Client) -> AsyncIterator[Line]:
+    """A connection to a server with a state at version 1."""
+    await create(unseen)
+    async with line_to(unseen) as opened:
+        yield opened
+
+
+def but_what_differs(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in ("Date", "X-Request-Id", "RateLimit")}
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "status"),
+    [
+        ({}, "", 200),
+        (BEHIND, "", 304),
+        ({}, "?since_version=1", 200),
+        ({}, "?view=summary&_=7", 200),
+        ({"If-None-Match": '"version-1"', "Accept-Encoding": "gzip"}, "?watch=progress", 304),
+        ({"If-None-Match": "*"}, "", 304),
+        ({"Prefer": "handling=lenient", "X-User-Id": "dev"}, "", 200),
+    ],
+)
+async def test_the_same_again_gets_the_same_answer(
+    line: Line, headers: Mapping[str, str], query: str, status: int
+) -> None:
+    first, second = await line.both(get(headers, query=query))
+    assert (first.status, second.status) == (status, status)
+    assert but_what_differs(first.headers) == but_what_differs(second.headers)
+    assert list(first.headers) == list(second.headers)
+    assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+    if first.body:
+        for each in (first, second):
+            del each.body["timestamp"], each.body["state"]["last_accessed"]
+        assert first.body == second.body
+
+
+async def test_over_another_connection_it_is_the_same_request(line: Line) -> None:
+    assert (await line.ask(get(BEHIND))).status == 304
+    async with line_to(line.client) as other:
+        seen = other.seen
+        assert (await other.ask(get(BEHIND))).status == 304
+        assert other.seen == seen
+
+
+async def test_a_change_is_seen_at_once_and_never_again(line: Line) -> None:
+    await line.both(get())
+    await line.both(get(BEHIND))
+    await patch(line.client, {"wizard_step": "PROGRESS"})
+    for request in (get(), get(BEHIND)):
+        answer = await line.ask(request)
+        assert (answer.status, answer.body["version"], answer.body["state"]["wizard_step"]) == (200, 2, "PROGRESS")
+    assert (await line.ask(get({"If-None-Match": '"version-2"'}))).status == 304
+    await patch(line.client, {"progress": factories.progress()})
+    assert (await line.ask(get({"If-None-Match": '"version-2"'}))).body["version"] == 3
+
+
+async def test_a_state_that_is_gone_is_gone(line: Line) -> None:
+    await line.both(get())
+    assert (await send(line.client, "DELETE", url())).status == 204
+    answer = await line.ordinary(get())
+    assert (answer.status, answer.body["code"]) == (404, "not-found")
+
+
+async def test_what_an_operator_changes_is_seen(line: Line, database: str) -> None:
+    await line.both(get())
+    as_operator(database, "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = ?", INV)
+    assert await noticed(line.client)
+    answer = await line.ask(get())
+    assert (answer.body["version"], answer.body["state"]["status"]) == (2, "ERROR")
+
+
+async def test_each_counts_against_the_quota_and_says_so(start_server: StartServer) -> None:
+    timer = StoppedTimer()
+    client = await start_server(observed=False, timer=timer, rate_limit={"requests_per_second": 1.0, "burst": 6})
+    await create(client)
+    async with line_to(client) as line:
+        first, second = await line.both(get())
+        assert [answer.headers["RateLimit"].split(";")[1] for answer in (first, second)] == ["r=4", "r=3"]
+        for _ in range(3):
+            assert (await line.ask(get())).status == 200
+        statuses = [(await line.ask(get())).status for _ in range(12)]
+        assert 429 in statuses, statuses  # first the spare slots of a new poller are taken, as on the ordinary way
+        refused = await line.ordinary(get())
+        assert (refused.status, refused.body["code"]) == (429, "rate-limited")
+        timer.now += 1
+        assert (await line.ask(get())).status == 200
+
+
+async def test_a_token_counts_until_it_expires(start_server: StartServer) -> None:
+    clock = MovedClock()
+    client = await start_server(observed=False, clock=clock, auth={"mode": "jwt", "jwt_secret": SECRET})
+    headers = bearer(exp=int(time.time()) + 60)
+    created = await send(client, "POST", STATES, json=factories.creation(user_id="ann"), headers=headers)
+    assert created.status == 201
+    async with line_to(client) as line:
+        await line.both(get(headers))
+        assert (await line.ordinary(get(bearer("bob")))).status == 404
+        assert (await line.ordinary(get())).status == 401
+        clock.move(100)
+        await line.ordinary(get(headers))  # verified anew, by the library's own clock
+
+
+async def test_it_is_read_when_it_is_read(start_server: StartServer) -> None:
+    clock = StoppedClock()
+    client = await start_server(observed=False, clock=clock)
+    await create(client)
+    async with line_to(client) as line:
+        await line.ask(get())
+        clock.move(seconds=30)
+        again = await line.ask(get())
+        listed = (await send(client, "GET", STATES)).body["items"]
+        assert again.body["timestamp"] == again.body["state"]["last_accessed"] == listed[0]["last_accessed"]
+        assert again.body["timestamp"].startswith("2026-01-09T08:00:30")
+
+
+async def test_silence_of_the_agents_is_told(start_server: StartServer) -> None:
+    clock = StoppedClock()
+    client = await start_server(observed=False, clock=clock, polling={"stall_after_seconds": 60})
+    await start(client)
+    async with line_to(client) as line:
+        behind = get({"If-None-Match": '"version-2"'}, query="?stalled=false")
+        await line.both(behind)
+        clock.move(seconds=61)
+        answer = await line.ask(behind)
+        assert (answer.status, answer.body["state"]["stalled"]) == (200, True)
+
+
+async def test_requests_are_counted_and_logged_as_all_are(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    await line.both(get(BEHIND))
+    counted = (await scrape(line.client))("http_requests_total", route=POLL, method="GET", status="304")
+    assert counted == 2
+    with caplog.at_level(logging.DEBUG, request_log.name):
+        assert (await line.ordinary(get(BEHIND))).status == 304
+    assert [record.message for record in caplog.records if record.name == request_log.name] == ["request answered"]
+
+
+async def test_an_id_that_the_client_gives_comes_back(line: Line) -> None:
+    first, second = await line.both(get({"X-Request-Id": "poll-7"}))
+    assert first.headers["X-Request-Id"] == second.headers["X-Request-Id"] == "poll-7"
+
+
+async def test_a_page_of_another_origin_may_read_it(start_server: StartServer) -> None:
+    client = await start_server(observed=False, cors={"allowed_origins": ["https://pages.example"]})
+    await create(client)
+    async with line_to(client) as line:
+        first, second = await line.both(get({"Origin": "https://pages.example"}))
+        assert first.headers["Access-Control-Allow-Origin"] == "https://pages.example"
+        assert but_what_differs(first.headers) == but_what_differs(second.headers)
+
+
+async def test_a_drain_closes_the_connection(line: Line) -> None:
+    await line.both(get())
+    line.client.app[HUB].drain()
+    assert (await line.ordinary(get())).headers["Connection"] == "close"
+    assert await line.is_closed()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        get(method="HEAD"),
+        get({"Connection": "close"}),
+        get({"Content-Length": "0"}) + get(),
+        get({"Transfer-Encoding": "chunked"}) + b"0\r\n\r\n",
+        get({"X-Long": "x" * MAX_BYTES}),
+        get(query="?wait=0"),
+        get({"Prefer": "wait=0"}),
+        get().replace(b"HTTP/1.1", b"HTTP/1.0"),
+        get(identifier="inv-none"),
+        get().replace(b"/polling", b""),
+    ],
+    ids=lambda request: request.decode().partition(" HTTP")[0],
+)
+async def test_what_is_not_remembered(line: Line, request_bytes: bytes) -> None:
+    await line.ask(request_bytes)
+    assert len(line.client.app[REPEATS]) == 0
+
+
+async def test_what_completes_a_request_is_no_request(line: Line) -> None:
+    """The rest of a head may look like a request that came before; the first half arrives with the request before."""
+    await line.both(get())
+    line.writer.write(HEALTH + get().replace(b"\r\n\r\n", b"\r\nX-Rest: "))
+    assert (await line.answer()).status == 200
+    await line.ordinary(get())
+
+
+async def test_two_at_once_are_both_answered_in_order(line: Line) -> None:
+    await line.both(get(BEHIND))
+    await line.both(get())
+    line.writer.write(get(BEHIND) + get())
+    assert [(await line.answer()).status, (await line.answer()).status] == [304, 200]
+
+
+async def test_they_are_forgotten_when_there_is_no_room(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "MAX_REMEMBERED", 3)
+    for number in range(5):
+        await line.ask(get({"X-Number": str(number)}))
+        assert len(line.client.app[REPEATS]) <= 3
+    await line.both(get())
