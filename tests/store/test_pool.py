@@ -1,13 +1,15 @@
-"""What a pool opens for somebody who goes away meanwhile serves the next, and is closed where it would be too many."""
+"""Whom a pool serves: the next, with what somebody else has opened and left; nobody, while nothing can be opened."""
 
 import asyncio
 from contextlib import suppress
 
 import pytest
 
+from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.pool import Pool
 
 _SIZE = 2
+_HANGS_AFTER_SECONDS = 30
 
 
 class Opened:
@@ -23,27 +25,31 @@ class Opened:
 
 
 class Slow:
-    """Opens connections once it is let."""
+    """Opens connections once it is let, unless there is an `error`."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.let = asyncio.Event()
+        self.error: StorageUnavailableError | None = None
         self.made: list[Opened] = []
         self.pool = Pool(self._open, size=_SIZE, overflow=1, timeout=20)
 
     async def _open(self) -> Opened:
         self.asked += 1
         await self.let.wait()
+        if self.error is not None:
+            raise self.error
         self.made.append(Opened())
         return self.made[-1]
 
-    async def _use(self) -> None:
+    async def use(self) -> None:
+        """Lend a connection and give it back."""
         async with self.pool.acquire():
             pass
 
     async def leave_while_it_opens(self) -> None:
         """Ask for a connection, and go away before it is open."""
-        before, task = self.asked, asyncio.create_task(self._use())
+        before, task = self.asked, asyncio.create_task(self.use())
         while self.asked == before:  # noqa: ASYNC110 - the pool asks on its own, and tells nobody
             await asyncio.sleep(0)
         task.cancel()
@@ -77,3 +83,33 @@ async def test_what_opens_after_the_end_is_closed() -> None:
     await slow.leave_while_it_opens()
     await slow.pool.close()
     assert await slow.open_all() == []
+
+
+async def test_where_nothing_can_be_opened_nobody_who_has_waited_tries_again() -> None:
+    slow, most = Slow(), _SIZE + 1
+    waiting = [asyncio.create_task(slow.use()) for _ in range(10 * most)]
+    while slow.asked < most:  # noqa: ASYNC110 - the pool asks on its own, and tells nobody
+        await asyncio.sleep(0)
+    slow.error = StorageUnavailableError("nothing answers")
+    slow.let.set()
+    met = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {str(each) for each in met} == {"nothing answers"}
+    refused = met[most:]
+    assert len({id(each) for each in refused}) == len(refused), "each has its own"
+    assert slow.asked == most
+
+
+async def test_a_pool_whose_server_is_there_again_opens_the_next() -> None:
+    slow = Slow()
+    slow.error = StorageUnavailableError("nothing answers")
+    slow.let.set()
+    with pytest.raises(StorageUnavailableError):
+        await slow.use()
+    slow.error = None
+    async with asyncio.timeout(_HANGS_AFTER_SECONDS):
+        while not slow.made:
+            with suppress(StorageUnavailableError):
+                await slow.use()
+            await asyncio.sleep(0)
+    await slow.use()
+    assert len(slow.made) == 1, "who comes later meets no failure of before"

@@ -7,6 +7,9 @@ import pytest
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.looks import Looks
 
+SECONDS = 0.05
+PATIENCE_SECONDS = 30.0
+
 
 class Held:
     """A look that is held until it is let go; `errors` are raised in their turn, None for a look that succeeds."""
@@ -81,3 +84,29 @@ async def test_a_look_that_began_since_is_enough() -> None:
     with pytest.raises(StorageUnavailableError):
         await looks.after(asyncio.get_running_loop().time())
     assert (await looks.after(came), look.begun) == (False, 2), "a look that failed takes nothing back"
+
+
+async def test_nobody_waits_for_long_for_a_look_that_is_never_answered() -> None:
+    look = Held()
+    looks = Looks(look, SECONDS)
+    under_way = asyncio.create_task(looks.after())
+    await look.entered.wait()
+    later = asyncio.create_task(looks.after())
+    for waiting in (under_way, later, asyncio.create_task(looks.after())):
+        with pytest.raises(StorageUnavailableError, match=f"has not answered within {SECONDS:g} s"):
+            await waiting
+    assert look.begun == 1
+    look.entered.clear()
+    look.go.set()
+    await look.entered.wait()
+    assert await looks.after(), "it goes on by itself"
+
+
+async def test_a_look_that_is_answered_in_time_is_one_like_any_other() -> None:
+    look = Held(StorageUnavailableError("away"), None)
+    looks = Looks(look, PATIENCE_SECONDS)
+    look.go.set()
+    with pytest.raises(StorageUnavailableError, match="away"):
+        await looks.after()
+    assert await asyncio.gather(*(looks.after() for _ in range(10))) == [True] * 10
+    assert look.begun == 2

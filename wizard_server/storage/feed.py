@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _CHUNK = 500
 # Where more has changed than this, forgetting everything costs less.
 _MOST = 10_000
+# How long an answer waits for a look at a database that other nodes write to, in seconds.
+_ANSWER_SECONDS = 2.0
 # A position that no newest place is below of: everything is to be read anew.
 _UNKNOWN = 2**63 - 1
 
@@ -49,7 +51,7 @@ class Feed:
         self._counts = counts
         self._changes = changes
         self._stamps = stamps
-        self._looks = Looks(self._look)
+        self._looks = Looks(self._look, _ANSWER_SECONDS if engine.is_shared else None)
         self._position = _UNKNOWN
         self._epoch: int | None = None
         self._unsure = False

@@ -10,12 +10,18 @@ _NEVER = float("-inf")
 
 
 class Looks:
-    """Runs `look`; callers that come during one share the next, because that one may have missed what they know."""
+    """Runs `look`; callers that come during one share the next, because that one may have missed what they know.
 
-    def __init__(self, look: Callable[[], Awaitable[bool]]) -> None:
+    Where there are `seconds`, nobody waits longer: the database may never answer the look that is under way. Callers
+    that come between then and its end are refused at once.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[bool]], seconds: float | None = None) -> None:
         self._look = look
+        self._seconds = seconds
         self._running: asyncio.Task[bool] | None = None
         self._next: asyncio.Task[bool] | None = None
+        self._answer: asyncio.Future[bool] | None = None
         self._confirmed = _NEVER
 
     async def after(self, since: float | None = None) -> bool:
@@ -25,17 +31,31 @@ class Looks:
         """
         if since is not None and since <= self._confirmed:
             return False
-        if self._next is None:
+        if self._next is None or self._answer is None:
             self._next = asyncio.create_task(self._run(self._running))
+            self._answer = self._answered_in_time(self._next)
         try:
-            return await asyncio.shield(self._next)
+            return await asyncio.shield(self._answer)
         except StorageUnavailableError as error:
             raise bare(copy(error)) from None  # each gets its own: the frames it passes are kept with it
+
+    def _answered_in_time(self, look: asyncio.Task[bool]) -> "asyncio.Future[bool]":
+        """Return what `look` comes to, or that it has come to nothing in time; the look itself goes on."""
+        if self._seconds is None:
+            return look
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()
+        answer.add_done_callback(_seen)
+        timer = loop.call_later(self._seconds, _refuse, answer, self._seconds)
+
+        look.add_done_callback(lambda _: timer.cancel())
+        look.add_done_callback(lambda _: _pass_on(look, answer))
+        return answer
 
     async def _run(self, before: asyncio.Task[bool] | None) -> bool:
         if before is not None:
             await asyncio.wait([before])
-        self._running, self._next = self._next, None
+        self._running, self._next, self._answer = self._next, None, None
         begun = asyncio.get_running_loop().time()
         try:
             found = await self._look()
@@ -48,3 +68,26 @@ class Looks:
         """Return when no look is under way."""
         while (task := self._next or self._running) is not None:
             await asyncio.wait([task])
+
+
+def _refuse(answer: "asyncio.Future[bool]", seconds: float) -> None:
+    if not answer.done():
+        answer.set_exception(StorageUnavailableError(f"the database has not answered within {seconds:g} s"))
+
+
+def _pass_on(look: asyncio.Task[bool], answer: "asyncio.Future[bool]") -> None:
+    error = None if look.cancelled() else look.exception()
+    if answer.done():
+        return
+    if look.cancelled():
+        answer.cancel()
+    elif error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(look.result())
+
+
+def _seen(answer: "asyncio.Future[bool]") -> None:
+    """Mark an error as seen: all who waited for it may have gone away."""
+    if not answer.cancelled():
+        answer.exception()

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import Generic, Protocol, TypeVar
 
-from wizard_server.errors import StorageUnavailableError
+from wizard_server.errors import StorageUnavailableError, bare
 from wizard_server.storage.shares import Shares
+
+# For how long at most nobody tries again what has just failed, in seconds; never longer than it took to fail.
+_LONGEST_PAUSE_SECONDS = 0.25
 
 
 class Closable(Protocol):
@@ -26,7 +30,8 @@ Lent = TypeVar("Lent", bound=Closable)
 class Pool(Generic[Lent]):
     """Up to `size` connections kept open and `overflow` more under load; `connect` opens one.
 
-    Waiting longer than `timeout` seconds is a 503. What `admit` raises is raised instead of lending one.
+    Waiting longer than `timeout` seconds is a 503. What `admit` raises is raised instead of lending one. When none can
+    be opened, those that have waited meanwhile are refused too: where nothing answers, each would try for seconds.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class Pool(Generic[Lent]):
         self._idle: list[Lent] = []
         self._late: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._failure: StorageUnavailableError | None = None
+        self._tries_again_at = 0.0
 
     @property
     def waiting(self) -> int:
@@ -58,6 +65,7 @@ class Pool(Generic[Lent]):
 
         Raises `StorageUnavailableError` when none becomes free in time, and what `connect` raises.
         """
+        came = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._timeout):
                 await self._shares.take(user_id)
@@ -66,7 +74,7 @@ class Pool(Generic[Lent]):
         try:
             if self._admit is not None:
                 await self._admit()
-            lent = self._idle.pop() if self._idle else await self._open()
+            lent = self._idle.pop() if self._idle else await self._open(came)
             try:
                 yield lent
             finally:
@@ -82,9 +90,14 @@ class Pool(Generic[Lent]):
             return
         await lent.close()
 
-    async def _open(self) -> Lent:
-        """Open a connection; should the one who asked go away meanwhile, it serves the next."""
-        opening = asyncio.ensure_future(self._connect())
+    async def _open(self, came: float) -> Lent:
+        """Open a connection; should the one who asked go away meanwhile, it serves the next.
+
+        Raises the last failure for one who `came` before it, or just after.
+        """
+        if self._failure is not None and came < self._tries_again_at:
+            raise bare(copy(self._failure))
+        opening = asyncio.ensure_future(self._try_to_open())
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -92,6 +105,19 @@ class Pool(Generic[Lent]):
             raise
         finally:
             del opening  # as in `StateStore.loaded`
+
+    async def _try_to_open(self) -> Lent:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            lent = await self._connect()
+        except StorageUnavailableError as error:
+            now = loop.time()
+            self._failure = bare(copy(error))
+            self._tries_again_at = now + min(now - begun, _LONGEST_PAUSE_SECONDS)
+            raise
+        self._failure = None
+        return lent
 
     def _keep(self, opening: "asyncio.Future[Lent]") -> None:
         """Keep what was opened for somebody who has gone away, as if it had been lent; what is too many is closed."""
