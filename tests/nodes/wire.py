@@ -10,6 +10,8 @@ _COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 # Ready for a query, in a transaction.
 _IN_TRANSACTION = b"Z\x00\x00\x00\x05T"
 _CHUNK = 1 << 16
+# How much of what a node says is kept: its settings and its first question.
+_BEGINNING = 1 << 12
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -22,10 +24,14 @@ class Cut(Enum):
 
 
 class Hold(Enum):
-    """From where a connection passes nothing on: before what is asked next in a transaction, or in the midst of it."""
+    """From where a connection passes nothing on.
+
+    Before what is asked next in a transaction, in the midst of it, or before the answer to a commit.
+    """
 
     BEFORE = "before"
     AMIDST = "amidst"
+    UNANSWERED = "unanswered"
 
 
 class Wire:
@@ -63,10 +69,15 @@ class Wire:
         """Take new connections to another server."""
         self._upstream = upstream
 
-    def swallow(self) -> None:
-        """Take everything and pass nothing on, on the connections that are open now."""
-        for link in self._links:
+    def swallow(self, who_asked: bytes = b"") -> int:
+        """Take everything and pass nothing on, on the connections that are open now, of those who asked for that.
+
+        Returns how many they are.
+        """
+        met = [link for link in self._links if who_asked in link.asked]
+        for link in met:
             link.is_deaf = True
+        return len(met)
 
     def cut_next(self, cut: Cut) -> None:
         """Cut the connection of the next commit; `reached` is set when that was done."""
@@ -101,13 +112,13 @@ class Wire:
 
 
 class _Link:
-    """One connection of a node."""
+    """One connection of a node; `asked` is what the node said first."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._is_in_transaction = False
-        self._is_over = asyncio.Event()
         self.is_deaf = False
+        self.asked = b""
 
     async def pass_on(self, client: Ends, server: Ends) -> None:
         """Pass on what comes, until one side ends or the link is cut."""
@@ -138,15 +149,15 @@ class _Link:
 
     def _asked(self, chunk: bytes) -> bytes | None:
         """Return what is passed on of what the node sends; None: the link is cut."""
+        self.asked = (self.asked + chunk)[:_BEGINNING]
         if self._is_in_transaction and self._wire.cut is Cut.ABSENT:
             self._cut()
             return None
         if self.is_deaf:
             return b""
-        if self._is_in_transaction and self._wire.holds is not None:
+        if self._is_in_transaction and self._wire.holds in (Hold.BEFORE, Hold.AMIDST):
             passing = chunk[: len(chunk) // 2] if self._wire.holds is Hold.AMIDST else b""
-            self._wire.holds, self.is_deaf = None, True
-            self._wire.reached.set()
+            self._hold()
             return passing
         return chunk
 
@@ -156,7 +167,13 @@ class _Link:
         if self._wire.cut is Cut.THERE and _COMMITTED in chunk:
             self._cut()
             return None
+        if self._wire.holds is Hold.UNANSWERED and _COMMITTED in chunk:
+            self._hold()
         return b"" if self.is_deaf else chunk
+
+    def _hold(self) -> None:
+        self._wire.holds, self.is_deaf = None, True
+        self._wire.reached.set()
 
     def _cut(self) -> None:
         self._wire.cut = None

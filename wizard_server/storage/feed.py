@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 _CHUNK = 500
 # Where more has changed than this, forgetting everything costs less.
 _MOST = 10_000
-# How long an answer waits for a look at a database that other nodes write to, in seconds.
-_ANSWER_SECONDS = 2.0
+# How long an answer waits for a look at a database that other nodes write to, in seconds: for one that is given up
+# after 2 because nothing answers, and for the next, on a new connection.
+_ANSWER_SECONDS = 2.5
 # A position that no newest place is below of: everything is to be read anew.
 _UNKNOWN = 2**63 - 1
 
