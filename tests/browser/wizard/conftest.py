@@ -8,6 +8,7 @@ from selenium.webdriver import Chrome
 
 from tests.acceptance.process import ServerProcess, run, write_config
 from tests.browser.wizard.page import WizardPage
+from tests.browser.wizard.windows import two_windows
 from tests.browser.wizard.world import CATALOGUE
 
 
@@ -32,3 +33,10 @@ def wizard(driver: Chrome, wizard_server: ServerProcess) -> Iterator[WizardPage]
     driver.execute_script("localStorage.clear(); sessionStorage.clear()")
     yield page
     page.close()
+
+
+@pytest.fixture
+def windows(driver: Chrome, wizard: WizardPage) -> Iterator[tuple[WizardPage, WizardPage]]:
+    """Two windows of somebody who was never here."""
+    with two_windows(driver, wizard.base) as both:
+        yield both

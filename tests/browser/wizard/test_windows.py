@@ -1,6 +1,5 @@
 """Two windows of the page itself on one investigation, and two users in browsers of their own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,46 +8,14 @@ from selenium.webdriver import Chrome, Keys
 from tests.acceptance.process import ServerProcess, run, until, write_config
 from tests.browser.conftest import SECRET, browser
 from tests.browser.wizard.page import WizardPage
-from tests.browser.wizard.windows import slow_line, two_windows
-from tests.browser.wizard.world import SETTINGS, agent, read, token
+from tests.browser.wizard.windows import DESCRIPTION, NAME, investigation, is_sequential, shows, slow_line
+from tests.browser.wizard.world import SETTINGS, read, token
 
-NAME, DESCRIPTION = "input[name=name]", "textarea[name=description]"
 OUTCOMES = {
     "Mine in every field": ("Mine", "Told by me"),
     "Theirs in every field": ("Theirs", "Told by them"),
     "Save this choice": ("Theirs", "Told by me"),
 }
-
-
-def is_sequential(server: ServerProcess, identifier: str) -> None:
-    """Wait until the server has the last thing that the other window changes."""
-    until(
-        lambda: read(server, identifier)["settings"]["execution_mode"] == "sequential",
-        "the other window's edits are saved",
-    )
-
-
-def shows(window: WizardPage, name: str, description: str) -> None:
-    """Wait until the form of a window holds these."""
-    until(
-        lambda: (window.value(NAME), window.value(DESCRIPTION)) == (name, description), f"{name}, {description} shown"
-    )
-
-
-@pytest.fixture
-def windows(driver: Chrome, wizard: WizardPage) -> Iterator[tuple[WizardPage, WizardPage]]:
-    """Two windows of somebody who was never here."""
-    with two_windows(driver, wizard.base) as both:
-        yield both
-
-
-def investigation(server: ServerProcess, windows: tuple[WizardPage, WizardPage], identifier: str) -> None:
-    """Make an investigation and open its settings in both windows."""
-    settings = {**SETTINGS, "description": "Before"}
-    agent(server, "POST", "", {"investigation_id": identifier, "user_id": "dev", "settings": settings})
-    for window in windows:
-        window.open(f"/investigations/{identifier}/settings")
-        window.sees("Gift cards", "live", "Saved")
 
 
 def test_two_windows_merge_what_they_change(

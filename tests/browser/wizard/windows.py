@@ -6,7 +6,11 @@ from typing import Any, cast
 
 from selenium.webdriver import Chrome
 
+from tests.acceptance.process import ServerProcess, until
 from tests.browser.wizard.page import WizardPage
+from tests.browser.wizard.world import SETTINGS, agent, read
+
+NAME, DESCRIPTION = "input[name=name]", "textarea[name=description]"
 
 _HOLD = """
 const real = window.fetch, waiting = [];
@@ -51,3 +55,27 @@ def slow_line(page: WizardPage) -> Iterator[None]:
         yield
     finally:
         page.driver.execute_script("window.release()")
+
+
+def is_sequential(server: ServerProcess, identifier: str) -> None:
+    """Wait until the server has the last thing that the other window changes."""
+    until(
+        lambda: read(server, identifier)["settings"]["execution_mode"] == "sequential",
+        "the other window's edits are saved",
+    )
+
+
+def shows(window: WizardPage, name: str, description: str) -> None:
+    """Wait until the form of a window holds these."""
+    until(
+        lambda: (window.value(NAME), window.value(DESCRIPTION)) == (name, description), f"{name}, {description} shown"
+    )
+
+
+def investigation(server: ServerProcess, windows: tuple[WizardPage, WizardPage], identifier: str) -> None:
+    """Make an investigation and open its settings in both windows."""
+    settings = {**SETTINGS, "description": "Before"}
+    agent(server, "POST", "", {"investigation_id": identifier, "user_id": "dev", "settings": settings})
+    for window in windows:
+        window.open(f"/investigations/{identifier}/settings")
+        window.sees("Gift cards", "live", "Saved")

@@ -10,6 +10,8 @@ export function dialog({ key, title, close, wide = false, reads = false }, ...co
     key: `dialog ${key ?? title}`, class: wide ? "wide" : "", "aria-label": title,
     mounted: (element) => element.showModal(),
     oncancel: (event) => { event.preventDefault(); close?.(); },
+    // A browser lets a second Escape close what prevented the first.
+    onclose: ({ target }) => { if (target.isConnected) close ? close() : target.showModal(); },
     onclick: (event) => { if (event.target === event.currentTarget) close?.(); },
   }, h("div", { class: "sheet" },
     h("header", null, h("h2", reads ? { tabindex: "-1", autofocus: true } : null, title),
