@@ -20,10 +20,9 @@ const VIEWS = { dashboard: createDashboard, investigation: createInvestigation, 
 const DIALOGS = { keys: keysHelp, user: account };
 const REST = 4, MOST_REST_MS = 250;
 let drawnAt = 0, tookMs = 0;
-let scheduled = false, shown = null;
+let scheduled = false, shown = /** @type {string | null} */ (null);
 /** @type {import("./types.js").View | null} */
 let view = null;
-
 let wasAway = false, hasMoved = false;
 
 const session = createSession({ mode, changed: update, renamed: restart });
@@ -35,15 +34,16 @@ const lookForRelease = createReleaseWatch(() => {
   const text = `The server has a newer release of this page. ${drafts}`;
   messages.say(text, { action: "Reload", lasts: 0, run: () => location.reload() });
 });
-const connect = () => createClient({
+/** @returns {import("./types.js").Client} */
+const connect = () => /** @type {any} */ (createClient({
   baseUrl: new URL(document.baseURI).href.replace(/\/$/, ""),
   ...(mode === "jwt" ? { getToken: session.getToken } : { userId: session.user }),
-});
+}));
 
-/** What every view is given. */
+/** What every view is given. @type {import("./types.js").App} */
 const app = {
   client: connect(), session, loginUrl, hasCatalogue, update,
-  ui: { dialog: /** @type {keyof typeof DIALOGS | null} */ (null), signInError: "" },
+  ui: { dialog: null, signInError: "" },
   href: router.href, go: router.go, router,
   say: messages.say,
   set(changes) { Object.assign(app.ui, changes); update(); },
@@ -66,7 +66,7 @@ function update() {
   else requestAnimationFrame(draw);
 }
 
-/** Somebody else uses the page now: begin anew, as the address says. */
+/** Somebody else uses the page now: begin anew, as the address says. @param {boolean} isKept */
 function restart(isKept) {
   if (!isKept) messages.say(`This browser keeps nothing: you are ${session.user} until you reload or leave the page.`, { lasts: 0 });
   app.client = connect();

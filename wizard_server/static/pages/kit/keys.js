@@ -1,4 +1,7 @@
-/** Keys that work wherever nothing is being typed; "g d" is one key after the other within a second. */
+/**
+ * Keys that work wherever nothing is being typed; "g d" is one key after the other within a second.
+ * @param {() => Record<string, import("../types.js").Key>} bindings
+ */
 export function createKeys(bindings) {
   let first = "", at = 0;
   addEventListener("keydown", (event) => {

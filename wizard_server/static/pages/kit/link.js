@@ -1,10 +1,17 @@
+/** @import { Answer } from "../types.js" */
 const MOST_MS = 30_000;
 
-/** How a view that asks again and again stands with the server, `word` while all is well, and its rests between requests. */
+/**
+ * How a view that asks again and again stands with the server, `word` while all is well, and its rests between requests.
+ * @param {() => void} changed
+ */
 export function createLink(changed, word = "live") {
   const stopping = new AbortController(), { signal } = stopping;
   let asking = new AbortController(), due = false, wake = () => {};
-  const link = { connection: "offline", hidden: true, syncedAt: null, error: null, refusal: "", retryAt: 0, failures: 0, signal, ask, pause, hurry, stop };
+  const link = {
+    connection: "offline", hidden: true, syncedAt: /** @type {string | null} */ (null), error: /** @type {string | null} */ (null),
+    refusal: "", retryAt: 0, failures: 0, signal, ask, pause, hurry, stop,
+  };
 
   for (const event of ["online", "focus"]) addEventListener(event, hurry, { signal });
   document.addEventListener("visibilitychange", hurry, { signal });
@@ -17,6 +24,7 @@ export function createLink(changed, word = "live") {
     wake();
   }
 
+  /** @param {number} ms */
   async function pause(ms) {
     if (!due) {
       await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
@@ -27,7 +35,10 @@ export function createLink(changed, word = "live") {
     due = false;
   }
 
-  /** Send one request; after a refusal rest first. Returns the answer, and throws only what stopping cuts. */
+  /**
+   * Send one request; after a refusal rest first. Returns the answer, and throws only what stopping cuts.
+   * @template T @param {(signal: AbortSignal) => Promise<Answer<T>>} request
+   */
   async function ask(request) {
     asking = new AbortController();
     const answer = await request(AbortSignal.any([signal, asking.signal])).catch(cut);
@@ -37,14 +48,16 @@ export function createLink(changed, word = "live") {
     return answer;
   }
 
+  /** @param {unknown} reason @returns {Answer<any>} */
   function cut(reason) {
     if (signal.aborted) throw reason;
-    return { success: false, status: 0 };
+    return { success: false, status: 0, timestamp: "" };
   }
 
+  /** @param {Answer<unknown>} answer */
   async function refused({ status, error, problem, retryAfterMs }) {
     link.failures += 1;
-    link.error = status ? error : navigator.onLine ? "The server cannot be reached" : "This browser is offline";
+    link.error = status ? error ?? "" : navigator.onLine ? "The server cannot be reached" : "This browser is offline";
     link.refusal = problem?.code ?? "";
     link.connection = status === 503 ? "draining" : status && status < 500 ? "polling" : "offline";
     link.retryAt = Date.now() + (retryAfterMs ?? Math.min(MOST_MS, 1000 * 2 ** (link.failures - 1)));
@@ -60,5 +73,5 @@ export function createLink(changed, word = "live") {
   return link;
 }
 
-/** Go on until the view is left. */
+/** Go on until the view is left. @param {{ signal: AbortSignal }} link @param {() => Promise<void>} follow */
 export const untilStopped = ({ signal }, follow) => void follow().catch((error) => { if (!signal.aborted) throw error; });

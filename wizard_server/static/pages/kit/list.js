@@ -1,12 +1,13 @@
 import { createLink, untilStopped } from "./link.js";
 
+/** @import { Client, Listed, Summary } from "../types.js" */
 const WAIT_S = 25, LEAST_MS = 500, PAGE = 100;
 
-/** All investigations that the user may see, kept current by one parked poll. */
+/** All investigations that the user may see, kept current by one parked poll. @param {Client} client @param {() => void} changed */
 export function createList(client, changed) {
-  const rows = new Map(), link = createLink(changed);
-  const list = { rows, link, total: 0, ready: false, more, drop: (id) => rows.delete(id) && changed() };
-  let cursor = null;
+  const rows = /** @type {Map<string, Summary>} */ (new Map()), link = createLink(changed);
+  const list = { rows, link, total: 0, ready: false, more, drop: (/** @type {string} */ id) => rows.delete(id) && changed() };
+  let cursor = /** @type {number | string | null} */ (null);
 
   async function follow() {
     while (!link.signal.aborted) {
@@ -22,6 +23,7 @@ export function createList(client, changed) {
     }
   }
 
+  /** @param {Listed} data */
   function take(data) {
     const whole = cursor === null || data.reset;
     if (whole) rows.clear();

@@ -1,6 +1,9 @@
 const own = document.querySelector("script[src]")?.getAttribute("src");
 
-/** Returns what looks whether the server's page names other files than this one; `tell` is called once, when it does. */
+/**
+ * Returns what looks whether the server's page names other files than this one; `tell` is called once, when it does.
+ * @param {() => void} tell
+ */
 export function createReleaseWatch(tell) {
   let told = false, looking = false;
   return async () => {

@@ -1,9 +1,12 @@
-/** Addresses below the base path; the address is the truth. */
+/** @import { Route, Tab } from "../types.js" */
+/** Addresses below the base path; the address is the truth. @param {() => void} changed */
 export function createRouter(changed) {
   const base = new URL(document.baseURI).pathname;
   const path = () => `/${location.pathname.slice(base.length)}`.replace(/(.)\/+$/, "$1");
+  /** @param {string} to */
   const href = (to) => base + to.replace(/^\/+/, "");
 
+  /** @param {string} to */
   function go(to, { replace = false } = {}) {
     if (!replace && href(to) === location.pathname + location.search) return;
     history[replace ? "replaceState" : "pushState"](null, "", href(to));
@@ -25,13 +28,14 @@ export function createRouter(changed) {
 }
 
 const ID = /^[A-Za-z0-9_-]{1,255}$/;
-const TABS = ["settings", "progress", "results", "history"];
+/** @type {(tab: string) => tab is Tab} */
+const isTab = (tab) => ["settings", "progress", "results", "history"].includes(tab);
 
-/** What an address shows; null: no page of ours. @param {string} path @returns {import("../types.js").Route | null} */
+/** What an address shows; null: no page of ours. @param {string} path @returns {Route | null} */
 function recognise(path) {
   const [first, id = "", tab, ...more] = path.split("/").filter(Boolean);
   if (!first) return { name: "dashboard" };
   if (first === "templates" && !id) return { name: "templates" };
-  if (first === "investigations" && ID.test(id) && !more.length && (!tab || TABS.includes(tab))) return { name: "investigation", id, tab };
+  if (first === "investigations" && ID.test(id) && !more.length && (tab === undefined || isTab(tab))) return { name: "investigation", id, tab };
   return null;
 }

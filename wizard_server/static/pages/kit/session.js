@@ -3,6 +3,7 @@ import { ofBrowser, ofTab } from "./keep.js";
 /** Who uses the page. Mode "none": a name of one's own choice. Mode "jwt": a token, kept in this tab. */
 const TOKEN = "token", USER = "user";
 
+/** @param {{ mode: string, changed(): void, renamed(isKept: boolean): void }} how */
 export function createSession({ mode, changed, renamed }) {
   /** A token in the address's fragment, which it leaves at once. */
   function fromAddress() {
@@ -18,7 +19,7 @@ export function createSession({ mode, changed, renamed }) {
   });
   let token = mode === "jwt" ? ofTab.get(TOKEN) : null;
   let refused = "";
-  let waiting = [];
+  let waiting = /** @type {((token: string) => void)[]} */ ([]);
 
   const claims = () => read(token);
   const isExpired = () => Boolean(token) && Number(claims()?.exp ?? Infinity) * 1000 <= Date.now();
@@ -42,7 +43,7 @@ export function createSession({ mode, changed, renamed }) {
       changed();
       return wait();
     },
-    /** Take a new token; returns what is wrong with it. */
+    /** Take a new token; returns what is wrong with it. @param {string} text */
     signIn(text) {
       const fresh = text.trim().replace(/^Bearer\s+/i, "");
       const found = read(fresh);
@@ -61,6 +62,7 @@ export function createSession({ mode, changed, renamed }) {
       ofTab.set(TOKEN, null);
       location.reload();
     },
+    /** @param {string} user */
     rename(user) {
       renamed(ofBrowser.set(USER, user));
     },
@@ -68,17 +70,19 @@ export function createSession({ mode, changed, renamed }) {
   return session;
 
   function wait() {
-    return new Promise((resolve) => waiting.push(resolve));
+    return new Promise((/** @type {(token: string) => void} */ resolve) => waiting.push(resolve));
   }
 }
 
+/** @param {string | null} token @returns {Record<string, any> | null} */
 function read(token) {
   try {
-    const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = atob(/** @type {any} */ (token).split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (letter) => letter.charCodeAt(0))));
   } catch {
     return null;
   }
 }
 
+/** @param {Record<string, any> | null} claims @returns {string[]} */
 const scopesOf = (claims) => ["scope", "scp", "scopes", "permissions"].flatMap((name) => claims?.[name] ?? []).flatMap((text) => String(text).split(" "));

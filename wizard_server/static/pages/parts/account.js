@@ -1,9 +1,12 @@
 import { h } from "../kit/dom.js";
 import { dialog } from "./dialog.js";
 
-/** Sign in with a token: over the page, which stays as it is, and so do its edits. */
+/** @import { App, Handler } from "../types.js" */
+
+/** Sign in with a token: over the page, which stays as it is, and so do its edits. @param {App} app */
 export function signIn(app) {
   const { session } = app;
+  /** @type {Handler} */
   const submit = (event) => {
     event.preventDefault();
     const wrong = session.signIn(event.target.elements.token.value);
@@ -25,7 +28,7 @@ export function signIn(app) {
         app.loginUrl && h("a", { class: "button", href: app.loginUrl }, "Sign in at the issuer"), h("button", { class: "primary" }, "Sign in"))));
 }
 
-/** Who one is, and how to be somebody else. */
+/** Who one is, and how to be somebody else. @param {App} app */
 export function account(app) {
   const { session } = app;
   const close = () => app.open(null);
@@ -35,6 +38,7 @@ export function account(app) {
         [h("dt", null, name), h("dd", { class: "mono" }, value)])),
       h("footer", null, h("button", { type: "button", onclick: () => session.signOut() }, "Sign out")));
   }
+  /** @type {Handler} */
   const onsubmit = (event) => {
     event.preventDefault();
     session.rename(event.target.elements.user.value.trim() || "dev");
@@ -50,6 +54,7 @@ export function account(app) {
 
 const GROUPS = [["everywhere", "Everywhere"], ["page", "On this page"]];
 
+/** @param {App} app */
 export function keysHelp(app) {
   const known = Object.entries(app.keys());
   return dialog({ title: "Keys", reads: true, close: () => app.open(null) }, GROUPS.map(([group, title]) => {

@@ -4,25 +4,38 @@ import { button } from "./button.js";
 import { dialog } from "./dialog.js";
 import { tree } from "./tree.js";
 
+/** @import { Conflict, WizardStateUpdate } from "../../client/index.js" */
+/** @import { App } from "../types.js" */
+/** @typedef {"mine" | "theirs"} Side */
+
+/** @param {any} value @param {string} path */
 const at = (value, path) => path.split(".").reduce((inner, step) => inner?.[step], value);
 
+/** @param {any} value @param {string} path @param {unknown} what @returns {any} */
 function put(value, path, what) {
-  const [step, ...rest] = path.split(".");
+  const [step = "", ...rest] = path.split(".");
   return { ...value, [step]: rest.length ? put(value?.[step] ?? {}, rest.join("."), what) : what };
 }
 
-let choices = {};
+let choices = /** @type {Record<string, Side>} */ ({});
 
-/** Two people changed the same: what each wants, side by side; the reader decides field by field, and `resolve` takes the outcome. */
+/**
+ * Two people changed the same: what each wants, side by side; the reader decides field by field, and `resolve` takes the outcome.
+ * @param {App} app @param {Conflict} conflict @param {(decided: WizardStateUpdate) => void} resolve
+ */
 export function conflictDialog(app, { base, mine, theirs }, resolve) {
   const { merged, conflicts } = merge(base, mine, theirs);
+  /** @param {string} path @param {Side} side */
   const choose = (path, side) => { choices = { ...choices, [path]: side }; app.update(); };
+  /** @param {(path: string) => Side} sideOf */
   const outcome = (sideOf) => conflicts.reduce((value, path) => (sideOf(path) === "theirs" ? put(value, path, at(theirs, path)) : value), merged);
+  /** @param {(path: string) => Side} sideOf */
   const end = (sideOf) => () => {
     const decided = outcome(sideOf);
     choices = {};
     resolve(decided);
   };
+  /** @param {string} path @param {Side} name @param {unknown} value */
   const side = (path, name, value) => h("label", { key: name, class: "side" },
     h("input", {
       type: "radio", name: `side ${path}`, checked: (choices[path] ?? "mine") === name, "aria-label": `${words(path)}: ${name}`,
@@ -40,4 +53,5 @@ export function conflictDialog(app, { base, mine, theirs }, resolve) {
       button("Save this choice", end((path) => choices[path] ?? "mine"), { class: "primary" })));
 }
 
+/** @param {string} path */
 const words = (path) => path.replace(/^settings\./, "").replaceAll("_", " ").replaceAll(".", ", ");

@@ -1,6 +1,9 @@
 import { h } from "../kit/dom.js";
 
-/** A button that puts `text()` on the clipboard and says so. */
+/**
+ * A button that puts `text()` on the clipboard and says so.
+ * @param {import("../types.js").App} app @param {string} label @param {() => string} text
+ */
 export const copyButton = (app, label, text, said = "Copied.") =>
   h("button", {
     type: "button", class: "small",

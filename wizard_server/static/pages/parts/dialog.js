@@ -1,9 +1,11 @@
 import { h } from "../kit/dom.js";
 import { button } from "./button.js";
 
+/** @import { Asked, Child, Closing, Question, Render } from "../types.js" */
+
 /**
  * A dialog over the page; its title has the focus where one only `reads`. It closes by Escape and by its buttons; focus goes back to where it was.
- * @param {{ key?: string, title: string, close?: (() => void) | undefined, wide?: boolean, reads?: boolean }} how @param {any[]} content
+ * @param {{ key?: string, title: string, close?: (() => void) | undefined, wide?: boolean, reads?: boolean }} how @param {Child[]} content
  */
 export function dialog({ key, title, close, wide = false, reads = false }, ...content) {
   return h("dialog", {
@@ -19,16 +21,16 @@ export function dialog({ key, title, close, wide = false, reads = false }, ...co
     content));
 }
 
-/** Ask once before what cannot be taken back. */
+/** Ask once before what cannot be taken back. @type {Render<Closing<Question>>} */
 export const confirming = ({ title, text, action, danger = true, run, close }) =>
   dialog({ title, close }, h("p", null, text),
     h("footer", null,
       h("button", { type: "button", onclick: close }, "Keep as it is"),
       h("button", { type: "button", class: danger ? "danger" : "primary", autofocus: true, onclick: () => { close(); run(); } }, action)));
 
-/** Ask for one line of text. */
-export function asking({ title, label, value = "", action, run, close }) {
-  return dialog({ title, close }, h("form", {
+/** Ask for one line of text. @type {Render<Asked>} */
+export const asking = ({ title, label, value = "", action, run, close }) =>
+  dialog({ title, close }, h("form", {
     class: "stack", method: "dialog",
     onsubmit: (event) => {
       event.preventDefault();
@@ -41,4 +43,3 @@ export function asking({ title, label, value = "", action, run, close }) {
       mounted: (input) => { input.value = value; input.select(); },
     })),
   h("footer", null, h("button", { type: "button", onclick: close }, "Close"), h("button", { class: "primary" }, action))));
-}

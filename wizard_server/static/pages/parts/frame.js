@@ -2,15 +2,22 @@ import { focusOn, h } from "../kit/dom.js";
 import { button } from "./button.js";
 import { connectionView } from "./connection.js";
 
+/** @import { App, Child, Handler, Link, Route } from "../types.js" */
+
 const LOGO = "M3 3 8 1l5 2v5c0 3.4-2.1 5.8-5 7-2.9-1.2-5-3.6-5-7Z", TICK = "M5.2 8.2 7.2 10.2 11 5.8";
 
+/** @type {Handler} */
 function skip(event) {
   event.preventDefault();
   focusOn("main");
 }
 
-/** What stands on every page: the bar at its top, and the page in it. */
+/**
+ * What stands on every page: the bar at its top, and the page in it.
+ * @param {App} app @param {{ route: Route | null, main: Child, link: Link | null | undefined }} page
+ */
 export function frame(app, { route, main, link }) {
+  /** @param {string} to @param {string} text @param {(string | undefined)[]} names */
   const tab = (to, text, names) =>
     h("a", { href: app.href(to), "aria-current": names.includes(route?.name) ? "page" : null }, text);
   return [

@@ -1,6 +1,8 @@
 import { h } from "../kit/dom.js";
 
-/** One shape for each meaning, so that colour never stands alone. */
+/** @import { Props, Render, Status, Step } from "../types.js" */
+
+/** One shape for each meaning, so that colour never stands alone. @type {Record<string, [tag: string, props: Props][]>} */
 const SHAPES = {
   draft: [["circle", { cx: 8, cy: 8, r: 5, fill: "none", "stroke-dasharray": "2.2 1.8" }]],
   pending: [["circle", { cx: 8, cy: 8, r: 5, fill: "none" }]],
@@ -11,10 +13,11 @@ const SHAPES = {
   cancelled: [["circle", { cx: 8, cy: 8, r: 5.5, fill: "none" }], ["path", { d: "M4.2 11.8 11.8 4.2", fill: "none" }]],
 };
 
+/** @type {Render<string>} */
 export const mark = (kind) =>
-  h("svg", { class: `mark ${kind}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, (SHAPES[kind] ?? SHAPES.pending).map(([tag, props]) => h(tag, props)));
+  h("svg", { class: `mark ${kind}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, (SHAPES[kind] ?? SHAPES.pending)?.map(([tag, props]) => h(tag, props)));
 
-/** How an investigation stands, in one word and one mark. */
+/** How an investigation stands, in one word and one mark. @param {{ status: Status, wizard_step: Step, stalled?: boolean }} state */
 export function standing({ status, wizard_step: step, stalled }) {
   if (status === "COMPLETED") return { kind: "done", word: "Completed" };
   if (status === "ERROR") return { kind: "error", word: "Failed" };
@@ -24,8 +27,10 @@ export function standing({ status, wizard_step: step, stalled }) {
   return { kind: "running", word: "Running" };
 }
 
+/** @type {Render<ReturnType<typeof standing>>} */
 export const chip = ({ kind, word }) => h("span", { class: `chip ${kind}` }, mark(kind), word);
 
+/** @type {Render<unknown>} */
 export const severity = (level) => {
   const known = ["low", "medium", "high", "critical"].indexOf(String(level).toLowerCase()) + 1;
   return h("span", { class: `severity level-${known}` },

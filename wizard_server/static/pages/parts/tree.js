@@ -2,7 +2,7 @@ import { h } from "../kit/dom.js";
 
 const OPENED = 3;
 
-/** JSON as a tree that opens and closes. */
+/** JSON as a tree that opens and closes. @param {unknown} value @returns {import("../types.js").VNode} */
 export function tree(value, name = "", depth = 0) {
   const label = name === "" ? null : h("span", { class: "member", dir: "auto" }, name, ": ");
   if (value === null || typeof value !== "object") return h("div", { class: "leaf" }, label, leaf(value));
@@ -14,4 +14,5 @@ export function tree(value, name = "", depth = 0) {
     h("div", { class: "inner" }, entries.map(([key, inner]) => tree(inner, key, depth + 1))));
 }
 
+/** @type {import("../types.js").Render<unknown>} */
 const leaf = (value) => h("span", { class: `value ${typeof value}`, dir: "auto" }, typeof value === "string" ? value || "“”" : String(value));

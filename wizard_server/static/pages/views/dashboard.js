@@ -8,22 +8,25 @@ import { empty } from "./dashboard/empty.js";
 import { row } from "./dashboard/row.js";
 import { createFilters, filterBar } from "./filters.js";
 
+/** @import { App, Settings, Summary } from "../types.js" */
 const UNDO_MS = 10_000;
-/** What is deleted unless that is taken back, whichever view is open by then. */
+/** What is deleted unless that is taken back, whichever view is open by then. @type {Set<string>} */
 const leaving = new Set();
 
-/** All investigations, newest first. */
+/** All investigations, newest first. @param {App} app */
 export function createDashboard(app) {
   const list = createList(app.client, app.update);
   const filters = createFilters(app);
   const loadSince = Date.now();
 
+  /** @param {Settings} [settings] */
   async function create(settings) {
     const answer = await app.client.createState({ investigation_id: newId(), user_id: app.session.user, ...(settings ? { settings } : {}) });
     if (answer.success) app.go(`/investigations/${answer.data.investigation_id}/settings`);
     else app.say(`Not created: ${answer.error}`, { tone: "error" });
   }
 
+  /** @param {Summary} row */
   async function duplicate(row) {
     const answer = await app.client.getState(row.investigation_id);
     if (!answer.success) return app.say(`Not duplicated: ${answer.error}`, { tone: "error" });
@@ -31,7 +34,7 @@ export function createDashboard(app) {
     await create(settings && { ...settings, name: `${settings.name.slice(0, 248)} (copy)` });
   }
 
-  /** It goes from the list at once and from the server after 10 s, unless it is taken back. */
+  /** It goes from the list at once and from the server after 10 s, unless it is taken back. @param {Summary} row */
   function remove(row) {
     const id = row.investigation_id;
     const timer = setTimeout(async () => {
@@ -50,6 +53,7 @@ export function createDashboard(app) {
 
   const shown = () => filters.of([...list.rows.values()].filter((row) => !leaving.has(row.investigation_id)));
 
+  /** @param {number} by */
   function step(by) {
     const rows = [...document.querySelectorAll(".investigations > li")];
     const at = rows.findIndex((each) => each.contains(document.activeElement)) + by;
@@ -73,7 +77,7 @@ export function createDashboard(app) {
         h("h1", { class: isEmpty ? "" : "visually-hidden" }, "Investigations"),
         cutOff(list.link),
         isEmpty ? empty(create) : [
-          filterBar(app, filters, button("New investigation", () => create(), { class: "primary" })),
+          filterBar(filters, button("New investigation", () => create(), { class: "primary" })),
           list.ready ? table(rows) : Date.now() - loadSince > 300 ? skeleton() : null,
           list.ready && !rows.length && h("p", { class: "nothing quiet" },
             "No investigation fits. ", button("Clear the filters", filters.clear, { class: "small" })),
@@ -84,6 +88,7 @@ export function createDashboard(app) {
     },
   };
 
+  /** @param {Summary[]} rows */
   function table(rows) {
     return h("ul", { class: "investigations", "aria-label": "Investigations" }, rows.map((summary) => row(app, summary, { duplicate, remove })));
   }

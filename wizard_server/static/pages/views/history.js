@@ -4,9 +4,10 @@ import { createTrail } from "./history/trail.js";
 import { createVersionView } from "./history/version_view.js";
 import { createVersions } from "./history/versions.js";
 
+/** @import { App, Here } from "../types.js" */
 const SETTLED_MS = 200;
 
-/** The trail in words, and every version of the state. */
+/** The trail in words, and every version of the state. @param {App} app @param {Here} here */
 export function createHistory(app, here) {
   const trail = createTrail(app, here.id), versions = createVersions(app, here), versionView = createVersionView(app, here);
   let timer = 0, chosen = 0; // none: the newest, which goes on being the newest
@@ -15,7 +16,7 @@ export function createHistory(app, here) {
   const entered = () => { chosen = Math.max(0, Math.trunc(Number(app.router.query.get("version"))) || 0); };
   entered();
 
-  /** Slide: the address follows when one stops. */
+  /** Slide: the address follows when one stops. @param {number} version */
   function show(version) {
     chosen = version >= newest() ? 0 : Math.max(1, version);
     clearTimeout(timer);
@@ -34,7 +35,7 @@ export function createHistory(app, here) {
     }),
     view() {
       trail.follow(newest());
-      const state = versions.of(at()), before = at() > 1 ? versions.of(at() - 1) : {};
+      const state = versions.of(at()), before = at() > 1 ? versions.of(at() - 1) : /** @type {any} */ ({});
       const link = () => `${location.origin}${here.path("history")}?version=${at()}`;
       return [
         slider(app, { at: at(), newest: newest(), state, entries: trail.entries, show, link }),

@@ -8,10 +8,13 @@ import { createLogView } from "./progress/log_view.js";
 import { overall } from "./progress/overall.js";
 import { phases } from "./progress/phases.js";
 
-/** The run, live. */
+/** @import { App, Here, Render, State } from "../types.js" */
+/** @import { InvestigationProgress, WizardStore } from "../../client/index.js" */
+
+/** The run, live. @param {App} app @param {Here} here */
 export function createProgress(app, here) {
   const log = createLog(), logView = createLogView(app, log);
-  let ready = false, offered = false, tab = "work", fed = null;
+  let ready = false, offered = false, tab = "work", fed = /** @type {InvestigationProgress | null | undefined} */ (null);
   const first = here.server;
   if (first.progress) {
     void log.replay(app.client, here.id, first).catch(() => false).then(() => { ready = true; take(); app.update(); });
@@ -23,15 +26,16 @@ export function createProgress(app, here) {
     if (!progress) log.clear();
   }
 
+  /** @param {WizardStore} now @param {WizardStore} before */
   function received(now, before) {
     take();
     const done = now.serverState?.wizard_step === "RESULTS", ran = before.serverState?.wizard_step === "PROGRESS";
     if (!done || !ran) return;
     const route = app.router.route();
-    if (route.tab && route.tab !== "progress") return;
+    if (route?.tab && route.tab !== "progress") return;
     if (logView.isReading) offered = true;
     else {
-      app.say(now.serverState.status === "ERROR" ? "The investigation failed." : "The investigation is complete.");
+      app.say(now.serverState?.status === "ERROR" ? "The investigation failed." : "The investigation is complete.");
       here.go("results");
     }
   }
@@ -56,10 +60,10 @@ export function createProgress(app, here) {
       take();
       const { server } = here;
       if (!server.progress && server.wizard_step === "SETTINGS") return notStarted(here);
-      const progress = server.progress ?? {}, running = isRunning(server);
+      const progress = server.progress ?? NONE, running = isRunning(server);
       const ended = running ? null : here.state.results?.completed_at ?? server.updated_at;
       const mayCancel = running && !server.stalled && here.isMine;
-      const pick = (name, text) =>
+      const pick = (/** @type {string} */ name, /** @type {string} */ text) =>
         button(text, () => { tab = name; app.update(); }, { key: name, role: "tab", "aria-selected": String(tab === name) });
       return [
         banner(here, { offered, retry, again, cancel }),
@@ -76,14 +80,19 @@ export function createProgress(app, here) {
   };
 }
 
-/** How much stands above: the log is as high as what is left of the window. */
+const NONE = { overall_progress: 0, phases: [], agents: [], logs: [] };
+
+/** How much stands above: the log is as high as what is left of the window. @param {HTMLElement} run */
 const measure = (run) => run.style.setProperty("--above", `${run.offsetTop}px`);
 
+/** @param {State} state */
 const isRunning = ({ wizard_step: step, status }) => step === "PROGRESS" && status === "IN_PROGRESS";
 
+/** @type {Render<State>} */
 const awaiting = (server) =>
   h("p", { class: "nothing quiet" }, `Started ${age(server.updated_at)}. Waiting for the first agent to report.`);
 
+/** @type {Render<Here>} */
 const notStarted = (here) => h("section", { class: "empty" },
   h("p", null, "Nothing runs yet. The investigation starts from its settings."),
   h("a", { class: "button primary", href: here.path("settings") }, "Settings"));

@@ -7,7 +7,10 @@ import { categories, gauge } from "./results/gauge.js";
 import { summaries } from "./results/summaries.js";
 import { visualizations } from "./results/visualizations.js";
 
-/** What the investigation found. */
+/** @import { App, Here, Render, Status } from "../types.js" */
+/** @import { InvestigationProgress, InvestigationResults, RiskScore } from "../../client/index.js" */
+
+/** What the investigation found. @param {App} app @param {Here} here */
 export function createResults(app, here) {
   const findings = createFindings(app);
 
@@ -42,20 +45,24 @@ export function createResults(app, here) {
   };
 }
 
+/** @type {Render<RiskScore | undefined>} */
 const verdict = (score) => h("section", { class: "verdict" },
   score ? [gauge(score), categories(score.category_scores)] : h("p", { class: "nothing quiet" }, "No score was given."));
 
+/** @param {InvestigationProgress | undefined} progress @param {InvestigationResults} results */
 const took = (progress, results) =>
   progress?.started_at ? ` after ${duration((Date.parse(results.completed_at) - Date.parse(progress.started_at)) / 1000)}` : "";
 
+/** @type {Partial<Record<Status, string>>} */
 const WITHOUT = {
   CANCELLED: "The investigation was cancelled before there were results.",
   ERROR: "The investigation failed and left no results.",
 };
 
+/** @param {Here} here @param {Status} status */
 function none(here, status) {
-  const [tab, text] = here.server.wizard_step === "SETTINGS" ? ["settings", "Settings"] : ["progress", "Progress"];
+  const begins = here.server.wizard_step === "SETTINGS";
   return h("section", { class: "empty" },
     h("p", null, WITHOUT[status] ?? "No results yet. They appear here when the agents are done."),
-    h("a", { class: "button primary", href: here.path(tab) }, text));
+    h("a", { class: "button primary", href: here.path(begins ? "settings" : "progress") }, begins ? "Settings" : "Progress"));
 }

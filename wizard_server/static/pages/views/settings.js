@@ -10,18 +10,23 @@ import { createTemplateMenu } from "./settings/template_menu.js";
 import { timeRange } from "./settings/time_range.js";
 import { tools } from "./settings/tools.js";
 
+/** @import { App, Catalogue, Draft, Edit, Found, Given, Here, Render } from "../types.js" */
+/** @import { WizardStore } from "../../client/index.js" */
+/** @type {[value: "AND" | "OR", text: string, hint: string][]} */
 const CORRELATION = [["OR", "Any", "A finding counts where any tool supports it (OR)."], ["AND", "All", "A finding counts where all tools agree (AND)."]];
+/** @type {[value: "parallel" | "sequential", text: string, hint: string][]} */
 const EXECUTION = [["parallel", "Parallel", "All tools run at the same time."], ["sequential", "Sequential", "One tool runs after the other."]];
 
-/** What to investigate: the form, its draft, and the start. */
+/** What to investigate: the form, its draft, and the start. @param {App} app @param {Here} here */
 export function createSettings(app, here) {
-  let catalogue = null, tried = false, dialog = null, starting = false, text = "";
+  let catalogue = /** @type {Catalogue | null} */ (null), tried = false, dialog = "", starting = false, text = "";
   const draft = createDraft(app, here, () => catalogue);
-  const menu = createTemplateMenu(app, here, draft);
-  const search = { get text() { return text; }, set(value) { text = value; app.update(); } };
-  const touched = new Set(), opened = new Set();
+  const menu = createTemplateMenu(app, draft);
+  const search = { get text() { return text; }, set(/** @type {string} */ value) { text = value; app.update(); } };
+  const touched = /** @type {Set<string>} */ (new Set()), opened = /** @type {Set<string>} */ (new Set());
+  /** @type {Edit} */
   const edit = (changes) => { for (const name in changes) touched.add(name); draft.edit(changes); };
-  const close = () => { dialog = null; app.update(); };
+  const close = () => { dialog = ""; app.update(); };
   if (app.hasCatalogue) void app.client.tools().then((answer) => {
     if (answer.success) catalogue = new Map(answer.data.items.map((item) => [item.tool_name, item.parameters]));
     app.update();
@@ -45,7 +50,7 @@ export function createSettings(app, here) {
   });
 
   return {
-    received: (now) => { if (now.wizardState) draft.received(now.wizardState.settings, now.waiting); },
+    received: (/** @type {WizardStore} */ now) => { if (now.wizardState) draft.received(now.wizardState.settings, now.waiting); },
     stop: () => draft.stop(),
     dialog: () => draft.conflict ? conflictDialog(app, draft.conflict, (choice) => draft.resolve(choice))
       : dialog === "paste" ? pasting({ form: draft.form, edit, close, say: app.say }) : menu.dialog(),
@@ -54,7 +59,8 @@ export function createSettings(app, here) {
       const { form } = draft;
       const locked = here.server.wizard_step !== "SETTINGS" || !here.isMine;
       const all = locked ? {} : problems(form, catalogue);
-      const found = Object.fromEntries(Object.entries(all).filter(([field]) => tried || touched.has(field.split(".")[0])));
+      const found = Object.fromEntries(Object.entries(all).filter(([field]) => tried || touched.has(field.split(".")[0] ?? "")));
+      /** @type {Given} */
       const given = { form, edit, found, locked, catalogue, search, opened, update: app.update, ask: (name) => { dialog = name; app.update(); } };
       return h("form", { class: "settings-form", novalidate: true, onsubmit: (event) => event.preventDefault() },
         locked && here.isMine && h("p", { class: "banner" },
@@ -72,6 +78,7 @@ export function createSettings(app, here) {
   };
 }
 
+/** @type {Render<Given>} */
 const subject = ({ form, edit, found, locked }) => h("fieldset", { class: "group", disabled: locked }, h("legend", null, "Subject"),
   h("label", { class: "field" }, h("span", null, "Name"), h("input", {
     name: "name", value: form.name, dir: "auto", autocomplete: "off", oninput: (event) => edit({ name: event.target.value }), ...marked(found, "name"),
@@ -81,10 +88,12 @@ const subject = ({ form, edit, found, locked }) => h("fieldset", { class: "group
     name: "description", rows: "2", value: form.description ?? "", dir: "auto", oninput: (event) => edit({ description: event.target.value }),
   })));
 
+/** @type {Render<Found>} */
 const summary = (all) => h("div", { class: "summary banner error", role: "alert", tabindex: "-1" },
   h("b", null, `${count(Object.keys(all).length, "thing")} to mend before it can start`),
   h("ul", null, Object.entries(all).map(([field, message]) => h("li", { key: field }, message))));
 
+/** @param {Here} here @param {Draft} draft @param {Found} all */
 function saveMark(here, draft, all) {
   const missing = Object.keys(all).length;
   const { waiting, connection } = here.store.getState();

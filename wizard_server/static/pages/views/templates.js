@@ -6,11 +6,14 @@ import { allTemplates } from "../kit/templates.js";
 import { cutOff } from "../parts/cut_off.js";
 import { asking, confirming } from "../parts/dialog.js";
 
+/** @import { App, Asked, Closing, Question } from "../types.js" */
+/** @import { Template } from "../../client/index.js" */
 const AGAIN_MS = 30_000;
 
-/** The user's templates: start from one, rename, delete. */
+/** The user's templates: start from one, rename, delete. @param {App} app */
 export function createTemplates(app) {
-  let items = null, limit = null, asked = null, confirmed = null;
+  let items = /** @type {Template[] | null} */ (null), limit = /** @type {number | undefined} */ (undefined);
+  let asked = /** @type {Asked | null} */ (null), confirmed = /** @type {Closing<Question> | null} */ (null);
   const link = createLink(app.update, "polling");
 
   async function follow() {
@@ -26,12 +29,14 @@ export function createTemplates(app) {
     }
   }
 
+  /** @param {Template} template */
   async function use(template) {
     const answer = await app.client.applyTemplate(template.template_id, { investigation_id: newId() });
     if (answer.success) app.go(`/investigations/${answer.data.investigation_id}/settings`);
     else app.say(`Not created: ${answer.error}`, { tone: "error" });
   }
 
+  /** @param {Promise<{ success: boolean, error?: string | undefined }>} request @param {string} said */
   async function change(request, said) {
     const answer = await request;
     app.say(answer.success ? said : `Not done: ${answer.error}`, { tone: answer.success ? "" : "error" });
@@ -39,11 +44,13 @@ export function createTemplates(app) {
   }
 
   const close = () => { asked = confirmed = null; app.update(); };
+  /** @param {Template} template */
   const rename = (template) => {
     asked = { title: "Rename template", label: "Name", value: template.name, action: "Rename", close,
       run: (name) => change(app.client.updateTemplate(template.template_id, { name }), "Renamed.") };
     app.update();
   };
+  /** @param {Template} template */
   const remove = (template) => {
     confirmed = { title: "Delete template", action: "Delete template", close,
       text: `“${template.name}” was used ${count(template.usage_count, "time")}. Investigations made from it stay.`,
@@ -68,6 +75,7 @@ export function createTemplates(app) {
     ],
   };
 
+  /** @param {Template} template */
   function card(template) {
     const { settings, name } = template;
     return h("li", { key: template.template_id, class: "card" },

@@ -1,8 +1,14 @@
 const SKIPPED = new Set(["version", "updated_at", "last_accessed", "stalled", "stale"]);
+/** @import { Difference } from "../../types.js" */
+/** @type {(before: unknown, now: unknown) => Difference["kind"]} */
 const kindOf = (before, now) => (before === undefined ? "added" : now === undefined ? "removed" : "changed");
+/** @type {(value: unknown) => value is Record<string, unknown>} */
 const isTree = (value) => Boolean(value) && typeof value === "object";
 
-/** What differs between two states: `[{path, kind, before, now}]`, leaves only, the first `most`. */
+/**
+ * What differs between two states, leaves only, the first `most`.
+ * @param {unknown} before @param {unknown} now @param {Difference[]} [found]
+ */
 export function differences(before, now, most = 200, path = "", found = []) {
   if (found.length >= most) return found;
   if (!isTree(before) || !isTree(now)) {

@@ -1,8 +1,10 @@
+/** @import { App, Entry } from "../../types.js" */
 const PAGE = 50;
 
-/** The entries of the trail, newest first: as many pages of it as one has asked for. */
+/** The entries of the trail, newest first: as many pages of it as one has asked for. @param {App} app @param {string} id */
 export function createPages(app, id) {
-  const pages = { entries: [], total: 0, ready: false, error: "", filter: { action_type: "", source: "" }, load, more, choose, follow };
+  const entries = /** @type {Entry[]} */ ([]);
+  const pages = { entries, total: 0, ready: false, error: "", filter: { action_type: "", source: "" }, load, more, choose, follow };
   let shown = 0, known = 0, asking = false;
 
   const wanted = () => Object.fromEntries(Object.entries(pages.filter).filter(([, value]) => value));
@@ -24,12 +26,13 @@ export function createPages(app, id) {
     void load(shown + 1);
   }
 
+  /** @param {Partial<typeof pages.filter>} changes */
   function choose(changes) {
     pages.filter = { ...pages.filter, ...changes };
     void load();
   }
 
-  /** There is `version`: read the first page anew, unless one reads older ones or that is being done. */
+  /** There is `version`: read the first page anew, unless one reads older ones or that is being done. @param {number} version */
   function follow(version) {
     if (known === version || shown > 1 || asking) return;
     known = version;

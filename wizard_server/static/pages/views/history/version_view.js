@@ -4,13 +4,16 @@ import { button } from "../../parts/button.js";
 import { tree } from "../../parts/tree.js";
 import { differences } from "./differences.js";
 
+/** @import { App, Child, Difference, Here, Past, Render, Settings, State } from "../../types.js" */
 const SIGNS = { added: "+", removed: "−", changed: "±" };
+/** @param {Child[]} content */
 const section = (...content) => h("section", { class: "version", "aria-label": "The version" }, content);
 
-/** One version: what changed in it, what the state was then, and the way back to its settings. */
+/** One version: what changed in it, what the state was then, and the way back to its settings. @param {App} app @param {Here} here */
 export function createVersionView(app, here) {
   let tab = "changes";
 
+  /** @param {number} version @param {Settings} settings */
   function adopt(version, settings) {
     const open = here.server.wizard_step === "SETTINGS";
     here.ask({
@@ -24,13 +27,13 @@ export function createVersionView(app, here) {
     });
   }
 
-  const pick = (name, text) =>
+  const pick = (/** @type {string} */ name, /** @type {string} */ text) =>
     button(text, () => { tab = name; app.update(); }, { key: name, role: "tab", "aria-selected": String(tab === name) });
 
-  return (version, state, before) => {
+  return (/** @type {number} */ version, /** @type {Past | null} */ state, /** @type {Past | null} */ before) => {
     if (!state) return section(h("p", { class: "quiet late" }, "Loading the version"));
-    if (state.missing) return section(h("p", { class: "banner waiting" }, `${state.missing}.`));
-    const found = before && !before.missing ? differences(before, state) : null, { settings } = state;
+    if (state.missing !== undefined) return section(h("p", { class: "banner waiting" }, `${state.missing}.`));
+    const found = before && before.missing === undefined ? differences(before, state) : null, { settings } = state;
     const differs = settings && JSON.stringify(settings) !== JSON.stringify(here.server.settings);
     return section(
       h("div", { class: "tabs always", role: "tablist" },
@@ -42,14 +45,18 @@ export function createVersionView(app, here) {
   };
 }
 
+/** @type {Render<State>} */
 const whole = ({ wizard_step, status, settings = null, progress = null, results = null }) =>
   h("div", { class: "piece" }, tree({ wizard_step, status, settings, progress, results }));
 
+/** @type {Render<Difference[]>} */
 const changes = (found) => (found.length ? h("ul", { class: "diff" }, found.map(change)) : h("p", { class: "quiet" }, "Nothing but its mark."));
 
+/** @type {Render<Difference>} */
 const change = ({ path, kind, before, now }) => h("li", { key: path, class: kind },
   h("b", { class: "sign", title: kind, "aria-hidden": "true" }, SIGNS[kind]), h("span", { class: "visually-hidden" }, kind),
   h("span", { class: "path mono" }, path),
   h("div", { class: "values" }, before !== undefined && h("del", null, short(before)), now !== undefined && h("ins", null, short(now))));
 
+/** @type {Render<unknown>} */
 const short = (value) => (value && typeof value === "object" ? tree(value) : h("bdi", null, String(value)));

@@ -1,12 +1,17 @@
 import { patched } from "../../../client/json.js";
 
+/** @import { Client, Line, State } from "../../types.js" */
+/** @import { InvestigationProgress } from "../../../client/index.js" */
 const MOST_PAGES = 40;
 
 /** The lines of an investigation in the order in which they came, with the time at which they came. */
 export function createLog() {
-  let lines = [], counts = new Map();
+  let lines = /** @type {Line[]} */ ([]), counts = /** @type {Map<string, number>} */ (new Map());
 
-  /** Take what is new in `progress`; `at` is when it was reported. */
+  /**
+   * Take what is new in `progress`; `at` is when it was reported.
+   * @param {InvestigationProgress | null | undefined} progress @param {string} at @returns {number}
+   */
   function feed(progress, at) {
     let fresh = 0;
     const sources = [{ ...progress, agent_name: "" }, ...(progress?.agents ?? [])];
@@ -22,7 +27,7 @@ export function createLog() {
     return fresh;
   }
 
-  /** Fewer lines than before: another run. */
+  /** Fewer lines than before: another run. @param {InvestigationProgress | null | undefined} progress @param {string} at */
   function restart(progress, at) {
     clear();
     return progress ? feed(progress, at) : 0;
@@ -37,10 +42,13 @@ export function createLog() {
     get lines() { return lines; },
     feed,
     clear,
-    /** Read the past out of the changes, as far as it is kept; then what is known now. */
+    /**
+     * Read the past out of the changes, as far as it is kept; then what is known now.
+     * @param {Client} client @param {string} id @param {State} state
+     */
     async replay(client, id, state) {
       const past = createLog();
-      let at = { version: 0 };
+      let at = /** @type {{ version: number, progress?: InvestigationProgress }} */ ({ version: 0 });
       for (let page = 0; page < MOST_PAGES && at.version < state.version; page++) {
         const answer = await client.changes(id, { sinceVersion: at.version });
         if (!answer.success || !answer.data) break;

@@ -4,12 +4,13 @@ import { button } from "../../parts/button.js";
 import { search } from "../../parts/search.js";
 import { select } from "../../parts/select.js";
 
+/** @import { App, Handler, Line, Log, VNode } from "../../types.js" */
 const NEAR_PX = 40;
 // While the log follows its end, older lines are not in the page: they come when one scrolls up.
 const TAIL = 200, DRAWN_MS = 100;
-const drawn = new WeakMap();
+const drawn = /** @type {WeakMap<Line, VNode>} */ (new WeakMap());
 
-/** One line is drawn once. */
+/** One line is drawn once. @param {Line} line */
 function lineView(line) {
   if (!drawn.has(line)) {
     drawn.set(line, h("li", { key: line.n, id: `line-${line.n}`, tabindex: "-1" },
@@ -19,9 +20,9 @@ function lineView(line) {
   return drawn.get(line);
 }
 
-/** The log as one reads it: it follows its end until one scrolls up, and stands still while paused. */
+/** The log as one reads it: it follows its end until one scrolls up, and stands still while paused. @param {App} app @param {Log} log */
 export function createLogView(app, log) {
-  let follows = true, frozen = null, top = 0, agent = "", text = "", target = "";
+  let follows = true, frozen = /** @type {number | null} */ (null), top = 0, agent = "", text = "", target = "";
   const update = app.update;
 
   function shown() {
@@ -31,10 +32,14 @@ export function createLogView(app, log) {
     return all.filter((line) => (!agent || line.agent === (agent === "-" ? "" : agent)) && line.search.includes(wanted));
   }
 
+  /** @param {HTMLElement} list */
   const toEnd = (list) => { if (follows && frozen === null && list.scrollHeight - list.scrollTop - list.clientHeight > 1) list.scrollTop = list.scrollHeight; };
-  /** Lines are measured when they are drawn, and none is while another tab hides them: both change the height later. */
-  const keepAtEnd = (list) => new ResizeObserver(() => toEnd(list)).observe(list.firstChild);
-  /** Only a reader scrolls up; a list that grows, or is laid out anew, is followed. */
+  /**
+   * Lines are measured when they are drawn, and none is while another tab hides them: both change the height later.
+   * @param {HTMLElement} list
+   */
+  const keepAtEnd = (list) => new ResizeObserver(() => toEnd(list)).observe(/** @type {Element} */ (list.firstChild));
+  /** Only a reader scrolls up; a list that grows, or is laid out anew, is followed. @type {Handler} */
   const onscroll = ({ target: list }) => {
     const near = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX, up = list.scrollTop < top;
     top = list.scrollTop;
@@ -68,6 +73,7 @@ export function createLogView(app, log) {
     },
   };
 
+  /** @param {Line[]} lines */
   function head(lines) {
     const all = log.lines.length, hidden = frozen === null ? 0 : all - frozen;
     return h("header", null, h("h2", null, "Log"),
@@ -77,6 +83,7 @@ export function createLogView(app, log) {
       !follows && frozen === null && button("Follow the end", () => { follows = true; update(); }, { class: "small" }));
   }
 
+  /** @param {Line[]} lines */
   function body(lines) {
     const drawn = follows && frozen === null ? lines.slice(-TAIL) : lines;
     const props = { class: "lines", tabindex: "0", role: "log", "aria-label": "Lines", "aria-live": "off" };
@@ -84,6 +91,7 @@ export function createLogView(app, log) {
       : h("li", { key: "none", class: "quiet" }, log.lines.length ? "No line fits." : "No line yet.")));
   }
 
+  /** @param {string[]} agents */
   function foot(agents) {
     const options = [["", "every agent"], ...agents.map((name) => [name || "-", name || "investigation"])];
     return h("footer", null,

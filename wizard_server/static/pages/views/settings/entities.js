@@ -5,9 +5,13 @@ import { wrong } from "./fields.js";
 import { LIMITS } from "./model.js";
 import { TYPES, pasted } from "./pasted.js";
 
-/** Whom it concerns: up to 10 entities. */
-export function entities({ form, edit, found, locked, ask }) {
+/** @import { Closing, Given, Props, Render, Say } from "../../types.js" */
+/** @import { Entity } from "../../../client/index.js" */
+
+/** Whom it concerns: up to 10 entities. @type {Render<Given>} */
+export const entities = ({ form, edit, found, locked, ask }) => {
   const list = form.entities;
+  /** @param {number} index @param {Partial<Entity>} changes */
   const change = (index, changes) => edit({ entities: list.map((each, at) => (at === index ? { ...each, ...changes } : each)) });
   const full = list.length >= LIMITS.entities;
   const add = () => {
@@ -18,6 +22,7 @@ export function entities({ form, edit, found, locked, ask }) {
     h("legend", null, "Entities", h("span", { class: "quiet count" }, `${list.length} of ${LIMITS.entities}`)),
     h("datalist", { id: "entity-types" }, TYPES.map((type) => h("option", { key: type, value: type }))),
     h("ol", { class: "entities" }, list.map((entity, index) => {
+      /** @param {keyof Entity} name @param {string} label @param {Props} [extra] */
       const cell = (name, label, extra) => h("input", {
         "aria-label": `${label} of entity ${index + 1}`, placeholder: label, value: entity[name] ?? "", title: entity[name],
         dir: "auto", spellcheck: "false", autocomplete: "off",
@@ -33,12 +38,13 @@ export function entities({ form, edit, found, locked, ask }) {
     h("div", { class: "actions" },
       button("Add entity", add, { disabled: full }), button("Paste many", () => ask("paste"), { disabled: full })),
     wrong(found, "entities"));
-}
+};
 
 const EXAMPLE = "user_id, u-48213, First account\n203.0.113.77\nann@example.com";
 
 const focusLast = () => setTimeout(() => focusOn(".entities li:last-child [name=entity_id]"), 50);
 
+/** @type {Render<Closing<Pick<Given, "form" | "edit">> & { say: Say }>} */
 export const pasting = ({ form, edit, close, say }) => dialog({ title: "Paste entities", close }, h("form", {
   class: "stack",
   onsubmit: (event) => {

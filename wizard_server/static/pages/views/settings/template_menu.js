@@ -5,22 +5,26 @@ import { button } from "../../parts/button.js";
 import { asking, dialog } from "../../parts/dialog.js";
 import { formOf, settingsOf } from "./model.js";
 
+/** @import { Answer, App, Draft, Render } from "../../types.js" */
+/** @import { Template } from "../../../client/index.js" */
 const TITLE = "Save as template";
 
-/** Templates beside the form: load one into it, save it as one. */
-export function createTemplateMenu(app, here, draft) {
-  let shown = null, items = [], used = null;
+/** Templates beside the form: load one into it, save it as one. @param {App} app @param {Draft} draft */
+export function createTemplateMenu(app, draft) {
+  let shown = "", items = /** @type {Template[]} */ ([]), used = /** @type {Template | null} */ (null);
+  /** @param {string} what */
   const show = (what) => { shown = what; app.update(); };
-  const close = () => show(null);
+  const close = () => show("");
 
   async function open() {
     show("load");
     const answer = await allTemplates(app.client, { sort: "name" });
     if (answer.success) items = answer.data.items;
-    else { app.say(`No templates: ${answer.error}`, { tone: "error" }); shown = null; }
+    else { app.say(`No templates: ${answer.error}`, { tone: "error" }); shown = ""; }
     app.update();
   }
 
+  /** @param {Template} template */
   function take(template) {
     used = template;
     const { name } = draft.form;
@@ -29,19 +33,23 @@ export function createTemplateMenu(app, here, draft) {
     close();
   }
 
+  /** @param {Promise<Answer<Template>>} request @param {string} said */
   async function store(request, said) {
     const answer = await request;
     if (answer.success) used = answer.data;
     app.say(answer.success ? said : `Template not saved: ${answer.error}`, { tone: answer.success ? "" : "error", lasts: 8000 });
   }
 
+  /** @param {string} name */
   const saveAs = (name) => store(app.client.createTemplate({ name, settings: settingsOf(draft.form) }), `Saved as template “${name}”.`);
-  const save = () => store(app.client.updateTemplate(used.template_id, { settings: settingsOf(draft.form) }), `Template “${used.name}” saved.`);
+  /** @param {Template} template */
+  const save = ({ template_id: id, name }) => store(app.client.updateTemplate(id, { settings: settingsOf(draft.form) }), `Template “${name}” saved.`);
 
   return {
+    /** @param {boolean} incomplete */
     buttons: (incomplete) => h("div", { class: "actions templates-menu" },
       h("button", { type: "button", onclick: open }, "Load template"),
-      used && h("button", { type: "button", disabled: incomplete, onclick: save }, "Save template"),
+      used && h("button", { type: "button", disabled: incomplete, onclick: () => used && save(used) }, "Save template"),
       button(TITLE, () => show("save"), { disabled: incomplete, title: incomplete ? "The settings are not complete" : null })),
     dialog() {
       if (shown === "save") return asking({ title: TITLE, label: "Name of the template", value: draft.form.name, action: TITLE, run: saveAs, close });
@@ -54,5 +62,6 @@ export function createTemplateMenu(app, here, draft) {
   };
 }
 
+/** @type {Render<Template>} */
 const facts = ({ settings, usage_count: used, updated_at: at }) => h("span", { class: "quiet small" },
   count(settings.entities.length, "entity", "entities"), " · used ", count(used, "time"), " · ", ago(at));

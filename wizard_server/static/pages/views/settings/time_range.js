@@ -5,28 +5,37 @@ import { button } from "../../parts/button.js";
 import { marked, wrong } from "./fields.js";
 import { PRESETS, lastDays } from "./model.js";
 
+/** @import { Form, Given, Handler, Render } from "../../types.js" */
+/** @typedef {keyof Form["time_range"]} End */
 const DAY_MS = 86_400_000;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
 let utc = load("utc", false);
 
+/** @param {string} stamp */
 const shift = (stamp) => new Date(stamp).getTimezoneOffset() * 60_000;
 
-/** A timestamp as a control has it, to the minute. */
+/** A timestamp as a control has it, to the minute. @param {string} stamp */
 const toControl = (stamp) => (stamp ? new Date(Date.parse(stamp) - (utc ? 0 : shift(stamp))).toISOString().slice(0, 16) : "");
+/** @param {string} text */
 const fromControl = (text) => (text ? new Date(utc ? `${text}Z` : text).toISOString() : "");
-const inZone = (timeZone) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone });
+/** @param {string | undefined} timeZone */
+const inZone = (timeZone) => new Intl.DateTimeFormat("en-GB", /** @type {any} */ ({ dateStyle: "medium", timeStyle: "short", timeZone }));
+/** @param {string} stamp */
 const other = (stamp) => (stamp ? inZone(utc ? undefined : "UTC").format(new Date(stamp)) : "");
 
-/** When: presets, and two times in the reader's zone or in UTC. */
-export function timeRange({ form, edit, found, locked, update }) {
+/** When: presets, and two times in the reader's zone or in UTC. @type {Render<Given>} */
+export const timeRange = ({ form, edit, found, locked, update }) => {
   const { start, end } = form.time_range;
+  /** @param {Partial<Form["time_range"]>} changes */
   const set = (changes) => edit({ time_range: { ...form.time_range, ...changes } });
+  /** @param {End} name @param {string} label */
   const control = (name, label) => h("label", { class: "field" }, h("span", null, label),
     h("input", {
       type: "datetime-local", name, value: toControl(form.time_range[name]), ...marked(found, "time_range"),
       onchange: (event) => set({ [name]: fromControl(event.target.value) }),
     }),
     ZONE !== "UTC" && h("small", { class: "quiet" }, `${other(form.time_range[name])} ${utc ? ZONE : "UTC"}`));
+  /** @type {Handler} */
   const choose = (event) => { save("utc", (utc = event.target.checked)); update(); };
   const length = Date.parse(end) - Date.parse(start);
   return h("fieldset", { class: "group", disabled: locked },
@@ -38,4 +47,4 @@ export function timeRange({ form, edit, found, locked, update }) {
     h("div", { class: "pair" }, control("start", "Start"), control("end", "End")),
     h("p", { class: "quiet small" }, `Times are in ${utc ? "UTC" : ZONE}.`),
     wrong(found, "time_range"));
-}
+};
