@@ -33,7 +33,7 @@ def sequence() -> None:
     queries: Any = load_queries("postgresql")
     take = queries["places.take"]
     where = take.sql.partition("WHERE ")[2]
-    given = f"SET change_seq = nextval('planted')\nWHERE {where}, pg_sleep(0.1 * random())"
+    given = f"SET change_seq = nextval('planted'), shown_seq = lastval()\nWHERE {where}, pg_sleep(0.1 * random())"
     queries["places.take"] = replace(take, sql=f"UPDATE investigations\n{given}")
     queries["places.lock"] = replace(queries["places.lock"], sql="SELECT 1")
 

@@ -30,7 +30,7 @@ def commits_of(connection: psycopg.Connection, take: str) -> Callable[[int], flo
 
 def test_a_place_costs_the_same_after_fifty_thousand_commits_under_an_old_snapshot(postgres: Database) -> None:
     take = load_queries("postgresql")["places.take"].sql.partition("RETURNING")[0]
-    for parameter in ("ids", "changed"):
+    for parameter in ("ids", "changed", "shown"):
         take = take.replace(f"%({parameter})s", _INVESTIGATION)
     with psycopg.connect(postgres.url) as dump, psycopg.connect(postgres.url, autocommit=True) as connection:
         made = b"INSERT INTO investigations (id) SELECT 'inv-' || number FROM generate_series(0, %d) AS number"

@@ -11,8 +11,8 @@ from wizard_server.storage.queries import load_queries, queries_of
 
 STATES = 3_000
 PARENTS = """
-    INSERT INTO investigations (id, user_id, change_seq)
-    SELECT 'inv-' || number, 'ann', number FROM generate_series(1, %s) AS number
+    INSERT INTO investigations (id, user_id, change_seq, shown_seq)
+    SELECT 'inv-' || number, 'ann', number, number FROM generate_series(1, %s) AS number
 """
 CHILDREN = """
     INSERT INTO investigation_states (investigation_id, user_id, wizard_step, status, settings_json)

@@ -146,8 +146,8 @@ class Feed:
             if known is None or (known.version, known.heard_at) != (change.version, change.heard_at):
                 self._memory.drop(change.investigation_id)
         self._publisher.publish(change.investigation_id for change in changes)
-        if changes:
-            self._audience.refresh({change.owner for change in changes})
+        if shown := [change.owner for change in changes if change.is_shown]:
+            self._audience.refresh(set(shown))
 
     async def _begin_anew(self) -> None:
         """Forget everything and compare what is watched: the position says nothing of what others have done."""

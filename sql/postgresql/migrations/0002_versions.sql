@@ -58,7 +58,11 @@ ALTER TABLE investigations
     ADD COLUMN change_seq BIGINT DEFAULT 0 NOT NULL,
 
     -- The place of its newest version; change_seq is above it when agents have been heard since.
-    ADD COLUMN version_seq BIGINT DEFAULT 0 NOT NULL;
+    ADD COLUMN version_seq BIGINT DEFAULT 0 NOT NULL,
+
+    -- The place of what dashboards were last told of: a version, the removal, or that agents of a stalled state were heard
+    -- again. change_seq is above it when they have been heard since without any of these.
+    ADD COLUMN shown_seq BIGINT DEFAULT 0 NOT NULL;
 
 UPDATE investigations
 SET user_id = (SELECT s.user_id FROM investigation_states AS s WHERE s.investigation_id = investigations.id);
@@ -163,9 +167,10 @@ CREATE UNIQUE INDEX uq_audit_log_place ON investigation_audit_log(place);
 CREATE INDEX idx_investigation_states_user_updated
 ON investigation_states(user_id, updated_at DESC, investigation_id);
 
--- What has changed for one user, or at all, since a place in the order.
-CREATE INDEX idx_investigations_user_change ON investigations(user_id, change_seq);
+-- What has changed since a place in the order; and what dashboards show of it, for one user and for everybody.
 CREATE INDEX idx_investigations_change ON investigations(change_seq);
+CREATE INDEX idx_investigations_user_shown ON investigations(user_id, shown_seq);
+CREATE INDEX idx_investigations_shown ON investigations(shown_seq);
 
 -- The place of an investigation's newest version in the order of all changes; what was imported stands at the floor.
 CREATE OR REPLACE FUNCTION wizard_newest_place(investigation TEXT) RETURNS BIGINT

@@ -24,19 +24,19 @@ WHERE s.user_id = :user_id
 
 -- name: active.changed_user
 -- The investigations of a user that changed after a place in the order, in that order.
-SELECT s.*, i.change_seq
+SELECT s.*, i.shown_seq AS change_seq
 FROM investigations AS i JOIN dashboard_states AS s ON s.investigation_id = i.id
-WHERE i.user_id = :user_id AND i.change_seq > :cursor
-ORDER BY i.change_seq
+WHERE i.user_id = :user_id AND i.shown_seq > :cursor
+ORDER BY i.shown_seq
 LIMIT :limit;
 
 -- name: active.removed_user
 -- The investigations of a user whose states were removed after a place in the order, in that order.
-SELECT i.id AS investigation_id, i.change_seq
+SELECT i.id AS investigation_id, i.shown_seq AS change_seq
 FROM investigations AS i
-WHERE i.user_id = :user_id AND i.change_seq > :cursor
+WHERE i.user_id = :user_id AND i.shown_seq > :cursor
   AND NOT EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id)
-ORDER BY i.change_seq
+ORDER BY i.shown_seq
 LIMIT :limit;
 
 -- name: active.newly_stalled_user
@@ -77,19 +77,19 @@ WHERE TRUE
 
 -- name: active.changed_all
 -- The investigations of everybody that changed after a place in the order, in that order.
-SELECT s.*, i.change_seq
+SELECT s.*, i.shown_seq AS change_seq
 FROM investigations AS i JOIN dashboard_states AS s ON s.investigation_id = i.id
-WHERE i.change_seq > :cursor
-ORDER BY i.change_seq
+WHERE i.shown_seq > :cursor
+ORDER BY i.shown_seq
 LIMIT :limit;
 
 -- name: active.removed_all
 -- The investigations of everybody whose states were removed after a place in the order, in that order.
-SELECT i.id AS investigation_id, i.change_seq
+SELECT i.id AS investigation_id, i.shown_seq AS change_seq
 FROM investigations AS i
-WHERE i.change_seq > :cursor
+WHERE i.shown_seq > :cursor
   AND NOT EXISTS (SELECT 1 FROM investigation_states AS s WHERE s.investigation_id = i.id)
-ORDER BY i.change_seq
+ORDER BY i.shown_seq
 LIMIT :limit;
 
 -- name: active.newly_stalled_all

@@ -9,9 +9,11 @@ WHERE id = 1
 FOR UPDATE;
 
 -- name: places.take
--- Gives the next place to the investigations with the given ids, those of :changed among them with a new version.
+-- Gives the next place to the investigations with the given ids, those of :changed among them with a new version, those of
+-- :shown with what dashboards show.
 UPDATE investigations
 SET change_seq = next.place,
+    shown_seq = CASE WHEN id = ANY (CAST(:shown AS text[])) THEN next.place ELSE shown_seq END,
     version_seq = CASE WHEN id = ANY (CAST(:changed AS text[])) THEN next.place ELSE version_seq END
 FROM (SELECT place + 1 AS place FROM newest_change) AS next
 WHERE id = ANY (CAST(:ids AS text[]))
@@ -33,7 +35,7 @@ WITH edited AS (
     WHERE EXISTS (SELECT 1 FROM edited WHERE kind IN ('gone', 'handed_over'))
 )
 UPDATE investigations
-SET change_seq = settled.place, version_seq = settled.place
+SET change_seq = settled.place, shown_seq = settled.place, version_seq = settled.place
 FROM settled
 WHERE id = settled.investigation_id;
 

@@ -97,7 +97,7 @@ class OperatorConnection:
         if investigation_ids:
             await self.fetch_all(self._queries["places.lock"])
             ids = list(investigation_ids)
-            await self.fetch_all(self._queries["places.take"], {"ids": ids, "changed": ids})
+            await self.fetch_all(self._queries["places.take"], {"ids": ids, "changed": ids, "shown": ids})
 
     async def outdate(self) -> None:
         """See `Database`."""

@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 # What takes a place in the order of changes. That agents were heard makes no version, but other servers show it.
+# Of that dashboards show versions, and that a stalled state goes on.
 _VERSIONS = frozenset({"states.insert", "states.update", "states.delete"})
-_PLACED = _VERSIONS | {"states.revive", "states.heard"}
+_SHOWN = _VERSIONS | {"states.revive"}
+_PLACED = _SHOWN | {"states.heard"}
 # How long a batch waits for rows that the batch of another node holds: so many times what the last commit took.
 _COMMITS_OF_PATIENCE = 10
 # How often it is looked whether what was left out is free.
@@ -175,8 +177,8 @@ class Writer:
             Step(self._queries[write.query], _columns(self._queries[write.query], write.rows)) for write in writes
         ]
         if placed:
-            taking = step("places.take", ids=sorted(placed), changed=sorted(_ids(writes, _VERSIONS)))
-            steps += [step("places.lock"), taking]
+            changed, shown = sorted(_ids(writes, _VERSIONS)), sorted(_ids(writes, _SHOWN))
+            steps += [step("places.lock"), step("places.take", ids=sorted(placed), changed=changed, shown=shown)]
         answers = await self._answers(connection, [*steps, step("connection.commit")])
         doubt, connection.doubt = connection.doubt, None
         if doubt is not None:

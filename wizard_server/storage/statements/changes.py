@@ -10,12 +10,16 @@ from wizard_server.storage.statements.asking import Statements
 
 
 class Change(NamedTuple):
-    """One changed state: its newest version (None: it is gone), and when its agents reported."""
+    """One changed state: its newest version (None: it is gone), and when its agents reported.
+
+    `is_shown` unless that is all: dashboards show no instant at which agents were heard.
+    """
 
     investigation_id: str
     owner: str | None
     version: int | None
     heard_at: str | None
+    is_shown: bool
 
 
 class Page(NamedTuple):
@@ -43,4 +47,5 @@ class Changes(Statements):
 
 
 def _change(row: Row) -> Change:
-    return Change(row["investigation_id"], row["user_id"], row["version"], wire_or_none(row["heard_at"]))
+    heard_at = wire_or_none(row["heard_at"])
+    return Change(row["investigation_id"], row["user_id"], row["version"], heard_at, bool(row["is_shown"]))
