@@ -213,7 +213,7 @@ async def _require_fit(path: str, config_path: str, *, require_durability: bool)
 
     A database that may lose acknowledged writes, or in which our role lacks rights, is refused as well.
     """
-    database = await open_database(path, read_only=True)
+    database = await open_database(path, read_only=True, tell=logger.warning)
     try:
         differences = await comparing.check(database)
         wanted = load_manifest(database.dialect)

@@ -256,7 +256,7 @@ async def test_dashboards_are_not_told_that_agents_were_heard(living: Client, cl
     first = (await ask(living, cursor=0, limit=1)).body
     assert [row["investigation_id"] for row in first["investigations"]] == ["inv-1"]
     assert first["has_more"]
-    await parked(living), "what was heard answers nobody"
+    await parked(living)  # what was heard answered nobody
     await send(living, "PATCH", url("inv-2"), json={"status": "CANCELLED"})
     told = (await soon(task)).body["investigations"]
     assert [(row["investigation_id"], row["status"]) for row in told] == [("inv-2", "CANCELLED")]

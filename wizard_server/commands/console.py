@@ -50,6 +50,11 @@ def tell(text: str) -> None:
     print("\n".join(map(shown, text.split("\n"))), file=sys.stderr)
 
 
+def warn(text: str) -> None:
+    """Print what the operator should know while a command goes on, to standard error."""
+    tell(f"wizard-server: {text}")
+
+
 def say(text: str) -> None:
     """Print a result of one line, as `shown`."""
     print(shown(text))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from wizard_server.commands.console import tell
+from wizard_server.commands.console import tell, warn
 from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError, StorageUnavailableError, WizardError
 from wizard_server.storage.engines import POSTGRESQL, open_database
@@ -56,7 +56,7 @@ async def opened(path: str, config: str, *, read_only: bool = True) -> AsyncIter
     engine.
     """
     _require(path, config)
-    async with closing(await open_database(path, read_only=read_only)) as database:
+    async with closing(await open_database(path, read_only=read_only, tell=warn)) as database:
         with _explained(path):
             yield database
 

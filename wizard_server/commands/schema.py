@@ -8,7 +8,7 @@ JSON object; later releases may add members, and remove none.
 import re
 from collections.abc import Sequence
 
-from wizard_server.commands.console import print_json, print_source, say, tell
+from wizard_server.commands.console import print_json, print_source, say, tell, warn
 from wizard_server.commands.databases import CONTENT, closing, exists, opened, reported
 from wizard_server.config.urls import masked
 from wizard_server.errors import SchemaError
@@ -55,7 +55,7 @@ async def apply(path: str, config: str) -> int:
     Returns 1 when all scripts are applied and the database still differs from the manifest: a script was run in part
     (`sqlite3` without `-bail`), or the schema was changed since.
     """
-    async with closing(await open_database(path, create=True)) as database:
+    async with closing(await open_database(path, create=True, tell=warn)) as database:
         ran = await schema.apply(database)
         differences = await comparing.check(database)
     for script in ran:

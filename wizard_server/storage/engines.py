@@ -28,9 +28,12 @@ def dialect_of(target: str) -> str:
     return "postgresql" if target.startswith(POSTGRESQL) else "sqlite"
 
 
-async def open_database(target: str, *, read_only: bool = False, create: bool = False) -> Database:
+async def open_database(
+    target: str, *, read_only: bool = False, create: bool = False, tell: Callable[[str], None] = lambda sentence: None
+) -> Database:
     """Open the file or the URL `target` for an operator; `create` makes a file, and no database of a server.
 
+    `tell` is told what a server is waited for when that takes long.
     Raises `StorageUnavailableError`.
     """
     if not target.startswith(POSTGRESQL):
@@ -39,4 +42,4 @@ async def open_database(target: str, *, read_only: bool = False, create: bool = 
         from wizard_server.storage.postgresql import operating
     except ImportError as error:
         raise StorageUnavailableError("PostgreSQL needs its driver: pip install 'wizard-server[postgresql]'") from error
-    return await operating.connect(target, read_only=read_only)
+    return await operating.connect(target, read_only=read_only, tell=tell)

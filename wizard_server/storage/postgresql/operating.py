@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 
 import psycopg
 
@@ -16,6 +16,7 @@ from wizard_server.storage.postgresql import connection as connections
 from wizard_server.storage.postgresql import fitness, inspecting
 from wizard_server.storage.postgresql.connection import Connection
 from wizard_server.storage.postgresql.forms import Record
+from wizard_server.storage.postgresql.patience import Patience, Tell
 from wizard_server.storage.queries import Query, load_queries
 
 _INSTANTS = frozenset({"created_at", "updated_at", "last_accessed", "purged_at", "timestamp"})
@@ -31,14 +32,15 @@ class OperatorConnection:
 
     dialect = "postgresql"
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, name: str, patience: Patience) -> None:
         self._connection = connection
         self._name = name
+        self._patience = patience
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
 
     async def fetch_all(self, query: Query, parameters: Parameters | None = None) -> list[Record]:
         """Return every row of `query`."""
-        with self._explained():
+        with self._explained(), self._patience.waiting():
             return await self._connection.fetch_all(query, parameters)
 
     async def stream(
@@ -46,12 +48,17 @@ class OperatorConnection:
     ) -> AsyncGenerator[list[Record], None]:
         """Yield the rows of `query`, at most `chunk` of them in memory at a time."""
         with self._explained():
-            async for rows in self._connection.stream(query, parameters, chunk):
-                yield rows
+            async with aclosing(self._connection.stream(query, parameters, chunk)) as chunks:
+                while rows := await self._next(chunks):
+                    yield rows
+
+    async def _next(self, chunks: AsyncGenerator[list[Record], None]) -> list[Record]:
+        with self._patience.waiting():
+            return await anext(chunks, [])
 
     async def execute(self, query: Query, parameters: Parameters | None = None) -> int:
         """See `Database`."""
-        with self._explained():
+        with self._explained(), self._patience.waiting():
             return (await self._connection.raw.execute(query.sql.encode(), parameters)).rowcount
 
     async def write(self, query: Query, rows: Sequence[Parameters]) -> int:
@@ -60,7 +67,8 @@ class OperatorConnection:
             _require_instants(row)
         columns = {name: [row[name] for row in rows] for name in query.parameters}
         try:
-            return (await self._connection.raw.execute(query.sql.encode(), columns)).rowcount
+            with self._patience.waiting():
+                return (await self._connection.raw.execute(query.sql.encode(), columns)).rowcount
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise _refused(error) from error
         except psycopg.Error as error:
@@ -69,8 +77,11 @@ class OperatorConnection:
     async def run_script(self, script: str) -> None:
         """See `Database`."""
         try:
-            await self._connection.raw.execute(script.encode())
+            with self._patience.waiting():
+                await self._connection.raw.execute(script.encode())
         except psycopg.Error as error:
+            if self._patience.given_up:
+                raise self._unavailable(error) from error
             await self.rollback()
             hint = _AS_OWNER if error.sqlstate == _FORBIDDEN else ""
             raise ScriptError(_said(error) + hint, was_there=error.sqlstate in _EXISTS) from error
@@ -121,16 +132,18 @@ class OperatorConnection:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: psycopg.Error) -> StorageUnavailableError:
-        return StorageUnavailableError(f"database {self._name}: {_said(error)}")
+        return StorageUnavailableError(f"database {self._name}: {self._patience.given_up or _said(error)}")
 
 
-async def connect(url: str, *, read_only: bool = False) -> OperatorConnection:
+async def connect(url: str, *, read_only: bool = False, tell: Tell = lambda sentence: None) -> OperatorConnection:
     """Open a connection that waits for locks and for its user as long as it takes; reading does for a standby.
 
-    Raises `StorageUnavailableError`.
+    `tell` is told what is waited for when that takes long. Raises `StorageUnavailableError`, also where no answer will
+    come.
     """
     server = "any" if read_only else "read-write"
-    connection = OperatorConnection(await connections.connect(url, target_session_attrs=server), masked(url))
+    raw = await connections.connect(url, target_session_attrs=server)
+    connection = OperatorConnection(raw, masked(url), Patience(url, raw, tell))
     session = {"read_only": "on" if read_only else "off"}
     await connection.fetch_all(load_queries("postgresql")["connection.patient"], session)
     return connection
