@@ -142,7 +142,7 @@ def _route(app: web.Application, config: ServerConfig, timer: Timer) -> None:
 async def _expect_repeats(app: web.Application) -> None:
     """Answer repeated polls from memory, unless only the database can tell or somebody listens to every answer."""
     if not (app[STORE].is_shared or app.on_response_prepare):
-        app[REPEATS].expect([route.path for route in ROUTES if isinstance(route, Route) and route.polls])
+        app[REPEATS].expect([route.path for route in ROUTES if isinstance(route, Route) and route.repeats])
 
 
 def _rules(config: ServerConfig) -> Rules:

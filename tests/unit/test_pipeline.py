@@ -20,7 +20,6 @@ from wizard_server.web.http.in_flight import InFlight
 from wizard_server.web.http.pipeline import Pipeline
 from wizard_server.web.http.quotas import RateLimiter
 from wizard_server.web.http.route import Answer, Route
-from wizard_server.web.http.route_inputs import RouteInputs
 
 # A client that leaves cancels its handler, or a write to it fails before.
 GONE = [asyncio.CancelledError(), ClientConnectionResetError("the client has gone"), BrokenPipeError()]
@@ -51,7 +50,7 @@ class Pipelined:
     async def guarded(self, request: web.Request) -> web.StreamResponse:
         """Ask as a caller."""
         route = Route("GET", "/", self._fail, (READ,), answers=(Answer(200, "never"),))
-        handle = self._pipeline.guarded(self._fail, (READ,), RouteInputs(route), keyed=False, pushes=False, polls=False)
+        handle = self._pipeline.guarded(route)
         return await handle(request)
 
     async def open(self, request: web.Request) -> web.StreamResponse:

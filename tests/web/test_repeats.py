@@ -146,6 +146,24 @@ async def test_the_same_again_gets_the_same_answer(
         assert first.body == second.body
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 200), (BEHIND, 304), ({"If-None-Match": '"version-2"'}, 200), ({"If-None-Match": "*"}, 304)],
+)
+async def test_a_state_may_be_read_again_and_again(line: Line, headers: Mapping[str, str], status: int) -> None:
+    request = get(headers).replace(b"/polling", b"")
+    if headers == {"If-None-Match": '"version-2"'}:  # a client that has more than the server
+        answers = await line.ordinary(request), await line.ordinary(request)
+    else:
+        answers = await line.both(request)
+    assert [answer.status for answer in answers] == [status, status]
+    assert but_what_differs(answers[0].headers) == but_what_differs(answers[1].headers)
+    await patch(line.client, {"wizard_step": "PROGRESS"})
+    changed = await line.ask(request)
+    assert changed.headers["ETag"] == '"version-2"'
+    assert changed.status == (304 if "2" in headers.get("If-None-Match", "") or "*" in headers.values() else 200)
+
+
 async def test_over_another_connection_it_is_the_same_request(line: Line) -> None:
     assert (await line.ask(get(BEHIND))).status == 304
     async with line_to(line.client) as other:
@@ -279,7 +297,8 @@ async def test_a_drain_closes_the_connection(line: Line) -> None:
         get({"Prefer": "wait=0"}),
         get().replace(b"HTTP/1.1", b"HTTP/1.0"),
         get(identifier="inv-none"),
-        get().replace(b"/polling", b""),
+        get().replace(b"/polling", b"").replace(INV.encode(), b""),
+        get(query="?version=1").replace(b"/polling", b""),
     ],
     ids=lambda request: request.decode().partition(" HTTP")[0],
 )

@@ -10,7 +10,6 @@ from aiohttp import web
 from wizard_server.config.loading import ServerConfig
 from wizard_server.errors import FeatureDisabledError
 from wizard_server.web.api import routes as api
-from wizard_server.web.http.idempotency import KEYED_METHODS
 from wizard_server.web.http.pipeline import Pipeline, expect
 from wizard_server.web.http.route import AnyRoute, OpenHandler, OpenRoute, Route
 from wizard_server.web.http.route_inputs import RouteInputs
@@ -45,10 +44,7 @@ def _behind_its_rules(route: AnyRoute, config: ServerConfig, pipeline: Pipeline)
         return pipeline.open(_disabled(disabled[0]))
     if isinstance(route, OpenRoute):
         return pipeline.open(route.handler, RouteInputs(route))
-    keyed = route.method in KEYED_METHODS
-    return pipeline.guarded(
-        route.handler, route.scopes, RouteInputs(route), keyed=keyed, pushes=route.pushes, polls=route.polls
-    )
+    return pipeline.guarded(route)
 
 
 def describe_api(config: ServerConfig) -> bytes:

@@ -117,6 +117,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         _STATE,
         states.read,
         READERS,
+        repeats=True,
         query=states.VersionQuery,
         headers=("If-None-Match",),
         answers=(_STATE_ANSWER, _UNCHANGED),

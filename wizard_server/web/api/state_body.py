@@ -76,10 +76,9 @@ def state_headers(version: int) -> dict[str, str]:
     return {"ETag": etag(version), "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
 
 
-def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Prepared:
+def shared_state(rules: Rules, record: StateRecord, now: datetime, *, gzip: bool) -> Prepared:
     """Return a state, read at `now`, as `state_response` does, with a head that is made once per version."""
-    after = seen(request.app[RULES], record, now)
-    pieces, compresses = state_pieces(record, b"", after, gzip=accepts_gzip(request))
+    pieces, compresses = state_pieces(record, b"", seen(rules, record, now), gzip=gzip)
     return Prepared(200, shared_head(record.version, compresses), *pieces)
 
 
@@ -87,6 +86,12 @@ def shared_state(request: web.Request, record: StateRecord, now: datetime) -> Pr
 def minimal_head(version: int) -> bytes:
     """Return the head of the answer to a change whose client asked for no body."""
     return head(204, {**state_headers(version), **MINIMAL})
+
+
+@lru_cache(maxsize=4096)
+def unmodified_head(version: int) -> bytes:
+    """Return the head of the answer to whoever has this version of a state."""
+    return head(304, state_headers(version))
 
 
 @lru_cache(maxsize=4096)

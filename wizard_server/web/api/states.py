@@ -1,5 +1,8 @@
 """``/api/v1/wizard-state``: create, read, list, change, delete (contract 4)."""
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from aiohttp import hdrs, web
@@ -27,12 +30,14 @@ from wizard_server.web.api.state_body import (
     state_headers,
     state_location,
     state_response,
+    unmodified_head,
 )
 from wizard_server.web.api.writes import origin, precondition, read_update
 from wizard_server.web.http.answers import json_response
 from wizard_server.web.http.bodies import read_model
-from wizard_server.web.http.context import CONFIG, RULES, SERVICE, STORE, instant
-from wizard_server.web.http.etags import parse_tags, tags_in
+from wizard_server.web.http.compression import accepts_gzip
+from wizard_server.web.http.context import CLOCK, CONFIG, RULES, SERVICE, STORE, instant
+from wizard_server.web.http.etags import Tags, parse_tags, tags_in
 from wizard_server.web.http.parameters import path_identifier, query, wants_minimal
 from wizard_server.web.http.prepared import Prepared
 
@@ -81,16 +86,47 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     record = service.known(caller, investigation_id, now)
     if record is None or record.version < asked:
         record = await service.read(caller, investigation_id, now, version=asked)
+    if version in (None, record.version):
+        known = _Read(app, investigation_id, tags, gzip=accepts_gzip(request))
+        response = known.answer(record, now)
+        response.again = known if version is None else None
+        return response
     app[STORE].touch(investigation_id, to_wire(now))
-    older = version if version not in (None, record.version) else None
-    document = await _older(request, record, older) if older else None
-    shown = older or record.version
-    if tags is not None and (tags.anything or shown in tags.versions):
-        return web.Response(status=304, headers=state_headers(shown))
-    if document is None:
-        return shared_state(request, record, now)
-    body = {**document, "last_accessed": None}
-    return await large_json_response(request, body, headers=state_headers(shown))
+    document = await _older(request, record, version)
+    if _is_known(tags, version):
+        return Prepared(304, unmodified_head(version))
+    return await large_json_response(request, {**document, "last_accessed": None}, headers=state_headers(version))
+
+
+class _Read:
+    """A request for the current state; see `Repeatable`."""
+
+    __slots__ = ("_app", "_gzip", "_investigation_id", "_tags")
+
+    def __init__(self, app: web.Application, investigation_id: str, tags: Tags | None, *, gzip: bool) -> None:
+        self._app = app
+        self._investigation_id = investigation_id
+        self._tags = tags
+        self._gzip = gzip
+
+    def look(self, caller: Caller) -> Callable[[], Prepared] | None:
+        """See `Repeatable`."""
+        now = self._app[CLOCK]()
+        record = self._app[SERVICE].known(caller, self._investigation_id, now)
+        if record is None or record.version < max(self._tags.versions if self._tags else (), default=0):
+            return None
+        return partial(self.answer, record, now)
+
+    def answer(self, record: StateRecord, now: datetime) -> Prepared:
+        """Return the state, or 304 where the client has it."""
+        self._app[STORE].touch(record.investigation_id, to_wire(now))
+        if _is_known(self._tags, record.version):
+            return Prepared(304, unmodified_head(record.version))
+        return shared_state(self._app[RULES], record, now, gzip=self._gzip)
+
+
+def _is_known(tags: Tags | None, version: int) -> bool:
+    return tags is not None and (tags.anything or version in tags.versions)
 
 
 async def _older(request: web.Request, record: StateRecord, version: int) -> Document:
@@ -144,7 +180,7 @@ async def _changed(
         return Prepared(204, minimal_head(outcome.record.version))
     now = instant(request)
     request.app[STORE].touch(investigation_id, to_wire(now))
-    return shared_state(request, outcome.record, now)
+    return shared_state(request.app[RULES], outcome.record, now, gzip=accepts_gzip(request))
 
 
 async def report_progress(request: web.Request, caller: Caller) -> web.StreamResponse:

@@ -6,7 +6,7 @@ All that does not depend on the request is computed before.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -22,16 +22,14 @@ from wizard_server.web.http.accounting import Requests
 from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
 from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CALLER
-from wizard_server.web.http.idempotency import IdempotencyStore
+from wizard_server.web.http.idempotency import KEYED_METHODS, IdempotencyStore
 from wizard_server.web.http.in_flight import InFlight
 from wizard_server.web.http.prepared import Prepared, Repeatable
 from wizard_server.web.http.problems import problem
 from wizard_server.web.http.quotas import ADMISSION, Admission, RateLimiter
 from wizard_server.web.http.repeats import Repetition, comes_whole
+from wizard_server.web.http.route import Handler, OpenHandler, Route
 from wizard_server.web.http.route_inputs import RouteInputs
-
-Handler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
-OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
 
@@ -65,17 +63,15 @@ class Pipeline:
         self._trusting = trusting
         self._repetition = Repetition(authenticator, limiter, headers, hub, requests)
 
-    def guarded(
-        self, handler: Handler, scopes: Sequence[str], inputs: RouteInputs, *, keyed: bool, pushes: bool, polls: bool
-    ) -> OpenHandler:
-        """Return `handler` behind authentication, `scopes` (one of them), the caller's quota and the route's `inputs`.
+    def guarded(self, route: Route) -> OpenHandler:
+        """Return the handler of `route` behind authentication, its scopes, the caller's quota and its inputs.
 
-        A `keyed` handler accepts an Idempotency-Key; one that `pushes` sends the head of its answer itself; one that
-        `polls` is admitted over quota when the request comes after the recommended interval.
+        Where the route `polls`, a request is admitted over quota when it comes after the recommended interval.
         """
         authenticate, newer_keys, admit = self._authenticate, self._newer_keys, self._limiter.admit
+        inputs = RouteInputs(route)
         in_flight, refuses, finish = self._in_flight, inputs.refuses, self._finish
-        answer = self._once(handler) if keyed else handler
+        answer = self._once(route.handler) if route.method in KEYED_METHODS else route.handler
 
         async def handle(request: web.Request) -> web.StreamResponse:
             begun, admission, caller = perf_counter(), None, None
@@ -87,12 +83,12 @@ class Pipeline:
                     await newer_keys()
                     caller = authenticate(request)
                 _mark(request, known=True)
-                admission = admit(caller, request.path if polls else None)
+                admission = admit(caller, request.path if route.polls else None)
                 admission.check()
-                caller.require(*scopes)
+                caller.require(*route.scopes)
                 if refuses(request):
                     await inputs.refuse(request)
-                if pushes:
+                if route.pushes:
                     request[ADMISSION], request[CALLER] = admission, caller
                 response = await answer(request, caller)
             except (asyncio.CancelledError, ConnectionError):  # the client has gone; a write may fail first
@@ -102,7 +98,7 @@ class Pipeline:
                 response = problems.answer(request, error)
             finally:
                 in_flight.end()
-            if polls and isinstance(response, Prepared) and response.again is not None:
+            if route.repeats and isinstance(response, Prepared) and response.again is not None:
                 self._remember(request, response.again)
             return finish(request, response, begun, admission, caller)
 

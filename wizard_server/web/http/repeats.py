@@ -7,6 +7,7 @@ between two such requests is looked at each time: the token, the quota, the stat
 more than memory has, or an error is the answer, the request goes the ordinary way, and nothing has been counted.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -35,7 +36,7 @@ class Repeats:
 
     def __init__(self) -> None:
         self.prefixes: tuple[bytes, ...] = ()
-        self._answers: dict[bytes, Again] = {}
+        self._answers: OrderedDict[bytes, Again] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -49,10 +50,10 @@ class Repeats:
         return request.startswith(self.prefixes) and len(request) <= MAX_BYTES and WAITS not in request
 
     def remember(self, request: bytes, answer: Again) -> None:
-        """Answer the same bytes by `answer` from now on. When there is no room, all others are forgotten."""
-        if len(self._answers) >= MAX_REMEMBERED:
-            self._answers.clear()
+        """Answer the same bytes by `answer` from now on, and forget those that came first when there is no room."""
         self._answers[request] = answer
+        if len(self._answers) > MAX_REMEMBERED:
+            self._answers.popitem(last=False)
 
     def answer(self, request: bytes) -> bytes | None:
         """Return the answer to a request that came before; None when it has to go the ordinary way."""

@@ -55,7 +55,7 @@ class Route(_Declared):
     """One route: the caller needs one of `scopes`, and all flags of `features` have to be on.
 
     The handler of a route that `pushes` answers with a stream, and sends its head itself; a route that `polls`
-    recommends an interval.
+    recommends an interval. One that `repeats` is asked the same again and again (see ``repeats``).
     """
 
     method: str
@@ -65,6 +65,7 @@ class Route(_Declared):
     features: tuple[str, ...] = ()
     pushes: bool = False
     polls: bool = False
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         READERS,
         _POLLED,
         polls=True,
+        repeats=True,
         query=PollQuery,
         headers=("If-None-Match", "Prefer"),
         answers=(Answer(200, "The state, and whether it is news.", PollingResponse, _POLL), _NO_NEWS),
