@@ -322,9 +322,10 @@ async def test_two_at_once_are_both_answered_in_order(line: Line) -> None:
     assert [(await line.answer()).status, (await line.answer()).status] == [304, 200]
 
 
-async def test_they_are_forgotten_when_there_is_no_room(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_oldest_is_forgotten_when_there_is_no_room(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "MAX_REMEMBERED", 3)
-    for number in range(5):
+    for number in range(4):
         await line.ask(get({"X-Number": str(number)}))
-        assert len(line.client.app[REPEATS]) <= 3
-    await line.both(get())
+    assert len(line.client.app[REPEATS]) == 3
+    await line.ordinary(get({"X-Number": "0"}))
+    await line.both(get({"X-Number": "3"}))

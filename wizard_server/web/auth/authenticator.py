@@ -18,11 +18,11 @@ class Authenticator(Protocol):
         `UnknownKeyError` means that another try after `newer_keys` may succeed.
         """
 
-    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
-        """Return what gives the caller when a request comes again that is equal to this one, byte for byte.
+    def credential(self, request: web.Request) -> str:
+        """Return what names the caller of an authenticated request, and of all that are equal to it."""
 
-        It returns None when the request has to be authenticated.
-        """
+    def caller_of(self, credential: str) -> Caller | None:
+        """Return the caller whom a credential names; None when a request with it has to be authenticated again."""
 
     async def newer_keys(self) -> None:
         """Ask the issuer for missing keys, unless it was asked a moment ago."""

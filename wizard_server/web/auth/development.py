@@ -47,10 +47,13 @@ class TrustingAuthenticator:
             raise ValidationFailedError.of("X-User-Id", USER_RULE, "pattern")
         return Caller(user_id, self._scopes)
 
-    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
+    def credential(self, request: web.Request) -> str:
         """See `Authenticator`."""
-        caller = self.authenticate(request)
-        return lambda: caller
+        return self.authenticate(request).user_id
+
+    def caller_of(self, credential: str) -> Caller | None:
+        """See `Authenticator`."""
+        return Caller(credential, self._scopes)
 
     async def newer_keys(self) -> None:
         """See `Authenticator`."""

@@ -36,6 +36,7 @@ class _Verified(NamedTuple):
     until: float
     caller: Caller
     expires: float
+    header: str
 
 
 class TokenAuthenticator:
@@ -71,21 +72,17 @@ class TokenAuthenticator:
 
     def authenticate(self, request: web.Request) -> Caller:
         """See `Authenticator`."""
-        remembered = self._verified.get(request.headers.get(hdrs.AUTHORIZATION, ""))
-        if remembered is not None and remembered[0] > self.leases.now():
-            return remembered[1]
-        return self._of_token(_token(request))
+        return self.caller_of(request.headers.get(hdrs.AUTHORIZATION, "")) or self._of_token(_token(request))
 
-    def repeated(self, request: web.Request) -> Callable[[], Caller | None]:
-        """See `Authenticator`."""
-        verified, now = self._verified, self.leases.now
+    def credential(self, request: web.Request) -> str:
+        """See `Authenticator`: the header, as the same text that is cached."""
         header = request.headers.get(hdrs.AUTHORIZATION, "")
+        return self._verified[header].header if header in self._verified else header
 
-        def caller() -> Caller | None:
-            remembered = verified.get(header)
-            return remembered.caller if remembered is not None and remembered.until > now() else None
-
-        return caller
+    def caller_of(self, credential: str) -> Caller | None:
+        """See `Authenticator`."""
+        remembered = self._verified.get(credential)
+        return remembered[1] if remembered is not None and remembered[0] > self.leases.now() else None
 
     async def newer_keys(self) -> None:
         """See `Authenticator`."""
@@ -127,7 +124,7 @@ class TokenAuthenticator:
         known = self._verified.pop(header) if header in self._verified else None
         now = self.leases.now()
         expires, caller = (known.expires, known.caller) if known and known.expires > now else self._verify(token)
-        self._verified[header] = _Verified(min(expires, now + self._keys.look_seconds), caller, expires)
+        self._verified[header] = _Verified(min(expires, now + self._keys.look_seconds), caller, expires, header)
         if len(self._verified) > self._cache_size:
             self._verified.popitem(last=False)
         return caller

@@ -3,12 +3,12 @@
 All of them that do not depend on the request are computed once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
-from wizard_server.web.http.context import given_id, new_id, request_id
+from wizard_server.web.http.context import request_id
 from wizard_server.web.http.cors import Origins
 from wizard_server.web.http.quotas import Admission
 
@@ -40,18 +40,15 @@ class CommonHeaders:
     def lines(self, request: web.Request, admission: Admission | None) -> bytes:
         """Return the common headers of the answer to `request` as lines of its head."""
         quota = b"" if admission is None else admission.lines
-        lines = b"%sX-Request-Id: %s\r\n%s" % (self._fixed, request_id(request).encode(), quota)
-        return lines + self._origins.lines(request) if self._origins else lines
+        return self.joined(request_id(request), quota, self.origin_lines(request))
 
-    def repeated(self, request: web.Request) -> Callable[[Admission], bytes]:
-        """Return what does the same for the answer to `request` when it comes again."""
-        fixed, given = self._fixed, given_id(request)
-        origins = self._origins.lines(request) if self._origins else b""
+    def origin_lines(self, request: web.Request) -> bytes:
+        """Return those of the lines that the page which sends `request` needs to read the answer."""
+        return self._origins.lines(request) if self._origins else b""
 
-        def lines(admission: Admission) -> bytes:
-            return b"%sX-Request-Id: %s\r\n%s%s" % (fixed, (given or new_id()).encode(), admission.lines, origins)
-
-        return lines
+    def joined(self, identifier: str, quota: bytes, origin: bytes) -> bytes:
+        """Return the lines of the answer to the request called `identifier`."""
+        return b"%sX-Request-Id: %s\r\n%s%s" % (self._fixed, identifier.encode(), quota, origin)
 
     def put(self, request: web.Request, headers: CIMultiDict[str], admission: Admission | None) -> None:
         """Add them to `headers`; a page's own Content-Security-Policy stays, and ``Vary`` is extended.

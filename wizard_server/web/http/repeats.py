@@ -17,6 +17,7 @@ from wizard_server.hub.hub import Hub
 from wizard_server.web.auth.authenticator import Authenticator
 from wizard_server.web.http.accounting import Requests
 from wizard_server.web.http.common_headers import CommonHeaders
+from wizard_server.web.http.context import given_id, new_id
 from wizard_server.web.http.prepared import Repeatable
 from wizard_server.web.http.quotas import RateLimiter
 
@@ -65,9 +66,7 @@ REPEATS = web.AppKey("repeats", Repeats)
 
 
 class Repetition:
-    """Makes what answers a request when it comes again: the steps of the pipeline that are not the same each time."""
-
-    __slots__ = ("_authenticator", "_headers", "_hub", "_limiter", "_requests")
+    """Answers requests that come again: the steps of the pipeline whose outcome may differ each time."""
 
     def __init__(
         self,
@@ -77,34 +76,47 @@ class Repetition:
         hub: Hub,
         requests: Requests,
     ) -> None:
-        self._authenticator = authenticator
-        self._limiter = limiter
-        self._headers = headers
-        self._hub = hub
-        self._requests = requests
+        self.caller_of = authenticator.caller_of
+        self.credential = authenticator.credential
+        self.admit = limiter.admit_at_once
+        self.headers = headers
+        self.hub = hub
+        self.requests = requests
 
     def of(self, request: web.Request, asked: Repeatable) -> Again:
         """Return what answers the bytes of `request`, which was admitted and answered just now."""
-        caller_of, hub, admit = self._authenticator.repeated(request), self._hub, self._limiter.admit_at_once
-        lines, counts, may_log = self._headers.repeated(request), self._requests.of(request), self._requests.may_log
+        return _Again(self, request, asked).answer
 
-        def answer() -> bytes | None:
-            caller = caller_of()
-            if caller is None or hub.draining or may_log(counts):
-                return None
-            try:
-                make = asked.look(caller)
-            except RequestError:
-                return None
-            admission = None if make is None else admit(caller)
-            if make is None or admission is None:
-                return None
-            response = make()
-            counts.by_status[response.status] += 1
-            response.lines += lines(admission)
-            return response.encoded()
 
-        return answer
+class _Again:
+    """One request that may come again."""
+
+    __slots__ = ("_asked", "_counts", "_credential", "_given_id", "_origin", "_steps")
+
+    def __init__(self, steps: Repetition, request: web.Request, asked: Repeatable) -> None:
+        self._steps = steps
+        self._asked = asked
+        self._counts = steps.requests.of(request)
+        self._credential = steps.credential(request)
+        self._given_id = given_id(request)
+        self._origin = steps.headers.origin_lines(request)
+
+    def answer(self) -> bytes | None:
+        steps, counts = self._steps, self._counts
+        caller = steps.caller_of(self._credential)
+        if caller is None or steps.hub.draining or steps.requests.may_log(counts):
+            return None
+        try:
+            make = self._asked.look(caller)
+        except RequestError:
+            return None
+        admission = None if make is None else steps.admit(caller)
+        if make is None or admission is None:
+            return None
+        response = make()
+        counts.by_status[response.status] += 1
+        response.lines += steps.headers.joined(self._given_id or new_id(), admission.lines, self._origin)
+        return response.encoded()
 
 
 def comes_whole(request: web.Request) -> bool:
