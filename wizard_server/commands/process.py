@@ -11,7 +11,7 @@ import resource
 
 # Allocations beyond deallocations before a collection of generation 0; such collections before one of generation 1;
 # those before one of generation 2.
-_THRESHOLDS = (50_000, 20, 100)
+_THRESHOLDS = (10_000, 100, 100)
 
 
 def relax_garbage_collector() -> None:

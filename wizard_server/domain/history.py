@@ -28,7 +28,9 @@ async def rebuild(store: Store, record: StateRecord, version: int) -> Document:
     """
     if version > record.version:
         raise NotFoundError(f"{record.investigation_id} has no version {version}; the newest is {record.version}")
+    time_slice = TimeSlice()
     document = await aside(len(record.opened), record.document)
+    await time_slice.yield_if_over()
     return await _unwound(store, record.investigation_id, document, record.version, version)
 
 

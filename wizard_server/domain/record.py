@@ -112,7 +112,12 @@ def opened(text: bytes) -> bytes:
 
 def opened_document(document: Document) -> bytes:
     """Return a document as `StateRecord.opened`, its members in the order of every state."""
-    return opened(orjson.dumps({key: document[key] for key in _KEYS}))
+    return opened(orjson.dumps(in_order(document)))
+
+
+def in_order(document: Document) -> Document:
+    """Return the members of a document in the order of every state."""
+    return {key: document[key] for key in _KEYS}
 
 
 class Draft(NamedTuple):

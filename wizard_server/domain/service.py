@@ -18,6 +18,7 @@ from wizard_server.domain.ports import Store, Transaction
 from wizard_server.domain.progress import ProgressUpdate
 from wizard_server.domain.record import FIELDS, Document, StateRecord
 from wizard_server.domain.rules import Rules, is_running
+from wizard_server.domain.time_slices import TimeSlice
 from wizard_server.domain.trail import AuditEntry
 from wizard_server.domain.transitions import advance
 from wizard_server.domain.updates import Update
@@ -107,17 +108,21 @@ class WizardService(Visibility):
         await self.unless_hidden(self._store, caller.may_change, investigation_id)
 
         async def use_case(transaction: Transaction) -> Changed:
+            time_slice = TimeSlice()
             record = await self._changeable(transaction, caller, investigation_id)
             expired = not self._rules.recovery and self._rules.is_stale(record.updated_at, origin.now)
             document = record.document()
+            await time_slice.yield_if_over()
             if expired and not _resets(update.requested(document)):
                 self._rules.check_recoverable(record, origin.now)
             if precondition is not None:
                 conditions.check(precondition, record, update.fields, self._rules, origin.now)
             requested = update.requested(document)
+            await time_slice.yield_if_over()
             fields = advance({field: document[field] for field in FIELDS}, requested, self._rules.hindrances)
             successor = document | fields
             parts = diff(document, successor)
+            await time_slice.yield_if_over()
             if parts is None and not expired:
                 reported = isinstance(update, ProgressUpdate)
                 return Changed(self._reported(transaction, record, origin) if reported else record, changed=False)

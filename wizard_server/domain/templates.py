@@ -21,6 +21,7 @@ from wizard_server.domain.read_only import OF_TEMPLATES, read_only_errors, sent_
 from wizard_server.domain.record import StateRecord
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.service import WizardService
+from wizard_server.domain.time_slices import TimeSlice
 from wizard_server.domain.trail import AuditEntry, Template
 from wizard_server.domain.updates import merged
 from wizard_server.domain.validation import validate, validate_state_size
@@ -51,8 +52,10 @@ class TemplateService:
         Raises `ValidationFailedError` with every error, `TemplateExistsError`, `TemplateLimitError`,
         `StateTooLargeError`, `NotFoundError` for an investigation that the caller does not see.
         """
+        time_slice = TimeSlice()
         request, errors = self._validated(TemplateCreate, body)
         errors += self._hindrances(body, errors)
+        await time_slice.yield_if_over()
 
         async def use_case(transaction: Transaction) -> Template:
             names = await transaction.template_names(caller.user_id)
@@ -102,7 +105,9 @@ class TemplateService:
 
         Raises `NotFoundError`, `ValidationFailedError` with every error, `TemplateExistsError`, `StateTooLargeError`.
         """
+        time_slice = TimeSlice()
         request, errors = self._validated(TemplateUpdate, body)
+        await time_slice.yield_if_over()
 
         async def use_case(transaction: Transaction) -> Template:
             template = await _own(caller, template_id, transaction)
@@ -151,6 +156,7 @@ class TemplateService:
 
         async def use_case(transaction: Transaction) -> StateRecord:
             template = await _own(caller, template_id, transaction)
+            time_slice = TimeSlice()
             settings = merged(template.settings, request.overrides or {})
             if request.name is not None:
                 settings["name"] = request.name
@@ -162,6 +168,7 @@ class TemplateService:
             errors = self._rules.tool_errors(settings, "overrides")
             if errors:
                 raise ValidationFailedError("the tools are not as the catalogue has them", errors)
+            await time_slice.yield_if_over()
             record = await self._wizard.create_in(transaction, caller, asked, origin, precondition)
             transaction.append(self._entry(record, caller, "TEMPLATE_APPLIED", template, origin))
             transaction.count_use(template)

@@ -11,7 +11,7 @@ from wizard_server.domain.log_lines import OTHERS, REPORTS, Room, exceeds, short
 from wizard_server.domain.models.enumerations import WizardStep
 from wizard_server.domain.ports import Transaction
 from wizard_server.domain.progress import ProgressUpdate, as_progress
-from wizard_server.domain.record import FIELDS, Document, Draft, StateRecord, draft
+from wizard_server.domain.record import FIELDS, Document, Draft, StateRecord, draft, in_order
 from wizard_server.domain.rules import Rules
 from wizard_server.domain.updates import Update
 from wizard_server.domain.validation import validate_state_size
@@ -37,7 +37,7 @@ class Versions:
         version: int = document["version"]
         created = _draft(document, caller, dict.fromkeys(FIELDS, version), origin)
         self._check_size(created)
-        parts = Parts(None, created.record.document())
+        parts = Parts(None, in_order(document))
         entry_id = created.record.last_entry
         transaction.save(created, origin.entry(caller, investigation_id, "STATE_CREATED", parts, version, entry_id))
         return created.record

@@ -9,7 +9,7 @@ import orjson
 from wizard_server.domain.clock import wire_or_none
 from wizard_server.domain.filters import Listed, StateFilter, StatesEnd
 from wizard_server.domain.record import PARTS, Stamp, StateRecord
-from wizard_server.domain.time_slices import aside
+from wizard_server.domain.time_slices import TimeSlice, aside
 from wizard_server.domain.trail import Investigation
 from wizard_server.storage.engine import Reader, Row
 from wizard_server.storage.rows import folded, investigation_from_row, state_from_row, summary_from_row
@@ -32,7 +32,10 @@ class States(Statements):
         if not rows:
             return None
         size = sum(len(text) for text in map(rows[0].__getitem__, _TEXTS) if isinstance(text, str))
-        return await aside(size, self._unreadable.one, state_from_row, rows[0])
+        time_slice = TimeSlice()
+        record = await aside(size, self._unreadable.one, state_from_row, rows[0])
+        await time_slice.yield_if_over()
+        return record
 
     async def investigation(self, reader: Reader, investigation_id: str) -> Investigation | None:
         """Return the parent row of a state."""

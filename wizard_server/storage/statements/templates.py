@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 from wizard_server.domain.filters import Listed, TemplateFilter, TemplatesEnd
-from wizard_server.domain.time_slices import aside
+from wizard_server.domain.time_slices import TimeSlice, aside
 from wizard_server.domain.trail import Template
 from wizard_server.errors import UnreadableRowError
 from wizard_server.storage.engine import Reader
@@ -24,7 +24,12 @@ class Templates(Statements):
     async def template(self, reader: Reader, template_id: str) -> Template | None:
         """Return one template."""
         rows = await self._fetch(reader, "templates.get", {"template_id": template_id})
-        return await aside(_TEMPLATES.size(rows[0]), self._unreadable.one, template_from_row, rows[0]) if rows else None
+        if not rows:
+            return None
+        time_slice = TimeSlice()
+        template = await aside(_TEMPLATES.size(rows[0]), self._unreadable.one, template_from_row, rows[0])
+        await time_slice.yield_if_over()
+        return template
 
     async def names(self, reader: Reader, user_id: str) -> dict[str, str]:
         """Return the names of a user's templates by their ids."""

@@ -12,7 +12,7 @@ from wizard_server.domain.keyed import Claim, Shown
 from wizard_server.domain.models.enumerations import AuditSource
 from wizard_server.domain.updates import FieldUpdate, MergePatch, Update
 from wizard_server.errors import ValidationFailedError
-from wizard_server.web.http.bodies import read_body
+from wizard_server.web.http.bodies import by_turns, read_body
 from wizard_server.web.http.context import instant
 from wizard_server.web.http.etags import Tags, parse_tags, tags_in
 from wizard_server.web.http.media import JSON
@@ -29,7 +29,7 @@ async def read_update(request: web.Request) -> Update:
     """Return the body of a PATCH in one of its three media types, or of a PUT in ``application/json``."""
     accepted = tuple(PATCH_TYPES) if request.method == "PATCH" else (JSON,)
     body = await read_body(request, *accepted)
-    return PATCH_TYPES[request.content_type](body)
+    return await by_turns(request, PATCH_TYPES[request.content_type], body)
 
 
 def precondition(request: web.Request, version: int | None = None) -> Precondition:

@@ -2,11 +2,13 @@
 
 import asyncio
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from aiohttp import HttpVersion11, hdrs, web
 
 from wizard_server.domain.json_text import parse_json
+from wizard_server.domain.time_slices import TimeSlice
 from wizard_server.domain.validation import validate
 from wizard_server.errors import (
     BodyTooLargeError,
@@ -20,9 +22,12 @@ from wizard_server.web.http.media import JSON
 from wizard_server.web.http.parameters import Model
 from wizard_server.web.http.receiving import RECEIVING
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
 # JSON nodes that a body may have beyond those of a state: read-only members and marks, so that a GET can be sent back.
 BOOKKEEPING = 32
-LARGE_BODY = 32 * 1024
+LARGE_BODY = 16 * 1024
 TURNS = web.AppKey("turns_of_large_bodies", asyncio.Lock)
 _BODY = web.RequestKey("body", bytes)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -106,17 +111,28 @@ async def read_body(request: web.Request, *accepted: str) -> Any:
             accepted=list(accepted),
         )
     body = await whole_body(request)
-    if len(body) > LARGE_BODY:
-        await _own_turn(request)
-    return parse_json(body, request.app[CONFIG].state.max_nodes + BOOKKEEPING)
+    return await by_turns(request, parse_json, body, request.app[CONFIG].state.max_nodes + BOOKKEEPING)
 
 
-async def _own_turn(request: web.Request) -> None:
-    """Wait for a turn of the loop in which no other large body is parsed, so that many do not block it together."""
+async def by_turns(
+    request: web.Request, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Return ``work(*args, **kwargs)``, a step on the body of `request` that is all read.
+
+    The steps on large bodies run one at a time, each in a turn of the loop of its own, and others run after a long one:
+    many bodies block the loop no longer than one, and its steps do not add up.
+    """
+    if len(request[_BODY]) <= LARGE_BODY:
+        return work(*args, **kwargs)
     async with request.app[TURNS]:
         await asyncio.sleep(0)
+        time_slice = TimeSlice()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            await time_slice.yield_if_over()
 
 
 async def read_model(request: web.Request, model: type[Model]) -> Model:
     """Return the body, ``application/json``, as `model`."""
-    return validate(model, await read_body(request, JSON))
+    return await by_turns(request, validate, model, await read_body(request, JSON))
