@@ -108,8 +108,8 @@ class WizardService(Visibility):
         await self.unless_hidden(self._store, caller.may_change, investigation_id)
 
         async def use_case(transaction: Transaction) -> Changed:
-            time_slice = TimeSlice()
             record = await self._changeable(transaction, caller, investigation_id)
+            time_slice = TimeSlice()
             expired = not self._rules.recovery and self._rules.is_stale(record.updated_at, origin.now)
             document = record.document()
             await time_slice.yield_if_over()
