@@ -10,8 +10,8 @@ import gc
 import resource
 
 # Allocations beyond deallocations before a collection of generation 0; such collections before one of generation 1;
-# those before one of generation 2. While 10,000 polls are parked a collection of 10,000 young objects takes 1.4 to 4 ms,
-# where one of 50,000 takes 8 to 18; their sum is the same. An older generation waits for a million objects either way.
+# those before one of generation 2. While 10,000 polls are parked a collection of 10,000 young objects takes 1.4 to
+# 4 ms, where one of 50,000 takes 8 to 18; their sum is the same. An older generation waits for a million objects.
 _THRESHOLDS = (10_000, 100, 100)
 
 
