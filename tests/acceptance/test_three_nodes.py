@@ -75,6 +75,11 @@ def test_the_readme_starts_the_nodes_that_the_configuration_names() -> None:
     assert f"for port in {' '.join(ports)}; do wizard-server serve --port $port & done" in README
 
 
+def test_the_readme_writes_the_configuration_that_stands_in_it() -> None:
+    [command] = re.findall(r"(sed -n .* README\.md) > nginx\.conf", README)
+    assert subprocess.run(command, shell=True, cwd=CHECKOUT, capture_output=True, check=True).stdout == NGINX.encode()
+
+
 def named(name: str) -> dict[str, Any]:
     return {"settings": factories.settings(name=name)}
 
