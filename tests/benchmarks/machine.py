@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_CORES = sorted(os.sched_getaffinity(0))
+CORES = sorted(os.sched_getaffinity(0))
 # The server has one core to itself and the load another, where there are two.
-SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
+SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _ALL_CORES = os.cpu_count() or 1
 _PROC = Path("/proc")
@@ -36,13 +36,31 @@ def on_server_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+@contextmanager
+def moved(pid: int, cores: Iterable[int]) -> Iterator[None]:
+    """A process, those below it, and those that it starts meanwhile run on `cores`."""
+    before = os.sched_getaffinity(pid)
+    _move(pid, cores)
+    try:
+        yield
+    finally:
+        _move(pid, before)
+
+
+def _move(pid: int, cores: Iterable[int]) -> None:
+    for each in family(pid):
+        for thread in _PROC.glob(f"{each}/task/*"):
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), cores)
+
+
 def described() -> dict[str, str | int]:
     """Return what a reader of the figures has to know of the machine."""
     cpu = [line.partition(":")[2].strip() for line in _lines("cpuinfo") if line.startswith("model name")]
     memory = next(line for line in _lines("meminfo") if line.startswith("MemTotal:"))
     return {
         "processor": cpu[0] if cpu else platform.machine(),
-        "cores": len(_CORES),
+        "cores": len(CORES),
         "memory_mib": int(memory.split()[1]) // 1024,
         "kernel": platform.release(),
         "python": platform.python_version(),

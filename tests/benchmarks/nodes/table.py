@@ -6,7 +6,7 @@ from tests.benchmarks.nodes.away import away
 from tests.benchmarks.nodes.reading import reading
 from tests.benchmarks.nodes.waking import waking
 from tests.benchmarks.nodes.world import HOW_TO_GET, on_postgresql
-from tests.benchmarks.nodes.writing import held_row, writing
+from tests.benchmarks.nodes.writing import growing, held_row, writing
 from tests.benchmarks.report import Section
 
 
@@ -17,6 +17,6 @@ def nodes(bench: Bench) -> Section:
         section.notes.append(HOW_TO_GET)
         return section
     with on_postgresql(bench, section) as world:
-        for measure in (waking, reading, writing, held_row, away):
+        for measure in (waking, reading, writing, growing, held_row, away):
             measure(world)
     return section

@@ -8,7 +8,7 @@ import psycopg
 from tests.benchmarks.bench import Measured
 from tests.benchmarks.database import topic
 from tests.benchmarks.load import Loaded, closed_loop
-from tests.benchmarks.machine import seconds_of_processor
+from tests.benchmarks.machine import CORES, moved, seconds_of_processor
 from tests.benchmarks.nodes.world import World
 from tests.benchmarks.subjects import Ours
 from tests.benchmarks.writes import new_progress
@@ -16,6 +16,8 @@ from tests.benchmarks.writes import new_progress
 _CLIENTS = 32
 _POSTGRESQL_US, _OF_SQLITE, _TWO_OF_ONE = 350.0, 1.25, 1.25
 _OTHERS_P99_MS = 150.0
+# A core each for two nodes, for PostgreSQL and for the load.
+_CORES_TO_GROW, _GROWTH = 4, 1.7
 _HOLD = "SELECT investigation_id FROM investigation_states WHERE investigation_id = %s FOR UPDATE"
 
 
@@ -38,6 +40,21 @@ def writing(world: World) -> None:
     section.limit("processor per PATCH, PostgreSQL", found["database"]["node"], "us", "<=", _POSTGRESQL_US)
     section.ratio("processor per PATCH, node / SQLite", node["node"], node["SQLite"], "<=", _OF_SQLITE)
     section.ratio("processor per PATCH with PostgreSQL, 2 nodes / 1", both["2 nodes"], both["node"], "<=", _TWO_OF_ONE)
+
+
+def growing(world: World) -> None:
+    """Measure what a second node adds where it has a core of its own."""
+    if len(CORES) < _CORES_TO_GROW:
+        what = f"2 nodes against 1: the rate (to reach >= {_GROWTH:g} x) needs {_CORES_TO_GROW} cores"
+        world.section.notes.append(f"{what}, and here are {len(CORES)}: not measured")
+        return
+    first, second, *database, _ = CORES
+    with moved(world.a.pid, [first]), moved(world.b.pid, [second]), moved(world.cluster.pid, database):
+        found = world.bench.alternate(
+            {"1": lambda: _patches(world, [world.a]), "2": lambda: _patches(world, [world.a, world.b])}
+        )
+    rate = found["rate"]
+    world.section.ratio("rate of PATCHes, 2 nodes on cores of their own / 1", rate["2"], rate["1"], ">=", _GROWTH)
 
 
 def _patches(world: World, servers: list[Ours]) -> Measured:
