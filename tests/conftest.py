@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from aiohttp.web import Application, AppRunner, Request
 
 from tests import factories, postgresql, shell
+from tests.accepting import Accepting
 from tests.engines import CAPABILITIES, able, is_of_each_engine
 from tests.gated import gating
 from tests.observer import Observer
@@ -30,7 +31,7 @@ Client = TestClient[Request, Application]
 StartServer = Callable[..., Awaitable[Client]]
 
 
-class Server(TestServer):
+class Server(Accepting):
     """A server whose connections are those of ``wizard-server serve``."""
 
     async def _make_runner(self, **options: Any) -> AppRunner:

@@ -56,7 +56,7 @@ class Server:
     async def kill(self) -> None:
         """Stop as after a crash, as far as one process can: reset connections, answer no request; for tests."""
         if self._acceptor is not None:
-            self._acceptor.close()
+            await self._acceptor.close()
         if self._runner.server is not None:
             for connection in self._runner.server.connections:
                 if connection.transport is not None:
@@ -72,7 +72,7 @@ class Server:
         self._app[RECEIVING].begin_drain()
         self._runner.stop_lingering()
         if self._acceptor is not None:
-            self._acceptor.close()
+            await self._acceptor.close()
         # The requests in flight end first, because the framework's cleanup drops the rest of a body that one reads.
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.server.shutdown_timeout_seconds

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.accepting import Accepting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +39,7 @@ class Issuer:
         self.serves(*kids)
         app = web.Application()
         app.router.add_get("/keys", self._asked)
-        self._server = TestServer(app, host="127.0.0.1", port=port)
+        self._server = Accepting(app, host="127.0.0.1", port=port)
 
     def serves(self, *kids: str) -> None:
         async def answer() -> web.StreamResponse:

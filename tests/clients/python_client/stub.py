@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
+from tests.accepting import Accepting
 from wizard_server.client import WizardClient
 
 HANGS_AFTER_SECONDS = 20.0
@@ -68,7 +68,7 @@ async def stubbed(stub: Stub) -> AsyncIterator[Stub]:
     """Run `stub`; its `url` is known while it runs."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", stub.answer)
-    async with TestServer(app) as server:
+    async with Accepting(app) as server:
         stub.url = str(server.make_url("/"))
         yield stub
         stub.gate.set()

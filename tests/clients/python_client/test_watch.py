@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from tests import factories
+from tests.accepting import Accepting
 from tests.clients.python_client.stub import HANGS_AFTER_SECONDS, Stub, client_of, later, refusal
 from wizard_server.client import Change, NotFound, WizardClient
 from wizard_server.client.patching import patched
@@ -259,7 +259,7 @@ async def test_the_memory_of_a_watch_stays_flat_over_a_hundred_thousand_changes(
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
-    async with TestServer(app) as server, WizardClient(str(server.make_url("/")), user="dev") as client:
+    async with Accepting(app) as server, WizardClient(str(server.make_url("/")), user="dev") as client:
         states = client.investigation("inv-1").watch()
         sizes = []
         async for state in states:

@@ -45,11 +45,16 @@ class Acceptor:
         for each in self._listening:
             self._loop.add_reader(each, self._accept, each)
 
-    def close(self) -> None:
-        """Stop accepting, and close the listening sockets."""
+    async def close(self) -> None:
+        """Stop accepting, close the listening sockets, and return once each accepted connection has begun.
+
+        One that begins later would be closed by nobody, because whoever closes them all would not know it yet.
+        """
         self._stop()
         for each in self._listening:
             each.close()
+        if self._beginning:
+            await asyncio.wait(self._beginning)
 
     def _stop(self) -> None:
         if self._pause is not None:
