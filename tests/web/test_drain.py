@@ -22,6 +22,7 @@ from tests.web.helpers import (
 )
 from tests.web.moments import around_the_next_read, before_the_next_park
 from wizard_server.app import DATABASE
+from wizard_server.pace import Pace
 from wizard_server.web.http.context import HUB
 
 RETRY_AFTER = r"[1-9]\d*"
@@ -135,7 +136,12 @@ async def test_a_writer_during_the_drain_is_durable_once_acknowledged(
     assert (await poll(again, since_version=2)).body["version"] == 3
 
 
-async def test_a_writer_after_the_last_commit_is_refused_and_leaves_nothing(client: Client, database: str) -> None:
+async def test_a_writer_after_the_last_commit_is_refused_and_leaves_nothing(
+    start_server: StartServer, database: str
+) -> None:
+    client = await start_server(
+        pace=Pace(tidy=3600.0)
+    )  # as in a drain, where the looks at the files have ended by then
     await start(client)
     await client.app[DATABASE].close()
     answer = await soon(sending(client, "PATCH", url(), json={"status": "ERROR"}))
