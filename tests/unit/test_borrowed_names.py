@@ -37,6 +37,8 @@ _INHERITED = {
         "_upgraded",
         "_waiter",
     ),
+    ("web.http.slow_clients", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
+    ("web.http.slow_clients", "aiohttp.web_protocol.RequestHandler"): ("_messages", "_upgraded", "_waiter"),
     ("web.http.runner", "aiohttp.web_runner.AppRunner"): ("_make_server",),
     ("web.http.prepared", "aiohttp.web_response.StreamResponse"): (
         "_eof_sent",
@@ -52,6 +54,7 @@ REACHED = {
     ("domain.patterns", "_constants", "re"),
     ("domain.patterns", "_parser", "re"),
     ("web.http.connections", "_ErrInfo", "aiohttp.web_protocol"),
+    ("web.http.slow_clients", "_ErrInfo", "aiohttp.web_protocol"),
     ("web.http.prepared", "_prepare_hook", "aiohttp.web_request.BaseRequest"),
     ("storage.sqlite.connection", "_conn", "aiosqlite.core.Connection"),
     ("storage.sqlite.connection", "_execute", "aiosqlite.core.Connection"),

@@ -1,17 +1,10 @@
-"""One connection: clients that send or read too slowly are cut off, and what is not HTTP is answered by a problem.
-
-aiohttp closes idle connections and limits nothing else: heads and bodies may trickle in for ever, and an answer that
-the client does not read stays in memory for ever. Here a timer runs only while a client is slow: it starts when a part
-of a request's head has arrived, and when the kernel accepts no more of an answer. Bodies have their time limit where
-they are read (`bodies`).
-"""
+"""One connection: what it feeds to the parser, what it answers without, and what is not HTTP is told by a problem."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -26,14 +19,12 @@ from wizard_server.web.http.context import CLOCK, INSTANT
 from wizard_server.web.http.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
 from wizard_server.web.http.refused_requests import OTHER_VERSION, reason
 from wizard_server.web.http.repeats import REPEATS, WAITS, Again
-from wizard_server.web.http.slow_readers import SendProgress, reset
+from wizard_server.web.http.slow_clients import Patience, PatientHandler
 
 logger = logging.getLogger(__name__)
 
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-# A WebSocket cuts off a slow reader itself, with a close frame that says why; this is the extra time it has for that.
-_SOCKET_GRACE_SECONDS = 5.0
 # The parser gets no more bytes than this at once.
 _PIECE_BYTES = 16 * 1024
 # A chunk costs a microsecond whatever its size: a body may exceed the content of its chunks by this much.
@@ -43,15 +34,7 @@ _CHUNKED_SHARE = 1.25
 _FLOOD_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a client may take to send the head of a request, and to read what it was sent, in seconds."""
-
-    receive_seconds: float
-    send_seconds: float
-
-
-class Connection(web.RequestHandler):
+class Connection(PatientHandler):
     """One connection of a client."""
 
     __slots__ = (
@@ -61,37 +44,26 @@ class Connection(web.RequestHandler):
         "_connections",
         "_discards",
         "_frames",
-        "_has_begun",
-        "_head_timer",
-        "_patience",
         "_repeats",
-        "_send_timer",
         "_whole",
         "is_known",
     )
 
     def __init__(self, manager: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
-        super().__init__(manager, **options)
+        super().__init__(manager, patience, **options)
         self._app = app
-        self._patience = patience
         self._connections = app[CONNECTIONS]
         self._repeats = app[REPEATS]
         self._whole = b""
         self.is_known = False
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._has_begun = False
         self._body: StreamReader = EMPTY_PAYLOAD
         self._body_bytes = 0
-        self._send_timer: asyncio.TimerHandle | None = None
         self._discards = False
         self._frames: Allowance | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the timer of the first head, and have `pause_writing` called for any byte left to send."""
+        """Take a place among the connections."""
         super().connection_made(transport)
-        transport = cast("asyncio.WriteTransport", transport)  # every server's is one; uvloop's does not derive from it
-        transport.set_write_buffer_limits(high=0)
-        self._start_head_timer()
         self._connections.add(self)
 
     def mark_known(self) -> None:
@@ -103,13 +75,9 @@ class Connection(web.RequestHandler):
         self._connections.mark_active(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop the timers, and leave the place to another connection."""
+        """Leave the place to another connection."""
         super().connection_lost(exc)
         self._connections.remove(self)
-        self._stop_head_timer()
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
 
     def stop_lingering(self) -> None:
         """Do not wait for the rest of a refused request, because the server shuts down."""
@@ -233,60 +201,6 @@ class Connection(web.RequestHandler):
             self.discard_input()
             logger.info("flood cut off", extra={"transport": "websocket"})
             asyncio.get_running_loop().call_later(_FLOOD_SECONDS, self.abort)
-
-    def abort(self) -> None:
-        """Close the connection without waiting for what is queued."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def _start_head_timer(self) -> None:
-        self._head_timer = asyncio.get_running_loop().call_later(self._patience.receive_seconds, self._head_is_late)
-
-    def _stop_head_timer(self) -> None:
-        self._has_begun = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._buffer_paused or self._reading_paused:
-            return  # received bytes wait for this server, not for the client
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            self.close()  # as soon as the request before it is answered
-        elif self._has_begun:
-            late = RequestTimeoutError(f"the headers did not arrive within {self._patience.receive_seconds:g} seconds")
-            self._messages.append((_ErrInfo(HTTPStatus.REQUEST_TIMEOUT, late, late.message), EMPTY_PAYLOAD))
-            waiter.set_result(None)
-        else:
-            self.force_close()
-
-    def pause_writing(self) -> None:
-        """Start the timer within which the client has to read what it was sent."""
-        super().pause_writing()
-        if self.transport is not None:
-            self._start_send_timer(self.transport, SendProgress(self.transport))
-
-    def resume_writing(self) -> None:
-        """Stop the timer, because everything was accepted."""
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
-        super().resume_writing()
-
-    def _start_send_timer(self, transport: asyncio.Transport, taking: SendProgress) -> None:
-        seconds = self._patience.send_seconds + (_SOCKET_GRACE_SECONDS if self._upgraded else 0)
-        look = self._check_reader
-        self._send_timer = asyncio.get_running_loop().call_later(seconds, look, transport, taking)
-
-    def _check_reader(self, transport: asyncio.Transport, taking: SendProgress) -> None:
-        self._send_timer = None
-        if taking.has_advanced():
-            self._start_send_timer(transport, taking)
-            return
-        logger.info("slow reader cut off", extra={"transport": "http"})
-        reset(transport)
 
     def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler

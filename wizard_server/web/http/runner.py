@@ -5,9 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from wizard_server.web.http.connections import Connection, Patience
+from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CONFIG
 from wizard_server.web.http.refused_requests import MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
+from wizard_server.web.http.slow_clients import Patience
 from wizard_server.web.http.targets import with_path
 
 # The rest of a refused request is read and dropped for so long, because a client reads the refusal after sending.
