@@ -20,7 +20,7 @@ def around_the_next_read(
 
 def before_the_next_park(monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
     """Let something happen just before a poll begins to wait."""
-    once(monkeypatch, poll, "park", before=act)
+    once(monkeypatch, poll, "arrived", after=act)
 
 
 def before_changes_park(monkeypatch: pytest.MonkeyPatch, client: Client, act: Act) -> None:

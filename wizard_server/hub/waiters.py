@@ -53,7 +53,7 @@ class Waiter(Sleeper):
     performance counter.
     """
 
-    __slots__ = ("_topic", "_topics", "_wants", "event", "offered_at")
+    __slots__ = ("_topics", "_wants", "event", "offered_at", "topic")
 
     def __init__(self, topics: dict[str, set["Waiter"]], topic: str) -> None:
         super().__init__()
@@ -61,17 +61,17 @@ class Waiter(Sleeper):
         self.offered_at = 0.0
         self._wants: Callable[[StateRecord], bool] | None = None
         self._topics = topics
-        self._topic = topic
+        self.topic = topic
 
     def __enter__(self) -> "Waiter":
-        self._topics.setdefault(self._topic, set()).add(self)
+        self._topics.setdefault(self.topic, set()).add(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        waiters = self._topics[self._topic]
+        waiters = self._topics[self.topic]
         waiters.discard(self)
         if not waiters:
-            del self._topics[self._topic]
+            del self._topics[self.topic]
 
     def offer(self, event: StateEvent, at: float) -> Sleep | None:
         """Take `event` if it concerns the waiter (a deletion always does), and return the sleep that it ends."""

@@ -1,6 +1,6 @@
 """``/api/v1/polling/wizard-state/{id}``: the long-poll (contract 5)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
@@ -9,43 +9,63 @@ from aiohttp import web
 from wizard_server.domain.callers import Caller
 from wizard_server.domain.record import StateRecord
 from wizard_server.errors import RequestError
+from wizard_server.hub.waiters import Waiter
 from wizard_server.web.http.compression import accepts_gzip
 from wizard_server.web.http.context import CLOCK, HUB, INSTANT, RULES, SERVICE
 from wizard_server.web.http.parameters import path_identifier
 from wizard_server.web.http.prepared import Prepared
-from wizard_server.web.live.parking import Condition, Polled, park
+from wizard_server.web.live.parking import Parked, Polled
 from wizard_server.web.live.poll_answer import Asking, answer
 from wizard_server.web.live.poll_query import Poll, asked_by
 from wizard_server.web.live.waits import deadline
 
 
-async def poll(request: web.Request, caller: Caller) -> web.StreamResponse:
+def poll(request: web.Request, caller: Caller) -> Awaitable[web.StreamResponse]:
     """Return the state when it differs from what the client has, waiting for that as long as the client asks."""
-    investigation_id, app = path_identifier(request), request.app
-    asked = asked_by(request, app)
-    if not asked.seconds:
-        now = app[CLOCK]()
-        record = app[SERVICE].known(caller, investigation_id, now)
-        if record is None or asked.wait.is_reset(record):
-            record = await _read(request, caller, investigation_id, asked, now)
-        asking = _asking(request, asked)
-        response = answer(app, caller, asking, _outcome(app, asked, record, now))
-        response.again = _ShortPoll(app, investigation_id, asking)
-        return response
-    hub, until = app[HUB], deadline(asked.seconds)
-    # The subscription stands before the state is read, so nothing falls in between.
-    with hub.subscribe(investigation_id) as waiter:
-        now = app[CLOCK]()
+    asked = asked_by(request, request.app)
+    answering = _waiting if asked.seconds else _at_once
+    return answering(request, caller, path_identifier(request), asked)
+
+
+async def _at_once(request: web.Request, caller: Caller, investigation_id: str, asked: Poll) -> web.StreamResponse:
+    app = request.app
+    now = app[CLOCK]()
+    record = app[SERVICE].known(caller, investigation_id, now)
+    if record is None or asked.wait.is_reset(record):
         record = await _read(request, caller, investigation_id, asked, now)
-        waiter.has_read(record)
-        outcome = _outcome(app, asked, record, now)
-        if not outcome.news and not outcome.wait.satisfied(outcome.record):
-            if hub.may_park(caller.user_id):
-                outcome = await park(app, caller, waiter, Condition(app[RULES], outcome), until)
-            else:
-                record = await _read(request, caller, investigation_id, asked._replace(seconds=0), now)
-                outcome = _outcome(app, asked, record, now)._replace(crowded=True)
-    return answer(app, caller, _asking(request, asked), outcome)
+    asking = _asking(request, asked)
+    response = answer(app, caller, asking, _outcome(app, asked, record, now))
+    response.again = _ShortPoll(app, investigation_id, asking)
+    return response
+
+
+async def _waiting(request: web.Request, caller: Caller, investigation_id: str, asked: Poll) -> web.StreamResponse:
+    """Return the answer when there is something to tell. This frame is a parked poll's cost: it holds little."""
+    # The subscription stands before the state is read, so nothing falls in between.
+    with request.app[HUB].subscribe(investigation_id) as waiter:
+        reached = await arrived(request, caller, waiter, asked, deadline(asked.seconds))
+        while isinstance(reached, Parked):
+            try:
+                await reached.begin()
+            finally:
+                reached.end()
+            reached = await reached.look()
+    return answer(request.app, caller, _asking(request, asked), reached)
+
+
+async def arrived(request: web.Request, caller: Caller, waiter: Waiter, asked: Poll, until: float) -> Polled | Parked:
+    """Return how a poll ends that need not or may not wait, else what waits `until` then (the loop's clock)."""
+    app = request.app
+    now = app[CLOCK]()
+    record = await _read(request, caller, waiter.topic, asked, now)
+    waiter.has_read(record)
+    outcome = _outcome(app, asked, record, now)
+    if outcome.news or outcome.wait.satisfied(outcome.record):
+        return outcome
+    if app[HUB].may_park(caller.user_id):
+        return Parked(app, caller, waiter, outcome, until)
+    record = await _read(request, caller, waiter.topic, asked._replace(seconds=0), now)
+    return _outcome(app, asked, record, now)._replace(crowded=True)
 
 
 class _ShortPoll:
