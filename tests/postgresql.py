@@ -106,13 +106,20 @@ class Cluster:
     def make_template(self) -> None:
         """Make the database that the others are copies of, with what the scripts make."""
         self.execute("CREATE DATABASE template OWNER owner")
-        self.execute(*(script.text for script in scripts("postgresql")), *_GRANTS, database="template", role="owner")
+        self.apply("template")
+
+    def apply(self, name: str) -> None:
+        """Run the scripts in an empty database, and grant the server's role what it needs."""
+        self.execute(*(script.text for script in scripts("postgresql")), *_GRANTS, database=name, role="owner")
 
     @contextmanager
-    def database(self, *, empty: bool = False) -> Iterator[Database]:
-        """Yield a new database with the newest schema, or with nothing in it, and drop it."""
+    def database(self, *, empty: bool = False, locale: str = "") -> Iterator[Database]:
+        """Yield a new database with the newest schema, or with nothing in it, and drop it.
+
+        `locale` is what CREATE DATABASE takes, for one that is `empty`.
+        """
         name = f"test_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name} OWNER owner TEMPLATE {'template0' if empty else 'template'}")
+        self.execute(f"CREATE DATABASE {name} OWNER owner TEMPLATE {'template0' if empty else 'template'} {locale}")
         try:
             yield Database(name, *(self.url(name, role) for role in ("wizard", "owner", "postgres")))
         finally:

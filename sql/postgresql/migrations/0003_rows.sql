@@ -37,6 +37,14 @@ ALTER TABLE investigation_states
     ADD COLUMN overall_score DOUBLE PRECISION,
     ADD COLUMN risk_level TEXT COLLATE "C";
 
+-- investigation_audit_log ---------------------------------------------------------------------------------------------
+
+ALTER TABLE investigation_audit_log
+    -- The name of the state before the commit of the entry, without regard to case: where it stands in a list whose first
+    -- page was read before. NULL: it had none, or the entry was made by hand or brought; then lower() of the name stands
+    -- in for it.
+    ADD COLUMN name_before TEXT COLLATE "C";
+
 -- For the running investigation that becomes stalled next.
 CREATE INDEX idx_investigation_states_running
 ON investigation_states(user_id, greatest(updated_at, heard_at), investigation_id)

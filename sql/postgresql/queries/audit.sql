@@ -4,14 +4,17 @@
 -- One entry of the trail.
 INSERT INTO investigation_audit_log (
     entry_id, investigation_id, user_id, action_type, previous_state, new_state, source, timestamp, version, mutation_id,
-    follows
+    follows, name_before
 )
 SELECT given.entry_id, given.investigation_id, given.user_id, given.action_type, given.previous_state, given.new_state,
        given.source, CAST(given.timestamp AS timestamptz), given.version, given.mutation_id,
        coalesce(
            (SELECT nullif(i.version_seq, 0) FROM investigations AS i WHERE i.id = given.investigation_id),
            (SELECT floor FROM change_lock)
-       )
+       ),
+       (SELECT coalesce(s.name_folded, lower(s.name))
+        FROM investigation_states AS s
+        WHERE s.investigation_id = given.investigation_id)
 FROM unnest(
     CAST(:entry_id AS text[]), CAST(:investigation_id AS text[]), CAST(:user_id AS text[]), CAST(:action_type AS text[]),
     CAST(:previous_state AS text[]), CAST(:new_state AS text[]), CAST(:source AS text[]), CAST(:timestamp AS text[]),

@@ -264,11 +264,11 @@ FROM (
                    WHEN :sort IN ('created_at', '-created_at') THEN wizard_instant(s.created_at)
                    WHEN :sort IN ('name', '-name') THEN coalesce(
                        CASE WHEN i.version_seq > :sequence THEN (
-                           SELECT lower(coalesce(
+                           SELECT coalesce(a.name_before, lower(coalesce(
                                CAST(a.previous_state AS json) #>> '{settings,name}',
                                CAST(a.previous_state AS json) #>> '{settings,1,name}',
                                ''
-                           ))
+                           )))
                            FROM investigation_audit_log AS a
                            WHERE a.investigation_id = s.investigation_id AND a.follows >= later.follows
                              AND a.version IS NOT NULL
