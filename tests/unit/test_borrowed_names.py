@@ -26,7 +26,6 @@ _INHERITED = {
         "_current_request",
         "_force_close",
         "_handle_request",
-        "_keepalive",
         "_lingering_time",
         "_make_error_handler",
         "_messages",

@@ -19,6 +19,7 @@ from tests.web.test_jwt import SECRET, bearer
 from tests.web.test_metrics import scrape
 from wizard_server.web.http import repeats
 from wizard_server.web.http.accounting import logger as request_log
+from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import HUB
 from wizard_server.web.http.repeats import MAX_BYTES, REPEATS
 
@@ -329,3 +330,34 @@ async def test_the_oldest_is_forgotten_when_there_is_no_room(line: Line, monkeyp
     assert len(line.client.app[REPEATS]) == 3
     await line.ordinary(get({"X-Number": "0"}))
     await line.both(get({"X-Number": "3"}))
+
+
+async def test_an_idle_connection_is_closed_though_the_framework_saw_no_request(start_server: StartServer) -> None:
+    client = await start_server(observed=False, server={"keepalive_seconds": 2})
+    await create(client)
+    async with line_to(client) as other:
+        await other.ask(get(BEHIND))
+    assert client.port is not None
+    line = Line(client, *await asyncio.open_connection(client.host, client.port))
+    seen = line.seen
+    await asyncio.sleep(0.5)  # what it would have left then, if this request did not count
+    assert (await line.ask(get(BEHIND))).status == 304
+    assert line.seen == seen
+    assert client.app[CONNECTIONS].strangers == 0
+    begun = time.monotonic()
+    assert await line.is_closed()
+    assert time.monotonic() - begun > 1.8
+    line.writer.close()
+    await line.writer.wait_closed()
+
+
+async def test_a_client_that_does_not_read_is_no_longer_answered(start_server: StartServer) -> None:
+    client = await start_server(observed=False, rate_limit={"requests_per_second": 1e6, "burst": 100_000})
+    await create(client)
+    await patch(client, {"wizard_step": "PROGRESS", "progress": {"logs": ["x" * 400_000]}})
+    async with line_to(client) as line:
+        await line.ask(get())
+        for _ in range(40):
+            line.writer.write(get())
+            await asyncio.sleep(0)
+        assert [(await line.answer()).status for _ in range(40)] == [200] * 40

@@ -117,7 +117,6 @@ class Connection(PatientHandler):
             self.mark_known()
         if self._head_timer is not None:
             self._stop_head_timer()
-        self._keepalive = True
         self._next_keepalive_close_time = asyncio.get_running_loop().time() + self.keepalive_timeout
         transport.write(answer)
         return True
