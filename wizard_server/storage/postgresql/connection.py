@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from wizard_server.config.urls import masked
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.engine import Parameters
+from wizard_server.storage.postgresql.addresses import Addresses
 from wizard_server.storage.postgresql.forms import Raw, Record, adapt, records
 from wizard_server.storage.queries import Query, load_queries
 
@@ -165,8 +166,12 @@ class Connection:
             logger.info("statement", extra={"query": query.name, "sql": query.sql})
 
 
-async def connect(url: str, *, echo: bool = False, pooler: bool = False, **options: str) -> Connection:
+async def connect(
+    url: str, *, echo: bool = False, pooler: bool = False, addresses: Addresses | None = None, **options: str
+) -> Connection:
     """Open a connection to the server that `url` names; `options` are libpq's, where the URL does not say otherwise.
+
+    `addresses` remembers those of its hosts from one connection to the next.
 
     Behind a `pooler` nothing is prepared: the next transaction may be another session's.
 
@@ -178,7 +183,7 @@ async def connect(url: str, *, echo: bool = False, pooler: bool = False, **optio
             url,
             autocommit=True,
             row_factory=records,
-            **{**_DEFAULTS, **options, **given},  # type: ignore[arg-type]
+            **{**_DEFAULTS, **options, **given, **await (addresses or Addresses()).of(given)},  # type: ignore[arg-type]
         )
     except psycopg.Error as error:
         raise StorageUnavailableError(f"cannot open {masked(url)}: {' '.join(str(error).split())}") from error

@@ -10,6 +10,7 @@ from wizard_server.errors import SchemaError
 from wizard_server.storage.engine import Keys, Locked, Signal, Write
 from wizard_server.storage.options import StoreOptions
 from wizard_server.storage.pool import Pool
+from wizard_server.storage.postgresql.addresses import Addresses
 from wizard_server.storage.postgresql.connection import Connection, connect
 from wizard_server.storage.postgresql.hints import Hints
 from wizard_server.storage.postgresql.refusals import refusals
@@ -32,7 +33,9 @@ class PostgresqlEngine:
 
     def __init__(self, options: StoreOptions) -> None:
         self._queries: Mapping[str, Query] = load_queries(self.dialect)
-        self._connect = opening = partial(connect, options.path, echo=options.echo, pooler=options.pooler)
+        self._connect = opening = partial(
+            connect, options.path, echo=options.echo, pooler=options.pooler, addresses=Addresses()
+        )
         self._hints = Hints(opening, options.wake)
         self._writer = Writer(opening, options.busy_timeout)
         self._tail = TailConnection(opening)
