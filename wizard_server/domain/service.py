@@ -75,6 +75,7 @@ class WizardService(Visibility):
             conditions.check_absence(precondition, existing, FIELDS, self._rules, origin.now)
         if taken or existing is not None:
             raise StateExistsError(f"the identifier {investigation_id} is taken")
+        time_slice = TimeSlice()
         now = to_wire(origin.now)
         version = (parent.newest_version if parent else 0) + 1
         document: Document = {
@@ -86,7 +87,9 @@ class WizardService(Visibility):
             "created_at": now,
             "updated_at": now,
         }
+        await time_slice.yield_if_over()
         self._check_tools(document["settings"])
+        await time_slice.yield_if_over()
         return self._versions.first(transaction, caller, document, origin)
 
     async def update(
@@ -120,6 +123,7 @@ class WizardService(Visibility):
             requested = update.requested(document)
             await time_slice.yield_if_over()
             fields = advance({field: document[field] for field in FIELDS}, requested, self._rules.hindrances)
+            await time_slice.yield_if_over()
             successor = document | fields
             parts = diff(document, successor)
             await time_slice.yield_if_over()
@@ -129,6 +133,7 @@ class WizardService(Visibility):
             parts = parts or Parts({}, {})
             if "settings" in parts.current:
                 self._check_tools(successor["settings"])
+                await time_slice.yield_if_over()
             room = room_for(update, successor, parts)
             change = Change(document, successor, parts)
             return Changed(self._versions.following(transaction, caller, record, change, origin, room), changed=True)
