@@ -139,9 +139,7 @@ async def test_a_writer_during_the_drain_is_durable_once_acknowledged(
 async def test_a_writer_after_the_last_commit_is_refused_and_leaves_nothing(
     start_server: StartServer, database: str
 ) -> None:
-    client = await start_server(
-        pace=Pace(tidy=3600.0)
-    )  # as in a drain, where the looks at the files have ended by then
+    client = await start_server(pace=Pace(tidy=3600.0))  # a drain has ended the looks at the files
     await start(client)
     await client.app[DATABASE].close()
     answer = await soon(sending(client, "PATCH", url(), json={"status": "ERROR"}))
