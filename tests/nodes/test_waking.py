@@ -15,6 +15,8 @@ from tests.web.test_active_wait import waiting
 from wizard_server.app import DATABASE
 from wizard_server.storage.signals import Ticking
 
+# Longer than a database may be away on a machine that has much else to do: no wait ends by itself meanwhile.
+PATIENT = {"polling": {"max_wait_seconds": 300, "stall_after_seconds": 3600}}
 ERROR, RUNNING = {"status": "ERROR"}, {"status": "IN_PROGRESS"}
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND usename = 'wizard'"
 
@@ -72,9 +74,9 @@ async def test_polls_stay_parked_while_the_database_is_away_and_hear_of_what_com
     start_server: StartServer, mortal: Cluster
 ) -> None:
     with mortal.database() as database:
-        nodes = [await start_server(**options(database)) for _ in range(NODES)]
+        nodes = [await start_server(**options(database) | PATIENT) for _ in range(NODES)]
         await start(nodes[0])
-        tasks = [polling(node, since_version=2, wait=50) for node in nodes]
+        tasks = [polling(node, since_version=2, wait=300) for node in nodes]
         for node in nodes:
             await parked(node)
         mortal.stop(signal.SIGQUIT)
