@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from tests.benchmarks.swarm import request as whole_request
 WRK = shutil.which("wrk")
 HOW_TO_GET_WRK = "wrk is not installed (Debian: apt-get install wrk): load by our own raw client instead"
 _SPARE_SECONDS = 60
+_ANEW = """
+local number = 0
+request = function()
+  number = number + 1
+  return wrk.format(nil, "%s?_=%d" .. number)
+end
+"""
 
 Next = Callable[[int, int], bytes]
 
@@ -29,17 +37,29 @@ class Loaded:
 
 
 def read_loop(
-    port: int, path: str, headers: Sequence[tuple[str, str]], clients: int, seconds: float
+    port: int, path: str, headers: Sequence[tuple[str, str]], clients: int, seconds: float, *, anew: bool = False
 ) -> tuple[int, float]:
-    """Send the same GET from `clients` connections; return the answers, and how many there were per second."""
+    """Send the same GET from `clients` connections; return the answers, and how many there were per second.
+
+    Requests that ask `anew` are all different by a cache buster, which begins at the time of day: none came before.
+    """
+    begun = time.time_ns()
     if WRK is None:
-        text = whole_request("GET", path, headers)
-        seen = closed_loop(port, clients, seconds, lambda client, number: text, (200, 304))
+
+        def following(client: int, number: int) -> bytes:
+            return whole_request("GET", f"{path}?_={begun + number}" if anew else path, headers)
+
+        seen = closed_loop(port, clients, seconds, following, (200, 304))
         return seen.count, seen.per_second
     named = [part for name, value in headers for part in ("-H", f"{name}: {value}")]
     whole = max(round(seconds), 1)
     command = [WRK, "-t1", f"-c{clients}", f"-d{whole}s", *named, f"http://127.0.0.1:{port}{path}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=whole + _SPARE_SECONDS, check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if anew:
+            script.write(_ANEW % (path, begun))
+            script.flush()
+            command += ["-s", script.name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=whole + _SPARE_SECONDS, check=True)
     if "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
         raise ValueError(f"wrk met errors:\n{done.stdout}")
     found = re.search(r"(\d+) requests in .*Requests/sec:\s+([\d.]+)", done.stdout, re.DOTALL)

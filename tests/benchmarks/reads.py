@@ -14,6 +14,7 @@ from wizard_server.config.models import EventLoop
 _BOUND = 0.85
 _OURS: dict[str, EventLoop] = {"ours": "auto", "ours asyncio": "asyncio"}
 _BARE: dict[str, EventLoop] = {"bare": "auto", "bare asyncio": "asyncio"}
+_ANEW = "ours anew"
 _PATH = POLL.format(topic(0))
 
 
@@ -32,7 +33,10 @@ def full(bench: Bench) -> Section:
 
 
 def _compare(bench: Bench, section: Section, shape: Shape, headers: Headers, status: int) -> Section:
-    """Ask our server and the bare one, each on uvloop and on asyncio, for the same bytes, in turn."""
+    """Ask our server and the bare one, each on uvloop and on asyncio, for the same bytes, in turn.
+
+    "ours anew" are requests none of which came before, as a client's first after each change is.
+    """
     size = bench.size
     with ExitStack() as stack:
         subjects: dict[str, Subject] = {
@@ -46,19 +50,24 @@ def _compare(bench: Bench, section: Section, shape: Shape, headers: Headers, sta
             assert (same.status, same.headers, same.body) == (status, answer.headers, answer.body)
             subjects[name] = bare
 
-        def rate(subject: Subject, seconds: float) -> Measured:
+        subjects[_ANEW] = subjects["ours"]
+
+        def rate(name: str, seconds: float) -> Measured:
+            subject = subjects[name]
+
             def load() -> tuple[int, Measured]:
-                count, per_second = read_loop(subject.port, _PATH, headers, size.readers, seconds)
+                count, per_second = read_loop(subject.port, _PATH, headers, size.readers, seconds, anew=name == _ANEW)
                 return count, {RATE: per_second}
 
             return costed(subject.pid, load)
 
-        for subject in subjects.values():
-            rate(subject, size.seconds / 3)
-        measured = bench.alternate({name: partial(rate, each, size.seconds) for name, each in subjects.items()})
+        for name in subjects:
+            rate(name, size.seconds / 3)
+        measured = bench.alternate({name: partial(rate, name, size.seconds) for name in subjects})
     section.add(section.claim.partition(",")[0], "requests/s", measured[RATE])
     for name in _BARE:
         section.ratio(f"ours / {name}", measured[RATE]["ours"], measured[RATE][name], ">=", _BOUND)
+    section.ratio(f"{_ANEW} / bare", measured[RATE][_ANEW], measured[RATE]["bare"], ">=", _BOUND)
     add_costs(section, measured)
     section.notes.append(f"body of {len(answer.body):,} bytes, {len(answer.headers)} headers of ours in all")
     if WRK is None:

@@ -63,7 +63,9 @@ def test_a_run_prints_a_table_and_writes_json_and_says_what_is_missing(tmp_path:
     assert [section["name"] for section in found["benchmarks"]] == ["unchanged", "scattered"]
     for section in found["benchmarks"]:
         assert _subjects(section["rows"]) == (
-            {"ours", "ours asyncio", "bare", "bare asyncio"} if section["name"] == "unchanged" else {"ours", "bare"}
+            {"ours", "ours asyncio", "bare", "bare asyncio", "ours anew"}
+            if section["name"] == "unchanged"
+            else {"ours", "bare"}
         )
         assert all(len(row["values"]) == 1 and row["median"] > 0 for row in section["rows"])
         assert section["verdicts"]
