@@ -1,4 +1,5 @@
 import gzip
+import random
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client
 from tests.web.helpers import STATES, create, parked, patch, poll_url, polling, send, soon, url
+from wizard_server.web.http.compression import deflated, gzip_around
 
 LONG = factories.settings(description="words and more words " * 500)
 
@@ -105,9 +107,9 @@ async def test_a_version_is_compressed_once_for_all_who_read_and_wait(
     made = []
     compressor = zlib.compressobj
 
-    def counted(*args: Any) -> Any:
+    def counted(*args: Any, **named: Any) -> Any:
         made.append(args)
-        return compressor(*args)
+        return compressor(*args, **named)
 
     await create(client, settings=LONG)
     monkeypatch.setattr(zlib, "compressobj", counted)
@@ -135,3 +137,23 @@ async def test_an_empty_answer_has_no_encoding(client: Client) -> None:
     await create(client, settings=LONG)
     answer = await send(client, "GET", url(), headers={"If-None-Match": "*", "Accept-Encoding": "gzip"})
     assert (answer.status, answer.headers.get("Content-Encoding")) == (304, None)
+
+
+def test_large_text_in_which_nothing_recurs_is_not_searched_for_what_does() -> None:
+    noise = random.Random(1)
+    keys = orjson.dumps([f"{noise.getrandbits(256):064x}" for _ in range(7_000)])
+    logs = orjson.dumps([f"agent-03: looked at entity {noise.getrandbits(64)} and took note" for _ in range(7_000)])
+    searched = zlib.compressobj(2, zlib.DEFLATED, -zlib.MAX_WBITS)
+    assert len(deflated(keys)) < len(searched.compress(keys) + searched.flush()) < 0.6 * len(keys)
+    assert len(deflated(logs)) < 0.35 * len(logs)
+    for text in (keys, logs):
+        assert gzip.decompress(gzip_around(b"before", text, deflated(text), b"after")) == b"before" + text + b"after"
+
+
+async def test_a_large_template_is_compressed_as_a_state_is(client: Client, session: aiohttp.ClientSession) -> None:
+    settings = factories.settings(description="".join(f"{number} " for number in range(40_000)))
+    answer = await send(client, "POST", "/api/v1/templates", json={"name": "large", "settings": settings})
+    path = f"/api/v1/templates/{answer.body['template_id']}"
+    encoding, text = await get(session, client, path, "gzip")
+    found = orjson.loads(gzip.decompress(text))["settings"]["description"]
+    assert (encoding, found) == ("gzip", settings["description"])
