@@ -20,13 +20,14 @@ from tests.benchmarks.swarm import request
 from tests.benchmarks.trails import with_chips
 
 NODES = 18_000
-TINY, OLDER, SLIDING, LONG = "tiny-nodes", "tiny-nodes-by-index", "sliding", "long"
+TINY, OLDER, SLIDING, LONG, HASHES = "tiny-nodes", "tiny-nodes-by-index", "sliding", "long", "hashes"
 # Its changes are larger than changes may be, so no version before the newest is shown.
 OLDER_TRAIL = "tiny nodes, 490 KB, by index"
 UNIQUE = "unique"
 # Tool name to JSON Schema: one tool's objects have to differ.
 CATALOGUE = {"t": {}, "device_graph": {}, UNIQUE: {"properties": {"objects": {"uniqueItems": True}}}}
 _JSON = ("Content-Type", "application/json")
+_GZIP = (("Accept-Encoding", "gzip"),)
 _OWNER = authorization()
 _CHUNK = 1 << 20
 _QUIET_SECONDS = 0.5
@@ -40,6 +41,7 @@ _HANDSHAKE = (
 )
 _SYNC = b'{"type": "sync"}'
 
+Headers = Sequence[tuple[str, str]]
 Question = Callable[[Ours, Listener], int]
 
 
@@ -106,7 +108,14 @@ def _reads() -> dict[str, Question]:
         "openapi.json": "/openapi.json",
         "metrics": "/metrics",
     }
-    return {what: partial(_asked, "GET", path, None, expected.get(what, 200)) for what, path in found.items()}
+    asked: dict[str, Question] = {
+        what: partial(_asked, "GET", path, None, expected.get(what, 200)) for what, path in found.items()
+    }
+    compressed: dict[str, Question] = {
+        f"{way}, compressed: 490 KB of hashes": partial(_asked, "GET", ways[way].format(HASHES), None, 200, also=_GZIP)
+        for way in ("state", "poll", "changes")
+    }
+    return asked | compressed
 
 
 def _writes() -> dict[str, Question]:
@@ -151,14 +160,25 @@ def _entry(state: object) -> bytes:
     return orjson.dumps(body)
 
 
-def _asked(method: str, path: str, body: bytes | None, expected: int, ours: Ours, listener: Listener) -> int:
+def _asked(
+    method: str,
+    path: str,
+    body: bytes | None,
+    expected: int,
+    ours: Ours,
+    listener: Listener,
+    *,
+    also: Headers = (),
+) -> int:
     with listener.listening():
-        return len(_answer(ours, method, path, body, expected))
+        return len(_answer(ours, method, path, body, expected, also))
 
 
-def _answer(ours: Ours, method: str, path: str, body: bytes | None = None, expected: int = 200) -> bytes:
+def _answer(
+    ours: Ours, method: str, path: str, body: bytes | None = None, expected: int = 200, also: Headers = ()
+) -> bytes:
     """Return an answer with its head; raise for another status, for then something else was measured."""
-    headers = (*_OWNER, *((_JSON,) if body is not None else ()), ("Connection", "close"))
+    headers = (*_OWNER, *also, *((_JSON,) if body is not None else ()), ("Connection", "close"))
     with closing(socket.create_connection(("127.0.0.1", ours.port), timeout=PATIENCE_SECONDS)) as sock:
         sock.sendall(request(method, path, headers, body or b""))
         text = bytearray()

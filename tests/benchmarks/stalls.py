@@ -8,9 +8,9 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.database import USER, Shape, fill
 from tests.benchmarks.listening import Listener
 from tests.benchmarks.report import Section
-from tests.benchmarks.stall_questions import CATALOGUE, LONG, NODES, OLDER, SLIDING, TINY, Question, questions
+from tests.benchmarks.stall_questions import CATALOGUE, HASHES, LONG, NODES, OLDER, SLIDING, TINY, Question, questions
 from tests.benchmarks.subjects import serving
-from tests.benchmarks.trails import add_templates, add_trail, by_index, growing_log, sliding_log, tiny_nodes
+from tests.benchmarks.trails import add_templates, add_trail, by_index, growing_log, hashes, sliding_log, tiny_nodes
 from wizard_server.domain.diffing import diff
 
 _MOST_MS = 20.0
@@ -44,6 +44,7 @@ def stalls(bench: Bench) -> Section:
 def _add_trails(database: Path, divisor: int) -> None:
     add_templates(database, USER, _TEMPLATES, NODES)
     add_trail(database, TINY, USER, tiny_nodes(60, NODES), diff)
+    add_trail(database, HASHES, USER, hashes(3), diff)
     add_trail(database, OLDER, USER, tiny_nodes(6), by_index)
     add_trail(database, SLIDING, USER, sliding_log(13), diff)
     add_trail(database, LONG, USER, growing_log(10_000 // divisor, 400_000), diff)

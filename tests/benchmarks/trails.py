@@ -3,6 +3,7 @@
 Rows that older releases wrote are among them: they have more nodes than a body may have today, and name each index.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -47,6 +48,13 @@ def long_names(versions: int, depth: int = 50, members: int = 300) -> Iterator[V
             inner = {name: inner}
         tool = {"tool_name": "t", "enabled": True, "parameters": inner}
         yield _document(version, settings=factories.settings(tools=[tool]))
+
+
+def hashes(versions: int, count: int = 7_000) -> Iterator[Values]:
+    """Yield a state of 490 KB in which nothing recurs; in the next version all is another."""
+    for version in range(1, versions + 1):
+        found = [hashlib.sha256(b"%d %d" % (version, number)).hexdigest() for number in range(count)]
+        yield _document(version, settings=with_chips(found))
 
 
 def sliding_log(versions: int, lines: int = _LINES, step: int = 40_000) -> Iterator[Values]:
