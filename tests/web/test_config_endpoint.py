@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt
 
 from tests.conftest import Client, StartServer
-from tests.web.test_templates import ask
+from tests.web.templates import ask
 
 CONFIG = "/api/v1/config"
 Number = StrictInt | StrictFloat

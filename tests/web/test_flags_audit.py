@@ -5,8 +5,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import as_operator, insert_state, noticed, rows
-from tests.web.test_template_apply import apply
-from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make
+from tests.web.templates import STATE, TEMPLATES, apply, ask, investigate, make
 
 OFF = {"audit_logging": False}
 

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient
 
 from tests import factories
 from tests.conftest import Client, Server
-from tests.web.test_templates import STATE, TEMPLATES, ask, investigate, make, trail
+from tests.web.templates import STATE, TEMPLATES, ask, investigate, make, trail
 from wizard_server.app import DATABASE, create_app
 from wizard_server.config.loading import ServerConfig
 from wizard_server.storage.schema import comparing

@@ -7,8 +7,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.test_template_apply import apply
-from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, investigate, make
+from tests.web.templates import STATE, TEMPLATES, Answer, apply, ask, investigate, make
 
 POLL = "/api/v1/polling/wizard-state/inv-1"
 TTL = 3600

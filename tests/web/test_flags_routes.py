@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, StartServer
-from tests.web.test_templates import STATE, TEMPLATES, ask, investigate
+from tests.web.templates import STATE, TEMPLATES, ask, investigate
 from wizard_server.web.routes import ROUTES
 
 POLLING = "/api/v1/polling"

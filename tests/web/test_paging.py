@@ -9,7 +9,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import INV, STATES, as_operator, create, noticed, patch, send, url
-from tests.web.test_templates import TEMPLATES
+from tests.web.templates import TEMPLATES
 
 Json = dict[str, Any]
 HISTORY = url(suffix="/history")

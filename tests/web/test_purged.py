@@ -8,8 +8,7 @@ import pytest
 from tests import factories, shell
 from tests.conftest import Client
 from tests.web.helpers import insert_state, noticed, parked
-from tests.web.test_template_apply import apply, uses
-from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, investigate, make, trail
+from tests.web.templates import ANN, STATE, TEMPLATES, apply, ask, investigate, make, trail, uses
 
 POLL = "/api/v1/polling/wizard-state/inv-1"
 PURGED_AT = "2026-05-01T00:00:00.000Z"

@@ -7,20 +7,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.test_templates import ANN, STATE, TEMPLATES, Answer, ask, fields, investigate, make, trail
-
-
-async def apply(
-    client: Client, template: dict[str, Any], key: str = "inv-1", headers: dict[str, str] | None = None, **body: Any
-) -> Answer:
-    path = f"{TEMPLATES}/{template['template_id']}/apply"
-    return await ask(client, "POST", path, {"investigation_id": key, **body}, headers)
-
-
-async def uses(client: Client, template: dict[str, Any]) -> int:
-    _, read, _ = await ask(client, "GET", f"{TEMPLATES}/{template['template_id']}")
-    count: int = read["usage_count"]
-    return count
+from tests.web.templates import ANN, STATE, TEMPLATES, apply, ask, fields, investigate, make, trail, uses
 
 
 async def test_a_template_becomes_a_new_state(client: Client) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, StartServer
-from tests.web.test_templates import ANN, TEMPLATES, ask, make
+from tests.web.templates import ANN, TEMPLATES, ask, make
 
 
 @pytest.fixture

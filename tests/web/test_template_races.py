@@ -8,8 +8,7 @@ from typing import Any
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import HANGS_AFTER_SECONDS, Door, engine_of, hold_before_locks, queued, until
-from tests.web.test_template_apply import apply, uses
-from tests.web.test_templates import STATE, TEMPLATES, Answer, ask, make
+from tests.web.templates import STATE, TEMPLATES, Answer, apply, ask, make, uses
 from wizard_server.storage.engine import Write
 
 

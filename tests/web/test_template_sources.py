@@ -6,7 +6,7 @@ import pytest
 
 from tests import factories, shell
 from tests.conftest import Client, StartServer
-from tests.web.test_templates import ANN, STATE, TEMPLATES, ask, disabled, fields, investigate, make, trail
+from tests.web.templates import ANN, STATE, TEMPLATES, ask, disabled, fields, investigate, make, trail
 
 FROM = {"name": "Ring", "from_investigation_id": "inv-1"}
 

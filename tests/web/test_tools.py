@@ -9,8 +9,7 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
-from tests.web.test_template_apply import apply, uses
-from tests.web.test_templates import STATE, TEMPLATES, ask, fields, investigate, make
+from tests.web.templates import STATE, TEMPLATES, apply, ask, fields, investigate, make, uses
 
 DEPTH = {
     "properties": {"depth": {"type": "integer", "maximum": 5}},
