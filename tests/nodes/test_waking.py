@@ -9,9 +9,8 @@ from tests import postgresql
 from tests.conftest import Client, StartServer
 from tests.nodes.conftest import NODES, options
 from tests.postgresql import Cluster, Database
+from tests.web.dashboards import cursor, ids, waiting
 from tests.web.helpers import engine_of, parked, patch, polling, read, send, soon, start, until, url
-from tests.web.test_active import cursor, ids
-from tests.web.test_active_wait import waiting
 from wizard_server.app import DATABASE
 from wizard_server.storage.signals import Ticking
 

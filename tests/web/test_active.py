@@ -7,10 +7,10 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.web.dashboards import ask, cursor, ids
 from tests.web.helpers import (
     COMPLETE,
     STATES,
-    Answer,
     as_operator,
     create,
     fields_named,
@@ -29,23 +29,6 @@ from tests.web.helpers import (
 from tests.web.test_jwt import SECRET, bearer
 from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
-
-ACTIVE = "/api/v1/polling/active-investigations"
-
-
-async def ask(client: Client, *, headers: dict[str, str] | None = None, **parameters: Any) -> Answer:
-    params = {name: str(value) for name, value in parameters.items()}
-    return await send(client, "GET", ACTIVE, params=params, headers=headers or {})
-
-
-async def cursor(client: Client) -> int:
-    place: int = (await ask(client)).body["cursor"]
-    return place
-
-
-def ids(answer: Answer) -> list[str]:
-    assert answer.status == 200, answer.body
-    return [row["investigation_id"] for row in answer.body["investigations"]]
 
 
 async def test_a_first_answer_is_a_page_of_what_the_list_shows_too(client: Client) -> None:

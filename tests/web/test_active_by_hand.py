@@ -4,9 +4,8 @@ import asyncio
 from typing import Any
 
 from tests.conftest import Client
+from tests.web.dashboards import ask, cursor, ids, told, waiting
 from tests.web.helpers import as_operator, engine_of, noticed, parked, patch, sending, soon, start
-from tests.web.test_active import ask, cursor, ids
-from tests.web.test_active_wait import told, waiting
 
 
 async def test_an_edit_by_hand_wakes_and_is_told_once(client: Client, database: str) -> None:

@@ -8,9 +8,9 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.once import once
+from tests.web.dashboards import ACTIVE, ask, cursor, ids, told, waiting
 from tests.web.helpers import (
     STATES,
-    Answer,
     create,
     forbid_reading,
     hold_commits,
@@ -27,22 +27,9 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.moments import before_a_dashboard_parks
-from tests.web.test_active import ACTIVE, ask, cursor, ids
 from wizard_server.app import DATABASE
 from wizard_server.hub.waiters import ListWaiter
 from wizard_server.web.http.context import HUB
-
-
-def waiting(
-    client: Client, place: int, *, headers: dict[str, str] | None = None, **parameters: Any
-) -> asyncio.Task[Answer]:
-    asked = {"wait": 30, "cursor": place, **parameters}
-    params = {name: str(value) for name, value in asked.items()}
-    return sending(client, "GET", ACTIVE, params=params, headers=headers or {})
-
-
-def told(answer: Answer) -> tuple[list[str], list[str]]:
-    return ids(answer), answer.body["removed"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, StartServer
+from tests.web.dashboards import ask
 from tests.web.helpers import (
     COMPLETE,
     STATES,
@@ -21,7 +22,6 @@ from tests.web.helpers import (
     stored,
     url,
 )
-from tests.web.test_active import ask
 
 PROGRESS = url(suffix="/progress")
 BRISK = {"stall_after_seconds": 1}

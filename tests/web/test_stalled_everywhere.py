@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.gated import without_looks
 from tests.operators.rows import NOW
+from tests.web.dashboards import ask
 from tests.web.helpers import (
     STATES,
     Answer,
@@ -30,7 +31,6 @@ from tests.web.helpers import (
     stored,
     url,
 )
-from tests.web.test_active import ask
 from wizard_server.app import DATABASE
 from wizard_server.commands.purge import purge
 from wizard_server.domain.clock import to_wire

@@ -10,9 +10,9 @@ import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.web.dashboards import ACTIVE
 from tests.web.helpers import create, parked, patch, poll_url, send, sending, url
 from tests.web.push import events, socket, told, waiting
-from tests.web.test_active import ACTIVE
 from wizard_server.domain import history, record
 from wizard_server.web.live import listing
 

@@ -6,11 +6,10 @@ import pytest
 
 from tests.conftest import Client, StartServer
 from tests.gated import without_looks
+from tests.web.dashboards import ask, cursor, waiting
+from tests.web.dashboards import told as listed
 from tests.web.helpers import create, engine_of, parked, patch, poll, polling, read, send, soon, start, url
 from tests.web.push import events, socket, told
-from tests.web.test_active import ask, cursor
-from tests.web.test_active_wait import told as listed
-from tests.web.test_active_wait import waiting
 from tests.web.test_changes import CHANGES
 
 ERROR = {"status": "ERROR"}
