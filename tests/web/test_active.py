@@ -26,7 +26,7 @@ from tests.web.helpers import (
     until,
     url,
 )
-from tests.web.test_jwt import SECRET, bearer
+from tests.web.tokens import SECRET, bearer
 from wizard_server.app import DATABASE
 from wizard_server.web.http.context import HUB
 

@@ -1,5 +1,4 @@
 import time
-from typing import Any
 
 import jwt
 import pytest
@@ -9,22 +8,11 @@ from tests.clocks import MovedClock
 from tests.conftest import Client, StartServer
 from tests.verifications import Verifications
 from tests.web.helpers import STATES, Answer, parked, poll_url, raw, send, sending, soon, url
+from tests.web.tokens import SECRET, USER, bearer, token
 from wizard_server.web.auth.authenticator import AUTHENTICATOR
 from wizard_server.web.auth.tokens import TokenAuthenticator
 
-SECRET = "0123456789abcdef0123456789abcdef"
-USER = "wizard:read wizard:write"
 HISTORY = url(suffix="/history")
-
-
-def token(user: object = "ann", scope: object = USER, *, secret: str = SECRET, **claims: Any) -> str:
-    content = {"sub": user, "scope": scope, "exp": int(time.time()) + 600, **claims}
-    present = {key: value for key, value in content.items() if value is not None}
-    return jwt.encode(present, secret, algorithm=claims.pop("algorithm", "HS256"))
-
-
-def bearer(*args: Any, **kwargs: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token(*args, **kwargs)}"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, poll_url, send, url
 from tests.web.push import socket, told
-from tests.web.test_jwt import SECRET, bearer, token
+from tests.web.tokens import SECRET, bearer, token
 
 USERS = ["auth0|5f7c8ec7", "alice@example.com", "f:550e8400-e29b:alice", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"]
 DASHBOARD = "/api/v1/polling/active-investigations"

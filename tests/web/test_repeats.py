@@ -15,8 +15,8 @@ from tests import factories
 from tests.clocks import MovedClock, StoppedTimer
 from tests.conftest import Client, StartServer
 from tests.web.helpers import INV, STATES, StoppedClock, as_operator, create, noticed, patch, poll_url, send, start, url
-from tests.web.test_jwt import SECRET, bearer
 from tests.web.test_metrics import scrape
+from tests.web.tokens import SECRET, bearer
 from wizard_server.web.http import repeats
 from wizard_server.web.http.accounting import logger as request_log
 from wizard_server.web.http.connection_limit import CONNECTIONS

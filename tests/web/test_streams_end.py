@@ -16,7 +16,7 @@ from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, send, until, url
 from tests.web.issuer import Issuer, key_set, signed
 from tests.web.push import closing, events, everybody_has_gone, socket, told
-from tests.web.test_jwt import SECRET, bearer
+from tests.web.tokens import SECRET, bearer
 from wizard_server.domain.clock import utc_now
 from wizard_server.pace import Pace
 from wizard_server.web.auth.authenticator import AUTHENTICATOR

@@ -9,7 +9,7 @@ from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import STATES, send, url
 from tests.web.push import events_url, socket, socket_url, told
-from tests.web.test_jwt import SECRET, bearer, token
+from tests.web.tokens import SECRET, bearer, token
 
 
 @pytest.fixture
