@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from tests.conftest import Client
-from tests.web.dashboards import ACTIVE, ask, cursor, ids
 from tests.web.helpers import (
     Answer,
     send,

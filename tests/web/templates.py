@@ -5,17 +5,10 @@ from typing import Any
 
 from tests import factories
 from tests.conftest import Client
-from tests.web.templates import ANN, STATE, TEMPLATES, Answer, ask, fields, investigate, make, trail
 
 TEMPLATES = "/api/v1/templates"
-
-
 STATE = "/api/v1/wizard-state"
-
-
 ANN = {"X-User-Id": "ann"}
-
-
 Answer = tuple[int, dict[str, Any], Mapping[str, str]]
 
 

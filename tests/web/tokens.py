@@ -6,8 +6,6 @@ from typing import Any
 import jwt
 
 SECRET = "0123456789abcdef0123456789abcdef"
-
-
 USER = "wizard:read wizard:write"
 
 
