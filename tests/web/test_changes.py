@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import jsonpatch
 import pytest
 
 from tests import factories
 from tests.conftest import Client, StartServer
+from tests.web.deltas import CHANGES, applied, changes, content
 from tests.web.helpers import (
     COMPLETE,
     INV,
-    Answer,
     as_operator,
     create,
     fields_named,
@@ -24,31 +23,13 @@ from tests.web.helpers import (
 )
 from wizard_server.web.http.context import HUB
 
-CHANGES = f"{poll_url()}/changes"
 PROGRESS = url(suffix="/progress")
-
-
-async def changes(client: Client, since: int, *, path: str = CHANGES, **parameters: Any) -> Answer:
-    params = {"since_version": str(since), **{name: str(value) for name, value in parameters.items()}}
-    return await send(client, "GET", path, params=params)
 
 
 async def report(client: Client, **fields: Any) -> Any:
     answer = await send(client, "POST", PROGRESS, json=fields)
     assert answer.status == 200, answer.body
     return answer.body
-
-
-def content(state: Any) -> dict[str, Any]:
-    """Return what a state is, without what depends on when it is read."""
-    return {key: value for key, value in state.items() if key not in ("last_accessed", "stale", "stalled")}
-
-
-def applied(state: Any, body: Any) -> Any:
-    """Return `state` after the changes of an answer."""
-    for change in body["changes"]:
-        state = jsonpatch.apply_patch(state, change["patch"])
-    return state
 
 
 async def test_an_answer_says_from_where_to_where_and_what_happened(client: Client) -> None:

@@ -11,8 +11,8 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.dashboards import ACTIVE, ask
+from tests.web.deltas import content
 from tests.web.helpers import INV, STATES, as_operator, create, noticed, poll_url, read, send, url
-from tests.web.test_changes import content
 
 # More than a dashboard is told of at once.
 MANY = 2100

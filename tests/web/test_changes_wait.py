@@ -7,6 +7,7 @@ import jsonpatch
 import pytest
 
 from tests.conftest import Client
+from tests.web.deltas import applied, content
 from tests.web.helpers import (
     Answer,
     Door,
@@ -26,7 +27,6 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.moments import around_the_next_read, before_changes_park
-from tests.web.test_changes import applied, content
 from wizard_server.web.http.context import HUB
 
 CHANGES = f"{poll_url()}/changes"

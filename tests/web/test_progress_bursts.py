@@ -9,6 +9,7 @@ import jsonpatch
 import pytest
 
 from tests.conftest import Client, StartServer
+from tests.web.deltas import content
 from tests.web.helpers import (
     hold_commits,
     parked,
@@ -24,7 +25,6 @@ from tests.web.helpers import (
     until,
     url,
 )
-from tests.web.test_changes import content
 
 PROGRESS = url(suffix="/progress")
 AGENTS = 16

@@ -11,9 +11,9 @@ import pytest
 from tests.conftest import Client, StartServer
 from tests.gated import Gated, without_looks
 from tests.web.dashboards import ask, cursor, ids, waiting
+from tests.web.deltas import CHANGES
 from tests.web.helpers import create, engine_of, parked, patch, poll, polling, read, send, soon, start, url
 from tests.web.push import events, socket, told
-from tests.web.test_changes import CHANGES
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.options import StoreOptions
 

@@ -8,9 +8,9 @@ from tests.conftest import Client, StartServer
 from tests.gated import without_looks
 from tests.web.dashboards import ask, cursor, waiting
 from tests.web.dashboards import told as listed
+from tests.web.deltas import CHANGES
 from tests.web.helpers import create, engine_of, parked, patch, poll, polling, read, send, soon, start, url
 from tests.web.push import events, socket, told
-from tests.web.test_changes import CHANGES
 
 ERROR = {"status": "ERROR"}
 
