@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import COMPLETE, as_operator, noticed, patch, read, send, start, url
-from tests.web.test_progress import PROGRESS, report
+from tests.web.reports import PROGRESS, report
 
 Json = dict[str, Any]
 MINIMAL = {"Prefer": "return=minimal"}

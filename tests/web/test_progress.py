@@ -22,15 +22,7 @@ from tests.web.helpers import (
     trail,
     url,
 )
-
-PROGRESS = url(suffix="/progress")
-
-
-async def report(client: Client, fields: Any, **headers: str) -> Any:
-    """Report as an agent and return the new state."""
-    answer = await send(client, "POST", PROGRESS, json=fields, headers=headers)
-    assert answer.status == 200, answer.body
-    return answer.body
+from tests.web.reports import PROGRESS, report
 
 
 @pytest.fixture

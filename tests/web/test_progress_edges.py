@@ -5,7 +5,7 @@ import pytest
 from tests import factories
 from tests.conftest import Client, StartServer
 from tests.web.helpers import COMPLETE, INV, as_operator, create, noticed, patch, send, start, stored, url
-from tests.web.test_progress import PROGRESS, report
+from tests.web.reports import PROGRESS, report
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from tests.web.helpers import (
     stored,
     url,
 )
+from tests.web.reports import report
 from tests.web.templates import TEMPLATES
-from tests.web.test_progress import report
 
 Json = dict[str, Any]
 SHAPES = {
