@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests import factories, shell
+from tests import factories
 from tests.conftest import Client
 from tests.web.helpers import insert_state, noticed, parked
+from tests.web.purging import PURGED_AT, bury
 from tests.web.templates import ANN, STATE, TEMPLATES, apply, ask, investigate, make, trail, uses
 
 POLL = "/api/v1/polling/wizard-state/inv-1"
-PURGED_AT = "2026-05-01T00:00:00.000Z"
 ENTRY = {"investigation_id": "inv-1", "user_id": "dev", "action_type": "NOTE", "source": "USER"}
 RULES: list[tuple[str, str, Any]] = [
     ("GET", f"{STATE}/inv-1", None),
@@ -25,16 +25,6 @@ RULES: list[tuple[str, str, Any]] = [
     ("POST", f"{STATE}/inv-1/history", ENTRY),
     ("POST", TEMPLATES, {"name": "t", "from_investigation_id": "inv-1"}),
 ]
-
-
-def bury(database: str) -> None:
-    """Do by hand what retention does: state and trail go, the parent says when."""
-    shell.run_together(
-        database,
-        ("DELETE FROM investigation_states WHERE investigation_id = 'inv-1'", ()),
-        ("DELETE FROM investigation_audit_log WHERE investigation_id = 'inv-1'", ()),
-        ("UPDATE investigations SET purged_at = ? WHERE id = 'inv-1'", (PURGED_AT,)),
-    )
 
 
 async def look(client: Client) -> None:

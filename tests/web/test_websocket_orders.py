@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import Client
 from tests.web.helpers import Door, engine_of, noticed, patch, read, send, soon, start, url
 from tests.web.moments import around_the_next_read
+from tests.web.purging import bury
 from tests.web.push import (
     canonical,
     closing,
@@ -20,7 +21,6 @@ from tests.web.push import (
     updates,
     waiting,
 )
-from tests.web.test_purged import bury
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.web.live import websocket
 
