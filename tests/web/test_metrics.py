@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import platform
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientResponse, web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests import factories
 from tests.conftest import Client, StartServer
@@ -38,6 +36,7 @@ from tests.web.helpers import (
     url,
 )
 from tests.web.push import events, events_url, everybody_has_gone, socket, socket_url, waiting
+from tests.web.scrapes import scrape
 from wizard_server import __version__
 from wizard_server.app import DATABASE
 from wizard_server.storage.schema import scripts as schema
@@ -47,33 +46,6 @@ from wizard_server.web.http.context import HUB
 ACTIVE = "/api/v1/polling/active-investigations"
 STATE_ROUTE = "/api/v1/wizard-state/{investigation_id}"
 INFINITE = "+Inf"
-
-
-class Scrape:
-    """What ``/metrics`` said at one moment."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.samples = {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-    def __call__(self, metric: str, **labels: str) -> float:
-        """Return one sample; what nothing has counted yet is 0."""
-        return self.samples.get((f"wizard_{metric}", frozenset(labels.items())), 0.0)
-
-    def labels(self, metric: str, name: str) -> Iterator[str]:
-        """Yield the values of one label of a metric."""
-        return (dict(found)[name] for key, found in self.samples if key == f"wizard_{metric}")
-
-
-async def scrape(client: Client) -> Scrape:
-    async with client.get("/metrics") as answer:
-        assert answer.status == 200
-        assert answer.headers["Content-Type"].startswith("text/plain; version=")
-        return Scrape(await answer.text())
 
 
 async def test_requests_are_counted_by_route_method_and_status(client: Client) -> None:

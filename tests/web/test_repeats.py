@@ -15,7 +15,7 @@ from tests import factories
 from tests.clocks import MovedClock, StoppedTimer
 from tests.conftest import Client, StartServer
 from tests.web.helpers import INV, STATES, StoppedClock, as_operator, create, noticed, patch, poll_url, send, start, url
-from tests.web.test_metrics import scrape
+from tests.web.scrapes import scrape
 from tests.web.tokens import SECRET, bearer
 from wizard_server.web.http import repeats
 from wizard_server.web.http.accounting import logger as request_log
