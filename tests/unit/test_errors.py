@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_auth import NOT_UTF_8, request_with
+from tests.unit.requests import NOT_UTF_8, request_with
 from wizard_server import errors
 from wizard_server.errors import (
     ConflictError,

@@ -13,7 +13,7 @@ from aiohttp import StreamReader, web
 
 from tests import factories
 from tests.clocks import StoppedTimer
-from tests.unit.test_auth import NOT_UTF_8, request_with
+from tests.unit.requests import NOT_UTF_8, request_with
 from wizard_server.domain.callers import AGENT, Caller
 from wizard_server.domain.keyed import Keyed
 from wizard_server.errors import (

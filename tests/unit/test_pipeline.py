@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientConnectionResetError, web
 
 from tests import factories
-from tests.unit.test_auth import request_with
+from tests.unit.requests import request_with
 from wizard_server.domain.callers import READ, Caller
 from wizard_server.domain.keyed import KeptAnswer
 from wizard_server.hub.hub import Hub

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.utils import base64url_encode
 
 from tests.clocks import MovedClock, StoppedTimer
-from tests.unit.test_auth import FOREVER, sending
+from tests.unit.requests import FOREVER, sending
 from wizard_server.config.loading import AuthConfig
 from wizard_server.config.sources import REFUSAL
 from wizard_server.domain.clock import utc_now

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_auth import NOT_UTF_8, request_with
+from tests.unit.requests import NOT_UTF_8, request_with
 from wizard_server.domain.callers import READ, WRITE, Caller
 from wizard_server.errors import ConfigError, ForeignOriginError, ValidationFailedError
 from wizard_server.web.auth.development import TrustingAuthenticator, require_loopback
