@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from tests.clocks import MovedClock
 from tests.unit.requests import FOREVER, KEY, NOT_UTF_8, request_with, sending, token
+from tests.unit.signing import OTHER_KEY
 from tests.verifications import Verifications
 from wizard_server.config.loading import AuthConfig
 from wizard_server.domain.callers import AGENT, READ, Caller
@@ -18,8 +19,6 @@ from wizard_server.domain.ports import Clock
 from wizard_server.errors import InvalidTokenError
 from wizard_server.web.auth.signing_keys import load_keys
 from wizard_server.web.auth.tokens import MAX_TOKEN_LENGTH, TokenAuthenticator
-
-OTHER_KEY = "fedcba9876543210" * 4
 
 
 def authenticator(*, leeway: int = 0, cache_size: int = 10, clock: Clock = utc_now, **more: Any) -> TokenAuthenticator:
