@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.records import record
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, change, creation
-from tests.unit.test_polling import record
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.storage.cache import StateCache
 from wizard_server.storage.engine import Row

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.test_polling import NOW, record
+from tests.records import NOW, record
 from wizard_server.domain.events import StateEvent
 from wizard_server.domain.record import StateRecord
 from wizard_server.hub.hub import Hub, WaitEnd

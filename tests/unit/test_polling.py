@@ -1,37 +1,16 @@
 """When a wait is satisfied, and which interval is recommended (contract 5)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.records import NOW, record
 from wizard_server.domain.clock import to_wire
 from wizard_server.domain.polling import Intervals, Until, Wait
-from wizard_server.domain.record import FIELDS, StateRecord
+from wizard_server.domain.record import FIELDS
 
-NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 INTERVALS = Intervals(500, 2000, 5000)
-
-
-def record(version: int = 5, **overrides: Any) -> StateRecord:
-    """Return a state at `version`; `changed` names the versions that last changed fields, else 1."""
-    changed = overrides.pop("changed", {})
-    values: dict[str, Any] = {
-        "investigation_id": "inv-1",
-        "user_id": "dev",
-        "wizard_step": "PROGRESS",
-        "status": "IN_PROGRESS",
-        "version": version,
-        "newest_version": version,
-        "field_versions": {**dict.fromkeys(FIELDS, 1), **changed},
-        "created_at": to_wire(NOW),
-        "updated_at": to_wire(NOW),
-        "updated_by": "dev",
-        "last_accessed": None,
-        "opened": b"{,",
-        **overrides,
-    }
-    return StateRecord(**values)
 
 
 def known(*versions: int, **more: Any) -> Wait:

@@ -14,7 +14,7 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from tests import factories
-from tests.unit.test_polling import record
+from tests.records import record
 from wizard_server.domain.record import StateRecord, opened
 from wizard_server.web.api.state_body import seen, state_pieces, state_response
 from wizard_server.web.http.answers import json_response
