@@ -5,21 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.records import NOW, record
+from tests.unit.events import LONG, above, event
 from wizard_server.domain.events import StateEvent
 from wizard_server.domain.record import StateRecord
 from wizard_server.hub.hub import Hub, WaitEnd
 from wizard_server.hub.waiters import Waiter
-
-LONG = 3600.0
-
-
-def event(version: int | None, investigation_id: str = "inv-1") -> StateEvent:
-    return StateEvent(investigation_id, None if version is None else record(version), (), "ann", 1, NOW)
-
-
-def above(version: int) -> Callable[[StateRecord], bool]:
-    return lambda state: state.version > version
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from tests.silence import Silence
-from tests.unit.test_hub import LONG, above, event
+from tests.unit.events import LONG, above, event
 from wizard_server.hub.hub import Hub
 from wizard_server.hub.waiters import Sleeper
 from wizard_server.hub.waking import SLICE_SECONDS, Waker
