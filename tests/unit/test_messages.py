@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import wizard_server
-from tests.unit.test_validation import refused
+from tests.unit.refusals import refused
 from wizard_server.domain.field_types import Schema
 from wizard_server.storage.archive.format import Line
 

@@ -6,18 +6,12 @@ from typing import Any
 import pytest
 
 from tests import factories
+from tests.unit.refusals import refused
 from wizard_server.domain.models.settings import InvestigationSettings
 from wizard_server.domain.models.states import WizardStateCreate, WizardStateUpdate
 from wizard_server.domain.models.trail import AuditLogCreate
 from wizard_server.domain.validation import validate, validate_investigation_settings, validate_state_size
 from wizard_server.errors import StateTooLargeError, ValidationFailedError
-
-
-def refused(model: type[Any], data: Any) -> list[dict[str, str]]:
-    with pytest.raises(ValidationFailedError) as refusal:
-        validate(model, data)
-    errors: list[dict[str, str]] = refusal.value.extra["errors"]
-    return errors
 
 
 def constraints(model: type[Any], data: Any) -> dict[str, str]:
