@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.test_catalogue import CONFIG, PREFIX
+from tests.catalogues import CONFIG, PREFIX
 
 ROOT = Path(__file__).parents[2]
 

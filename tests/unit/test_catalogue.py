@@ -8,27 +8,12 @@ import orjson
 import pytest
 
 from tests import factories
+from tests.catalogues import CONFIG, PREFIX
 from wizard_server import cli
 from wizard_server.app import create_app
 from wizard_server.config.catalogue import load_catalogue
 from wizard_server.errors import ConfigError
 
-PREFIX = "Invalid wizard configuration - refusing to start: [tools] catalog: "
-CONFIG = """
-[database]
-url = "sqlite:///investigations.db"
-
-[polling]
-fast_interval_ms = 500
-normal_interval_ms = 2000
-slow_interval_ms = 5000
-
-[auth]
-mode = "none"
-
-[tools]
-catalog = "tools.json"
-"""
 WRONG = {
     "an empty file": b"",
     "not JSON": b"device_graph = {}",
