@@ -13,13 +13,13 @@ import pytest
 from tests import factories
 from tests.acceptance.client import POLLS, STATES, Connection, connect, eventually, parked
 from tests.acceptance.conftest import Serve, on_each_loop
+from tests.acceptance.memory import SOCKET, resident_bytes
 from tests.acceptance.process import PATIENCE_SECONDS, ServerProcess, write_config
 
 BIG = 200_000
 READERS = 20
 CHANGES = 100
 EVENTS = "/api/v1/events/wizard-state/inv-1"
-SOCKET = "/ws/investigation/inv-1"
 _UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -58,12 +58,6 @@ async def change_much(control: Connection, number: int) -> None:
     version: int = answer.json()["version"]
     polled = await control.ask("GET", f"{POLLS}/inv-1?since_version={version - 1}&wait=50")
     assert (polled.status, polled.json()["version"]) == (200, version)
-
-
-def resident_bytes(server: ServerProcess) -> int:
-    lines = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii").splitlines()
-    [kilobytes] = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-    return int(kilobytes) * 1024
 
 
 @on_each_loop

@@ -7,8 +7,8 @@ from pathlib import Path
 from tests import factories
 from tests.acceptance.client import STATES, connect
 from tests.acceptance.conftest import Serve
+from tests.acceptance.memory import SOCKET, resident_bytes
 from tests.acceptance.process import WIZARD_SERVER, write_config
-from tests.acceptance.test_slow_readers import SOCKET, resident_bytes
 
 FEW, MANY = 300, 900
 KIBIBYTE = 1024
