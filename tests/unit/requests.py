@@ -1,18 +1,14 @@
 """Requests that nobody has sent."""
 
-import json
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from jwt import api_jws
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from wizard_server.domain.clock import utc_now
 from wizard_server.web.http.context import CLOCK
 
-KEY = "0123456789abcdef" * 4
-FOREVER = 32_503_680_000
 # The parser hands bytes that are not UTF-8 on as lone surrogates.
 NOT_UTF_8 = "\udcff"
 
@@ -30,10 +26,3 @@ def request_with(
 
 def sending(token: str | None, scheme: str = "Bearer") -> web.Request:
     return request_with({} if token is None else {"Authorization": f"{scheme} {token}"})
-
-
-def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
-    """Return a signed token; a claim that is ``...`` is left out."""
-    given = {"sub": "ann", "exp": FOREVER, "scope": "wizard:read wizard:agent", **claims}
-    payload = json.dumps({name: value for name, value in given.items() if value is not ...}).encode()
-    return api_jws.encode(payload, key, algorithm=algorithm)

@@ -9,8 +9,8 @@ from jwt import api_jws
 from pydantic import SecretStr
 
 from tests.clocks import MovedClock
-from tests.unit.requests import FOREVER, KEY, NOT_UTF_8, request_with, sending, token
-from tests.unit.signing import OTHER_KEY
+from tests.unit.requests import NOT_UTF_8, request_with, sending
+from tests.unit.signing import FOREVER, KEY, OTHER_KEY, token
 from tests.verifications import Verifications
 from wizard_server.config.loading import AuthConfig
 from wizard_server.domain.callers import AGENT, READ, Caller

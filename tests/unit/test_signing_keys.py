@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.utils import base64url_encode
 
 from tests.clocks import MovedClock, StoppedTimer
-from tests.unit.requests import FOREVER, sending
+from tests.unit.requests import sending
+from tests.unit.signing import FOREVER
 from wizard_server.config.loading import AuthConfig
 from wizard_server.config.sources import REFUSAL
 from wizard_server.domain.clock import utc_now

@@ -8,7 +8,8 @@ import pytest
 
 from tests import factories
 from tests.acceptance.process import write_config
-from tests.unit.requests import KEY, sending
+from tests.unit.requests import sending
+from tests.unit.signing import KEY
 from wizard_server import cli
 from wizard_server.commands.token import MAX_TTL_SECONDS, TokenRequestError, mint
 from wizard_server.domain.callers import READ, WRITE, Caller

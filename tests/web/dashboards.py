@@ -4,11 +4,7 @@ import asyncio
 from typing import Any
 
 from tests.conftest import Client
-from tests.web.helpers import (
-    Answer,
-    send,
-    sending,
-)
+from tests.web.helpers import Answer, send, sending
 
 ACTIVE = "/api/v1/polling/active-investigations"
 

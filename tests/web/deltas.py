@@ -5,11 +5,7 @@ from typing import Any
 import jsonpatch
 
 from tests.conftest import Client
-from tests.web.helpers import (
-    Answer,
-    poll_url,
-    send,
-)
+from tests.web.helpers import Answer, poll_url, send
 
 CHANGES = f"{poll_url()}/changes"
 

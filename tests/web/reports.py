@@ -3,10 +3,7 @@
 from typing import Any
 
 from tests.conftest import Client
-from tests.web.helpers import (
-    send,
-    url,
-)
+from tests.web.helpers import send, url
 
 PROGRESS = url(suffix="/progress")
 

@@ -9,15 +9,7 @@ from tests.conftest import Client
 from tests.web.helpers import INV, Door, engine_of, hold_told, noticed, patch, read, send, sending, soon, start, url
 from tests.web.moments import around_the_next_read
 from tests.web.purging import bury
-from tests.web.push import (
-    canonical,
-    commit_together,
-    events,
-    everybody_has_gone,
-    rebuilt,
-    report,
-    waiting,
-)
+from tests.web.push import canonical, commit_together, events, everybody_has_gone, rebuilt, report, waiting
 from wizard_server.errors import StorageUnavailableError
 from wizard_server.web.live import sse
 
