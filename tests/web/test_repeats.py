@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -361,3 +362,56 @@ async def test_a_client_that_does_not_read_is_no_longer_answered(start_server: S
             line.writer.write(get())
             await asyncio.sleep(0)
         assert [(await line.answer()).status for _ in range(40)] == [200] * 40
+
+
+async def change(client: Client, clock: StoppedClock, chance: random.Random) -> None:
+    """Do something that may change the answer."""
+    match chance.choice(["wait", "create", "progress", "step", "delete"]):
+        case "wait":
+            clock.move(seconds=chance.choice([1, 400, 40_000]))
+        case "create":
+            await send(client, "POST", STATES, json=factories.creation())
+        case "progress":
+            await send(client, "PATCH", url(), json={"progress": {"overall_progress": chance.randrange(100)}})
+        case "step":
+            await send(client, "PATCH", url(), json={"wizard_step": "PROGRESS"})
+        case _:
+            if chance.random() < 0.3:
+                await send(client, "DELETE", url())
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_happens_in_between_it_is_answered_as_if_it_were_new(
+    start_server: StartServer, seed: int
+) -> None:
+    """Each request is sent as it was before, and with a header that makes it another one."""
+    clock, chance = StoppedClock(), random.Random(seed)
+    limits = {"requests_per_second": 1e6, "burst": 1_000_000}
+    client = await start_server(observed=False, clock=clock, timer=StoppedTimer(), rate_limit=limits)
+    tags = [None, '"version-1"', 'W/"version-2"', '"version-2", "version-3"', "*", '"version-40"']
+    requests = [
+        get({"X-User-Id": user} | ({"If-None-Match": tag} if tag else {}), query=query)
+        for user in (factories.USER, "eve")
+        for tag in tags
+        for query in ("", "?since_version=2", "?view=summary", "?watch=progress", "?stalled=true", "?nonsense=1")
+    ]
+    requests += [get({"If-None-Match": tag} if tag else {}).replace(b"/polling", b"") for tag in tags]
+
+    repeated = 0
+    async with line_to(client) as line:
+        for number in range(200):
+            if chance.random() < 0.15:
+                await change(client, clock, chance)
+            request = chance.choice(requests[:: chance.choice([1, 12])])
+            seen = line.seen
+            first = await line.ask(request)
+            repeated += line.seen == seen
+            other = request.replace(b"\r\nHost", b"\r\nX-Number: %d\r\nHost" % number, 1)
+            second = await line.ask(other)
+            assert first.status == second.status, request
+            assert but_what_differs(first.headers) == but_what_differs(second.headers), request
+            for answer in (first, second):
+                if answer.status >= 400:
+                    del answer.body["request_id"]
+            assert first.body == second.body, request
+    assert repeated > 20
