@@ -21,18 +21,23 @@ WAITS = "wait_event = 'SyncRep' AND datname = current_database()"
 
 def cut(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, *, before: bool, meanwhile: Callable[[], Awaitable[object]] | None = None
-) -> None:
+) -> list[int]:
     """Cut the writer's connection once: `before` the statements of a commit are run, or after all were, unheard.
 
-    `meanwhile` is done before anybody looks what became of the commit.
+    `meanwhile` is done before anybody looks what became of the commit. Returns the steps of each commit that is tried.
     """
-    original, cuts = Connection.run, [True]
+    original, cuts, commits = Connection.run, [True], list[int]()
 
     async def run(self: Connection, steps: Any) -> Any:
-        is_commit = steps[-1].query.name == "connection.commit" and cuts
+        is_commit = steps[-1].query.name == "connection.commit"
+        if is_commit:
+            commits.append(len(steps))
+        is_commit = is_commit and bool(cuts)
         if is_commit and before:
             cuts.clear()
             await terminated(self)
+            if meanwhile is not None:
+                await meanwhile()
         answers = await original(self, steps)
         if is_commit and not before:
             cuts.clear()
@@ -48,6 +53,7 @@ def cut(
             operator.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
     monkeypatch.setattr(Connection, "run", run)
+    return commits
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after it"])
@@ -80,6 +86,20 @@ async def test_another_node_may_go_on_before_it_is_found_out(
     found = await kit.store.state("inv-1")
     assert found is not None
     assert (found.version, found.status) == (3, "CANCELLED")
+
+
+async def test_whoever_lost_their_locks_together_go_on_together(
+    kit: Kit, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one they would hold up everybody else: another node has written, and none of them is to blame."""
+    await kit.store.transact(creation())
+    other = await open_store()
+    commits = cut(kit, monkeypatch, before=True, meanwhile=lambda: other.store.transact(change(status="CANCELLED")))
+    statuses = ["ERROR", "IN_PROGRESS"] * 10
+    found = await asyncio.gather(*(kit.store.transact(change(status=status)) for status in statuses))
+    assert [state.version for state in found] == list(range(3, 3 + len(statuses)))
+    assert len(commits) == len(["cut", "of the other", "stale", "together"])
+    assert [version for version, _ in audited(kit.path)] == list(range(1, 3 + len(statuses)))
 
 
 async def test_a_commit_goes_on_to_its_end_when_who_asked_has_gone(kit: Kit) -> None:

@@ -3,7 +3,8 @@
 A commit has two steps. `begin` says what the use cases may rest on; `commit` runs what they wrote, as data, and answers
 with its place in the order of all changes. An engine raises, with nothing written:
 
-- `StaleError`: the database, or a row of it, is not what the writes rest on any more;
+- `StaleError`: the database, or a row of it, is not what the writes rest on any more; `OvertakenError`, where it is
+  known that another process has written, or that the locks of the batch were lost with their connection;
 - `BusyError`: somebody else holds a lock that is waited for no longer;
 - `StorageUnavailableError`: the database cannot serve this now;
 
@@ -34,6 +35,10 @@ def patience(seconds: float) -> Callable[[], bool]:
 
 class StaleError(Exception):
     """The database is not what the writes rest on; nothing was written."""
+
+
+class OvertakenError(StaleError):
+    """Another process has written since the batch was begun: none of its use cases is to blame."""
 
 
 class BusyError(StorageUnavailableError):

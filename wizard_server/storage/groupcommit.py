@@ -19,7 +19,7 @@ from wizard_server.domain.record import StateRecord
 from wizard_server.errors import StorageUnavailableError, UnknownOutcomeError
 from wizard_server.storage.aside import Aside
 from wizard_server.storage.batch import Batch, Committed
-from wizard_server.storage.engine import BusyError, Engine, Locked, StaleError, Stored
+from wizard_server.storage.engine import BusyError, Engine, Locked, OvertakenError, StaleError, Stored
 from wizard_server.storage.feed import Feed
 from wizard_server.storage.jobs import Job, refuse
 from wizard_server.storage.memory import Memory
@@ -40,10 +40,6 @@ class Source(Committed, Protocol):
 
     async def kept_answers(self, asked: Sequence[Keyed]) -> Sequence[KeptAnswer]:
         """Return what is kept under the keys of some requests."""
-
-
-class _OvertakenError(StaleError):
-    """Another process has written since the batch was begun: none of its use cases is to blame."""
 
 
 class _AgainError(Exception):
@@ -136,7 +132,7 @@ class GroupCommit:
                 await self._attempt(jobs, answered)
             except _AgainError:
                 continue
-            except _OvertakenError as error:
+            except OvertakenError as error:
                 overtaken += 1
                 if overtaken == _MOST_OVERTAKEN:
                     refuse(jobs, f"another process keeps writing: {error}")
@@ -218,7 +214,7 @@ class GroupCommit:
                 job.is_writing = False
 
     async def _require_newest(self, locked: Locked) -> None:
-        """Correct memory, and raise `_OvertakenError` when a batch that rests on `locked` rests on old states.
+        """Correct memory, and raise `OvertakenError` when a batch that rests on `locked` rests on old states.
 
         Locked rows are not old.
         """
@@ -226,7 +222,7 @@ class GroupCommit:
             return
         await self._feed.caught_up()
         if self._feed.mark != locked.mark:
-            raise _OvertakenError("another process has written to the database")
+            raise OvertakenError("another process has written to the database")
 
     def _tell_others(self, batch: Batch, place: int) -> None:
         """Publish what was committed; to lists only where it comes next, else the feed tells them in its turn."""

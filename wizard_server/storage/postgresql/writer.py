@@ -6,7 +6,8 @@ off while it is under way would not know what became of it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from wizard_server.storage.engine import (
     BusyError,
     Keys,
     Locked,
+    OvertakenError,
     StaleError,
     Write,
     patience,
@@ -46,6 +48,7 @@ _ANSWER_SECONDS = 4.0
 # How long it is tried to find out what became of a commit, in seconds.
 RESOLVE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.1
+_LOCKS_LOST = "the locks of the batch were lost with its connection"
 
 
 class Writer:
@@ -147,16 +150,18 @@ class Writer:
     async def _attempt(self, writes: Sequence[Write]) -> int:
         """Write and commit; after a lost connection find out whether that was done, and if not, do it again.
 
-        That is safe: a step changes nothing unless the rows have the versions that it is based on.
+        That is safe: a step changes nothing unless the rows have the versions that it is based on. Where they were
+        locked and have others now, somebody has written after the locks were lost.
         """
         deadline = None
-        is_begun = self._begun is not None
+        rests_on_locks = is_begun = self._begun is not None
         unfinished = Unfinished.of(writes)
         while True:
             connection = None
             try:
                 connection = await self._ready()
-                return await self._write(connection, writes, is_begun=is_begun)
+                with _overtaking(rests_on_locks and not is_begun):
+                    return await self._write(connection, writes, is_begun=is_begun)
             except Exception as error:
                 if connection is None or not connection.is_lost:
                     raise
@@ -169,7 +174,7 @@ class Writer:
 
     async def _write(self, connection: Connection, writes: Sequence[Write], *, is_begun: bool) -> int:
         if is_begun and not connection.is_in_transaction:
-            raise StaleError("the locks of the batch were lost with its connection")
+            raise OvertakenError(_LOCKS_LOST)
         placed = _ids(writes, _PLACED)
         begun = [step("connection.begin"), step("connection.lock", ids=sorted(placed))]
         steps = [] if is_begun else begun
@@ -247,6 +252,19 @@ class Writer:
             for connection in (self._connection, *self._spare):
                 if connection is not None:
                     await connection.close()
+
+
+@contextmanager
+def _overtaking(are_locks_lost: bool) -> Iterator[None]:
+    """Raise that others have written, for what is stale because the locks that it rested on were lost."""
+    if not are_locks_lost:
+        yield
+        return
+    try:
+        with refusals(CANNOT_WRITE):
+            yield
+    except StaleError as error:
+        raise OvertakenError(f"{_LOCKS_LOST}: {error}") from error
 
 
 def _columns(query: Query, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
