@@ -34,6 +34,7 @@ class CommonHeaders:
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
+        self._has_origins = bool(origins)
         fixed = ((_POLICY, CONTENT_SECURITY_POLICY), *FIXED, *([(hdrs.VARY, _ORIGIN)] if origins.vary else []))
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in fixed).encode()
 
@@ -44,7 +45,7 @@ class CommonHeaders:
 
     def origin_lines(self, request: web.Request) -> bytes:
         """Return those of the lines that the page which sends `request` needs to read the answer."""
-        return self._origins.lines(request) if self._origins else b""
+        return self._origins.lines(request) if self._has_origins else b""
 
     def joined(self, identifier: str, quota: bytes, origin: bytes) -> bytes:
         """Return the lines of the answer to the request called `identifier`."""
@@ -61,7 +62,7 @@ class CommonHeaders:
         headers[_REQUEST_ID] = request_id(request)
         if admission is not None:
             headers.update(admission.pairs)
-        if self._origins:
+        if self._has_origins:
             headers.update(self._origins.pairs(request))
         if self._origins.vary:
             vary = headers.get(hdrs.VARY)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from multidict import istr
 
 from wizard_server.config.loading import ServerConfig
 from wizard_server.domain.callers import Caller
@@ -46,6 +47,7 @@ def instant(request: web.Request) -> datetime:
         return known
 
 
+_REQUEST_ID_HEADER = istr("X-Request-Id")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _REQUEST_ID = web.RequestKey("request_id", str)
 
@@ -79,7 +81,7 @@ def request_id(request: web.Request) -> str:
 
 def given_id(request: web.Request) -> str | None:
     """Return the client's ``X-Request-Id``, None when it is no id."""
-    given = request.headers.get("X-Request-Id")
+    given = request.headers.get(_REQUEST_ID_HEADER)
     return given if given and _GIVEN_ID.fullmatch(given) else None
 
 
