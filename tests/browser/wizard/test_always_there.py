@@ -23,6 +23,13 @@ window.words = new Set();
 new MutationObserver(() => words.add(document.querySelector('.connection [role=status]')?.innerText))
   .observe(document, { childList: true, characterData: true, subtree: true });
 """
+DRAINS = """
+window.real = fetch;
+const problem = JSON.stringify({ status: 503, code: 'draining', title: 'The server shuts down' });
+const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '3' };
+window.fetch = async () => new Response(problem, { status: 503, headers });
+for (const event of ['offline', 'focus']) dispatchEvent(new Event(event));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +71,30 @@ def test_a_narrow_page_says_why_a_step_cannot_be_entered_when_it_is_touched(wiza
     wizard.open("/investigations/there/progress")
     wizard.click("Results")
     wizard.sees("Results opens when the agents are done.")
+
+
+def test_a_server_that_drains_is_said_to_restart(wizard: WizardPage, there: None) -> None:
+    wizard.open("/")
+    wizard.sees("live", "Gift cards")
+    wizard.driver.execute_script(DRAINS)
+    wizard.sees("server restarting", "Trying again in", "Gift cards")
+    wizard.driver.execute_script("window.fetch = window.real; dispatchEvent(new Event('focus'))")
+    wizard.sees_no("server restarting")
+    wizard.sees("live")
+
+
+def test_a_reader_who_asks_for_no_motion_sees_none(wizard: WizardPage, there: None) -> None:
+    moves = "return document.getAnimations().map((each) => each.animationName ?? each.transitionProperty)"
+    wizard.open("/investigations/there/progress")
+    wizard.sees("Running", "live")
+    assert "breathe" in wizard.driver.execute_script(moves)  # the quiet mark of what runs
+    wizard.prefers("prefers-reduced-motion", "reduce")
+    try:
+        wizard.reload()
+        wizard.sees("Running", "live")
+        until(lambda: wizard.driver.execute_script(moves) == [], "nothing moves")
+    finally:
+        wizard.prefers("prefers-reduced-motion", "")
 
 
 @pytest.fixture

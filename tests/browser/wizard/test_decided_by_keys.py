@@ -24,7 +24,7 @@ def conflict(windows: tuple[WizardPage, WizardPage], server: ServerProcess, iden
         other.fill(DESCRIPTION, "Told by them")
         other.click("Sequential")
         is_sequential(server, identifier)
-    one.sees(MEANWHILE)
+    one.sees(MEANWHILE, "What only one of you changed is kept: execution mode.")
     return one
 
 

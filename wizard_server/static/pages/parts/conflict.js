@@ -1,4 +1,5 @@
 import { merge } from "../../client/index.js";
+import { differences } from "../kit/differences.js";
 import { h } from "../kit/dom.js";
 import { button } from "./button.js";
 import { dialog } from "./dialog.js";
@@ -25,6 +26,9 @@ let choices = /** @type {Record<string, Side>} */ ({});
  */
 export function conflictDialog(app, { base, mine, theirs }, resolve) {
   const { merged, conflicts } = merge(base, mine, theirs);
+  const kept = differences(base, merged)
+    .filter(({ path, before, now }) => (before ?? now) != null && !conflicts.some((one) => `${path}.`.startsWith(`${one}.`)))
+    .map(({ path }) => words(path)).join("; ");
   /** @param {string} path @param {Side} side */
   const choose = (path, side) => { choices = { ...choices, [path]: side }; app.update(); };
   /** @param {(path: string) => Side} sideOf */
@@ -43,7 +47,7 @@ export function conflictDialog(app, { base, mine, theirs }, resolve) {
     }),
     h("div", null, tree(at(value, path) ?? "nothing")));
   return dialog({ key: "conflict", title: "Changed by somebody else meanwhile", wide: true },
-    h("p", null, "Choose for each field. What only one of you changed is kept."),
+    h("p", null, "Choose for each field. What only one of you changed is kept", kept && ": ", kept, "."),
     h("div", { class: "sides", role: "group" },
       h("div", { class: "line head" }, ["Field", "Mine", "Theirs"].map((title) => h("b", null, title))),
       conflicts.map((path) =>

@@ -1,8 +1,8 @@
+import { differences } from "../../kit/differences.js";
 import { h } from "../../kit/dom.js";
 import { ago } from "../../kit/format.js";
 import { button } from "../../parts/button.js";
 import { tree } from "../../parts/tree.js";
-import { differences } from "./differences.js";
 
 /** @import { App, Child, Difference, Here, Past, Render, Settings, State } from "../../types.js" */
 const SIGNS = { added: "+", removed: "−", changed: "±" };

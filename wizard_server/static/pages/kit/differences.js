@@ -1,5 +1,5 @@
 const SKIPPED = new Set(["version", "updated_at", "last_accessed", "stalled", "stale"]);
-/** @import { Difference } from "../../types.js" */
+/** @import { Difference } from "../types.js" */
 /** @type {(before: unknown, now: unknown) => Difference["kind"]} */
 const kindOf = (before, now) => (before === undefined ? "added" : now === undefined ? "removed" : "changed");
 /** @type {(value: unknown) => value is Record<string, unknown>} */
