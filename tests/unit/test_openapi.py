@@ -35,6 +35,7 @@ _READ = re.compile(
     r'headers\.get(?:all)?\(\s*(?:hdrs\.)?"?([A-Za-z_-]+)'
     r'|headers\["([A-Za-z-]+)"\]'
     r'|"([A-Za-z-]+)" in request\.headers'
+    r'|_HEADER = istr\("([A-Za-z-]+)"\)'  # a name prepared for the lookup
 )
 
 

@@ -85,8 +85,8 @@ def test_a_state_is_compressed_once_per_version_and_view(monkeypatch: pytest.Mon
     made: list[Any] = []
     original: Any = zlib.compressobj
 
-    def counted(*given: int) -> Any:
-        made.append(original(*given))
+    def counted(*given: int, **named: int) -> Any:
+        made.append(original(*given, **named))
         return made[-1]
 
     monkeypatch.setattr(zlib, "compressobj", counted)

@@ -1,10 +1,13 @@
 """How bodies arrive: compressed, in pieces, too long, cut short; whatever comes of it, it is told by a problem."""
 
+import asyncio
 import gzip
 import io
 import json
+import socket
 import zlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -96,6 +99,21 @@ async def test_a_body_in_chunks_is_counted_too(client: Client) -> None:
 
     async with client.post(STATES, data=chunks(), headers=JSON) as answer:
         assert (answer.status, (await answer.json())["limit_bytes"]) == (413, LIMIT)
+
+
+async def test_a_body_of_tiny_chunks_is_refused_though_it_comes_before_its_request_is_begun(client: Client) -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=theirs)
+    assert client.server.runner is not None
+    make: Any = client.server.runner.server
+    _, connection = await asyncio.get_running_loop().connect_accepted_socket(make, ours)
+    await asyncio.sleep(0)  # now it waits for a request
+    head = f"POST {STATES} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.data_received(head.encode())
+    await asyncio.sleep(0)  # the request is taken, its task not begun
+    connection.data_received(b"1\r\n \r\n" * 20_000)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
 
 
 async def test_an_empty_body_is_no_json_whatever_its_coding(client: Client) -> None:

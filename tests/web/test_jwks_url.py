@@ -4,9 +4,10 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp.web import Application
@@ -191,11 +192,21 @@ async def test_an_issuer_is_found_by_its_name(issuer: Issuer, start_server: Star
     assert await status(client, signed("old")) == 200
 
 
+def look_up_by(answer: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the issuer's name looked up by `answer`; this server's own stays as it is."""
+    original: Callable[..., list[Any]] = socket.getaddrinfo
+
+    def look_up(host: str, *given: Any, **named: Any) -> list[Any]:
+        return answer() if host == "issuer.test" else original(host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
 async def test_a_name_that_there_is_not_is_said(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
+    def unknown() -> list[Any]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr("wizard_server.web.auth.name_lookup.socket.getaddrinfo", unknown)
+    look_up_by(unknown, monkeypatch)
     client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"})
     assert "Name or service not known" in (await send(client, "GET", "/readyz")).body["parts"]["keys"]
 
@@ -204,7 +215,12 @@ async def test_a_look_up_that_hangs_holds_nobody_up_and_keeps_no_process_from_en
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = threading.Event()
-    monkeypatch.setattr("wizard_server.web.auth.name_lookup.socket.getaddrinfo", lambda *_, **__: door.wait(20) and [])
+
+    def hang() -> list[Any]:
+        door.wait(20)
+        return []
+
+    look_up_by(hang, monkeypatch)
     pace = Pace(issuer_rest=NEVER, issuer_timeout=0.05)
     try:
         client = await start_server(auth={**ES256, "jwks_url": "https://issuer.test/keys"}, pace=pace)

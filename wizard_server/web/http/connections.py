@@ -44,6 +44,7 @@ class Connection(PatientHandler):
         "_connections",
         "_discards",
         "_frames",
+        "_is_due",
         "_repeats",
         "_whole",
         "is_known",
@@ -60,6 +61,7 @@ class Connection(PatientHandler):
         self._body_bytes = 0
         self._discards = False
         self._frames: Allowance | None = None
+        self._is_due = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place among the connections."""
@@ -177,7 +179,7 @@ class Connection(PatientHandler):
         if self._body_bytes > _CHUNKED_BYTES + _CHUNKED_SHARE * body.total_bytes:
             self.discard_input()
             asyncio.get_running_loop().call_later(_FLOOD_SECONDS, self.abort)  # until then the client may read why
-            if self._current_request is not None or self._messages:  # else the request is refused already
+            if self._current_request is not None or self._is_due or self._messages:  # else the answer is made already
                 body.set_exception(web.RequestPayloadError("its chunks are too small"))
                 body.feed_eof()
 
@@ -205,8 +207,9 @@ class Connection(PatientHandler):
         self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Handle a request; one without a body or others behind it needs nothing of ours."""
-        handle = self._handle_in_turn if self._messages or request.body_exists else super()._handle_request
-        return handle(request, start_time, request_handler)
+        self._is_due = bool(self._messages) or request.body_exists
+        handle = self._handle_in_turn if self._is_due else super()._handle_request
+        return handle(request, start_time, request_handler)  # in a task, which begins in the next turn of the loop
 
     async def _handle_in_turn(
         self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
@@ -219,6 +222,7 @@ class Connection(PatientHandler):
         """
         if self._messages:
             await asyncio.sleep(0)
+        self._is_due = False
         handled = await super()._handle_request(request, start_time, request_handler)
         if self._discards:
             await asyncio.sleep(_FLOOD_SECONDS)
