@@ -102,6 +102,16 @@ async def test_any_other_parameter_that_is_given_twice_is_refused(client: Client
         assert answer.body["errors"][0]["constraint"] == "given_once"
 
 
+@pytest.mark.parametrize("route", WITH_QUERY, ids=named)
+async def test_a_character_that_an_engine_does_not_take_is_refused(client: Client, route: AnyRoute) -> None:
+    await create(client)
+    assert route.query is not None
+    for name in route.query.model_fields:
+        answer = await get(client, route.path.replace("{investigation_id}", "inv-1"), [(name, "a\0b")])
+        assert (answer.status, fields_named(answer)) == (422, {name})
+        assert answer.body["errors"][0]["constraint"] == "no_nul"
+
+
 def test_what_takes_several_values_is_what_the_contract_names() -> None:
     lists = set()
     for route in WITH_QUERY:

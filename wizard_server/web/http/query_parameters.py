@@ -21,12 +21,14 @@ def parameters(given: "MultiMapping[str]", model: type[Model]) -> Model:
     """Return the parameters of a GET as `model`; only a field that is a tuple may be given several times.
 
     Raises `ValidationFailedError` for names that the model does not know and for other repeated names. Names that begin
-    with `CACHE_BUSTER` are ignored.
+    with `CACHE_BUSTER` are ignored. A value with U+0000 is refused as one in a body is: PostgreSQL takes none.
     """
     lists, found, twice = _lists(model), dict[str, Any](), dict[str, None]()
     for name, value in given.items():
         if name.startswith(CACHE_BUSTER):
             continue
+        if "\0" in value:
+            raise ValidationFailedError.of(name, "must not contain the character U+0000", "no_nul")
         if name in lists:
             found.setdefault(name, []).append(value)
         elif name in found:
