@@ -60,20 +60,35 @@ async def _received(request: web.Request, limit: int) -> bytes:
     seconds = request.app[CONFIG].server.receive_timeout_seconds
     try:
         if request.content.is_eof():  # it arrived with the head, as most do
-            return await request.read()
+            return await _read(request, limit)
         async with request.app[RECEIVING].within(seconds):
             if request.headers.get(hdrs.EXPECT) and request.version == HttpVersion11:
                 await request.writer.write(_CONTINUE)
                 request.writer.output_size = 0  # the framework counts only the answer
-            return await request.read()
+            return await _read(request, limit)
     except TimeoutError:
         if request.app[RECEIVING].drains:
             raise StorageUnavailableError("the server is shutting down, and the body did not arrive in time") from None
         raise RequestTimeoutError(f"the body did not arrive within {seconds} seconds") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(limit) from None
     except web.RequestPayloadError as error:
         raise MalformedJsonError(f"the body is not as its headers say: {error}") from None
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    """Return what arrives; the framework's `read` would keep it for as long as the connection is idle."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await request.content.readany():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def forget_body(request: web.Request) -> None:
+    """Drop the body, because the connection keeps its last request for as long as it is idle."""
+    request.pop(_BODY, None)
 
 
 def _too_large(limit: int) -> BodyTooLargeError:

@@ -34,6 +34,22 @@ _CHUNKED_SHARE = 1.25
 _FLOOD_SECONDS = 1.0
 
 
+class _Sent(web.StreamResponse):
+    """Stands for an answer that was sent: whether the connection stays open after it is all that is asked of it."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._stays_open = keep_alive
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection stays open."""
+        return self._stays_open
+
+
+_KEPT, _CLOSED = _Sent(keep_alive=True), _Sent(keep_alive=False)
+
+
 class Connection(PatientHandler):
     """One connection of a client."""
 
@@ -227,6 +243,13 @@ class Connection(PatientHandler):
         if self._discards:
             await asyncio.sleep(_FLOOD_SECONDS)
         return handled
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer, and return in its place what the framework may keep while the connection is idle."""
+        sent, reset = await super().finish_response(request, resp, start_time)
+        return _KEPT if sent.keep_alive else _CLOSED, reset
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Return the handler that answers refused bytes with a problem and closes the connection."""

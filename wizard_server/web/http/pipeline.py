@@ -19,6 +19,7 @@ from wizard_server.web.auth.authenticator import Authenticator
 from wizard_server.web.auth.key_sets import UnknownKeyError
 from wizard_server.web.http import problems
 from wizard_server.web.http.accounting import Requests
+from wizard_server.web.http.bodies import forget_body
 from wizard_server.web.http.common_headers import HEADERS, CommonHeaders
 from wizard_server.web.http.connections import Connection
 from wizard_server.web.http.context import CALLER
@@ -150,6 +151,8 @@ class Pipeline:
         admission: Admission | None,
         caller: Caller | None,
     ) -> web.StreamResponse:
+        if request.body_exists:
+            forget_body(request)
         counts = self._requests.of(request)
         status = response.status
         counts.by_status[status] += 1
