@@ -409,9 +409,9 @@ async def test_whatever_happens_in_between_it_is_answered_as_if_it_were_new(
             other = request.replace(b"\r\nHost", b"\r\nX-Number: %d\r\nHost" % number, 1)
             second = await line.ask(other)
             assert first.status == second.status, request
-            assert but_what_differs(first.headers) == but_what_differs(second.headers), request
             for answer in (first, second):
                 if answer.status >= 400:
-                    del answer.body["request_id"]
+                    del answer.body["request_id"], answer.headers["Content-Length"]  # ids count, 9, 10
+            assert but_what_differs(first.headers) == but_what_differs(second.headers), request
             assert first.body == second.body, request
     assert repeated > 20
