@@ -36,6 +36,14 @@ _INHERITED = {
         "_upgraded",
         "_waiter",
     ),
+    ("web.http.held_requests", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
+    ("web.http.held_requests", "aiohttp.web_protocol.RequestHandler"): (
+        "_max_msg_queue_size",
+        "_messages",
+        "_parser",
+        "_read_bufsize",
+        "_upgraded",
+    ),
     ("web.http.slow_clients", "aiohttp.base_protocol.BaseProtocol"): ("_buffer_paused", "_reading_paused"),
     ("web.http.slow_clients", "aiohttp.web_protocol.RequestHandler"): ("_messages", "_upgraded", "_waiter"),
     ("web.http.runner", "aiohttp.web_runner.AppRunner"): ("_make_server",),
@@ -61,6 +69,8 @@ REACHED = {
 # What is imported from modules of these packages that their documentation does not name.
 UNDOCUMENTED = {
     ("web.http.targets", "RawRequestMessage", "aiohttp.http"),
+    ("web.http.held_requests", "HttpRequestParser", "aiohttp.http"),
+    ("web.http.held_requests", "RawRequestMessage", "aiohttp.http"),
     ("web.http.targets", "ERROR", "aiohttp.web_protocol"),
     ("web.http.connections", "BadHttpMessage", "aiohttp.http_exceptions"),
     ("web.http.refused_requests", "LineTooLong", "aiohttp.http_exceptions"),

@@ -17,9 +17,10 @@ from wizard_server.web.http.common_headers import HEADERS
 from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import CLOCK, INSTANT
 from wizard_server.web.http.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
+from wizard_server.web.http.held_requests import HoldingHandler
 from wizard_server.web.http.refused_requests import OTHER_VERSION, reason
 from wizard_server.web.http.repeats import REPEATS, WAITS, Again
-from wizard_server.web.http.slow_clients import Patience, PatientHandler
+from wizard_server.web.http.slow_clients import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class _Sent(web.StreamResponse):
 _KEPT, _CLOSED = _Sent(keep_alive=True), _Sent(keep_alive=False)
 
 
-class Connection(PatientHandler):
+class Connection(HoldingHandler):
     """One connection of a client."""
 
     __slots__ = (
@@ -150,7 +151,7 @@ class Connection(PatientHandler):
         known, body, begun = self._request_count, self._body, self._has_begun
         self._whole = b""
         in_body = body is not EMPTY_PAYLOAD and not body.is_eof()
-        web.RequestHandler.data_received(self, data)
+        self._feed_parser(data)
         if self._request_count != known:
             if self._head_timer is not None:
                 self._stop_head_timer()
@@ -159,8 +160,7 @@ class Connection(PatientHandler):
             message, body = self._messages[-1]
             self._body = body
             if (self._upgraded or WAITS in data) and not isinstance(message, _ErrInfo):
-                # A stream or a parked poll keeps its message; the raw headers are parsed and not needed any more.
-                self._messages[-1] = message._replace(raw_headers=()), body
+                self._messages[-1] = self._reduced(message), body
             self._body_bytes = len(data)
             if body is not EMPTY_PAYLOAD:
                 return

@@ -37,12 +37,22 @@ class Admission:
     `refusal` is the error to answer with when the quota is used up.
     """
 
-    __slots__ = ("_refusal", "lines", "pairs")
+    __slots__ = ("_left", "_policy", "_refusal")
 
     def __init__(self, policy: str, left: str, refusal: RateLimitedError | None = None) -> None:
-        self.pairs = (("RateLimit-Policy", policy), ("RateLimit", left))
-        self.lines = "".join(f"{name}: {value}\r\n" for name, value in self.pairs).encode()
+        self._policy = policy
+        self._left = left
         self._refusal = refusal
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The headers; made when they are sent, because a poll may be parked until then."""
+        return ("RateLimit-Policy", self._policy), ("RateLimit", self._left)
+
+    @property
+    def lines(self) -> bytes:
+        """The same as lines of a head."""
+        return f"RateLimit-Policy: {self._policy}\r\nRateLimit: {self._left}\r\n".encode()
 
     def check(self) -> None:
         """Raise `RateLimitedError` when the quota is used up."""

@@ -12,6 +12,7 @@ from wizard_server.errors import RequestError
 from wizard_server.hub.waiters import Waiter
 from wizard_server.web.http.compression import accepts_gzip
 from wizard_server.web.http.context import CLOCK, HUB, INSTANT, RULES, SERVICE
+from wizard_server.web.http.held_requests import hold
 from wizard_server.web.http.parameters import path_identifier
 from wizard_server.web.http.prepared import Prepared
 from wizard_server.web.live.parking import Parked, Polled
@@ -44,13 +45,15 @@ async def _waiting(request: web.Request, caller: Caller, investigation_id: str, 
     # The subscription stands before the state is read, so nothing falls in between.
     with request.app[HUB].subscribe(investigation_id) as waiter:
         reached = await arrived(request, caller, waiter, asked, deadline(asked.seconds))
+        asking = _asking(request, asked)
+        hold(request)
         while isinstance(reached, Parked):
             try:
                 await reached.begin()
             finally:
                 reached.end()
             reached = await reached.look()
-    return answer(request.app, caller, _asking(request, asked), reached)
+    return answer(request.app, caller, asking, reached)
 
 
 async def arrived(request: web.Request, caller: Caller, waiter: Waiter, asked: Poll, until: float) -> Polled | Parked:
