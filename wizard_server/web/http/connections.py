@@ -223,7 +223,8 @@ class Connection(HoldingHandler):
         self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Handle a request; one without a body or others behind it needs nothing of ours."""
-        self._is_due = bool(self._messages) or request.body_exists
+        # Not `body_exists`, which the request would keep in a dictionary of twice the size.
+        self._is_due = bool(self._messages) or self._discards or request.can_read_body
         handle = self._handle_in_turn if self._is_due else super()._handle_request
         return handle(request, start_time, request_handler)  # in a task, which begins in the next turn of the loop
 

@@ -75,5 +75,5 @@ class HoldingHandler(PatientHandler):
 def hold(request: web.Request) -> None:
     """Have the connection of `request` give up what is not needed while it waits."""
     connection = request.protocol
-    if isinstance(connection, HoldingHandler) and request.content.is_eof():
+    if isinstance(connection, HoldingHandler) and not request.can_read_body:
         connection.hold()
