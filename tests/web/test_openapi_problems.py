@@ -375,7 +375,10 @@ PROVOCATIONS: dict[str, Provocation] = {
         version_conflict,
     )
 }
-DOCUMENTED = sorted({(mode, code) for mode in MODES for route in ROUTES for code in codes(route, mode)})
+DOCUMENTED = [
+    pytest.param(mode, code, marks=[pytest.mark.needs("files")] if code == "unreadable-row" else [])
+    for mode, code in sorted({(mode, code) for mode in MODES for route in ROUTES for code in codes(route, mode)})
+]
 
 
 @pytest.mark.parametrize(("mode", "code"), DOCUMENTED)

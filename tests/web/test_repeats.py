@@ -24,6 +24,8 @@ from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import HUB
 from wizard_server.web.http.repeats import MAX_BYTES, REPEATS
 
+pytestmark = pytest.mark.needs("memory")
+
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POLL = "/api/v1/polling/wizard-state/{investigation_id}"
 BEHIND = {"If-None-Match": '"version-1"'}
