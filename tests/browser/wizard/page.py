@@ -56,15 +56,15 @@ class WizardPage:
     def sees(self, *texts: str) -> None:
         """Wait until each of `texts` can be read, whatever its case."""
         for text in texts:
-            _until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
+            until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
 
     def sees_no(self, text: str) -> None:
         """Wait until `text` cannot be read any more."""
-        _until(lambda: text.lower() not in self.text.lower(), f"no {text!r} on the page:\n{self.text[:3000]}")
+        until(lambda: text.lower() not in self.text.lower(), f"no {text!r} on the page:\n{self.text[:3000]}")
 
     def is_at(self, path: str) -> None:
         """Wait until the address is `path`."""
-        _until(lambda: self.path == path, f"address {path}, but it is {self.path}")
+        until(lambda: self.path == path, f"address {path}, but it is {self.path}")
 
     def click(self, words: str) -> None:
         """Click the button, link or label with these words."""
@@ -96,7 +96,7 @@ class WizardPage:
 
     def sees_dialog(self, *, shown: bool) -> None:
         """Wait until a dialog is open, or none."""
-        _until(lambda: bool(self.driver.find_elements(By.TAG_NAME, "dialog")) is shown, f"dialog shown: {shown}")
+        until(lambda: bool(self.driver.find_elements(By.TAG_NAME, "dialog")) is shown, f"dialog shown: {shown}")
 
     def tab_to(self, words: str) -> None:
         """Press Tab until the control with these words has the focus."""
@@ -150,7 +150,7 @@ class WizardPage:
                     continue
             return False
 
-        _until(tried, f"{where[1]} to be had:\n{self.text[:2000]}")
+        until(tried, f"{where[1]} to be had:\n{self.text[:2000]}")
 
 
 def _named(words: str) -> tuple[str, str]:
@@ -158,7 +158,7 @@ def _named(words: str) -> tuple[str, str]:
     return By.XPATH, f"//*[self::button or self::a or self::label or self::span][{inner}]"
 
 
-def _until(condition: Any, what: str) -> None:
+def until(condition: Any, what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -76,6 +76,25 @@ def test_the_log_follows_its_end_until_the_reader_scrolls_up(
     wizard.sees_no("Follow the end")
 
 
+@pytest.mark.parametrize("width", [360, 768])
+def test_on_narrow_windows_the_end_of_the_log_is_not_behind_the_bar_at_the_foot(
+    wizard: WizardPage, busy: str, width: int
+) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    wizard.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        wizard.open(f"/investigations/{busy}/progress")
+        wizard.sees("Phases and agents")
+        wizard.driver.execute_script("document.querySelector('[role=tab]:last-child').click()")
+        wizard.sees("Pause")
+        ends = "return ['.log', '.foot'].map((each) => document.querySelector(each).getBoundingClientRect())"
+        log, foot = wizard.driver.execute_script(ends)
+        assert log["bottom"] <= foot["top"]
+        assert log["height"] >= 300
+    finally:
+        wizard.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_the_page_is_painted_and_answers_while_lines_arrive(
     wizard: WizardPage, wizard_server: ServerProcess, busy: str
 ) -> None:

@@ -7,7 +7,7 @@ from selenium.webdriver import Chrome
 
 from tests.acceptance.process import ServerProcess
 from tests.browser.conftest import browser
-from tests.browser.wizard.page import WizardPage
+from tests.browser.wizard.page import WizardPage, until
 from tests.browser.wizard.world import RESULTS, SETTINGS, agent
 
 LINKS = {
@@ -56,7 +56,8 @@ def test_a_copied_link_opens_in_a_new_browser_where_it_was(
     stranger.execute_script("localStorage.clear(); sessionStorage.clear()")
     other.open(path)
     other.sees(LINKS[path], "synced")
-    assert (other.path, stranger.execute_script(WHERE)) == (path, wizard.driver.execute_script(WHERE))
+    assert other.path == path
+    until(lambda: stranger.execute_script(WHERE) == wizard.driver.execute_script(WHERE), "the same in both")
     assert other.complaints() == []
     other.close()
 

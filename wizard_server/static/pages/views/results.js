@@ -50,8 +50,10 @@ const verdict = (score) => h("section", { class: "verdict" },
   score ? [gauge(score), categories(score.category_scores)] : h("p", { class: "nothing quiet" }, "No score was given."));
 
 /** @param {InvestigationProgress | undefined} progress @param {InvestigationResults} results */
-const took = (progress, results) =>
-  progress?.started_at ? ` after ${duration((Date.parse(results.completed_at) - Date.parse(progress.started_at)) / 1000)}` : "";
+const took = (progress, results) => {
+  const seconds = (Date.parse(results.completed_at) - Date.parse(progress?.started_at ?? "")) / 1000;
+  return seconds >= 0 ? ` after ${duration(seconds)}` : ""; // the clocks of agents may differ
+};
 
 /** @type {Partial<Record<Status, string>>} */
 const WITHOUT = {
