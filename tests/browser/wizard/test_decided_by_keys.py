@@ -6,7 +6,7 @@ from selenium.webdriver import Keys
 from tests.acceptance.process import ServerProcess, until
 from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.windows import DESCRIPTION, NAME, investigation, is_sequential, shows, slow_line
-from tests.browser.wizard.world import SETTINGS, agent, read
+from tests.browser.wizard.world import RESULTS, SETTINGS, agent, read
 
 MEANWHILE = "Changed by somebody else meanwhile"
 BUTTONS = ("Theirs in every field", "Mine in every field", "Save this choice")
@@ -60,6 +60,26 @@ def test_a_conflict_stays_until_it_is_decided(
     one.sees_no(MEANWHILE)
     for window in windows:
         shows(window, "Mine", "Told by me")
+
+
+def test_what_the_server_refuses_is_said_with_what_is_possible_now(
+    wizard: WizardPage, wizard_server: ServerProcess
+) -> None:
+    agent(wizard_server, "POST", "", {"investigation_id": "too-late", "user_id": "dev", "settings": SETTINGS})
+    agent(wizard_server, "PATCH", "too-late", {"wizard_step": "PROGRESS"})
+    wizard.open("/investigations/too-late/progress")
+    wizard.sees("Cancel investigation", "live")
+    with slow_line(wizard):
+        wizard.click("Cancel investigation")
+        wizard.sees_dialog(shown=True)
+        wizard.press(Keys.ENTER)
+        wizard.sees_dialog(shown=False)
+        agent(wizard_server, "PATCH", "too-late", {"status": "ERROR"})
+        agent(wizard_server, "PATCH", "too-late", {"wizard_step": "RESULTS", "results": RESULTS})
+    wizard.sees(MEANWHILE)
+    wizard.click("Mine in every field")
+    wizard.sees("Not done: ", "allowed: ")
+    assert read(wizard_server, "too-late")["status"] == "ERROR"
 
 
 @pytest.mark.parametrize("step", ["SETTINGS", "PROGRESS"])

@@ -138,6 +138,22 @@ def test_results_are_drawn_copied_and_exported(
     assert wizard.complaints() == []
 
 
+def test_a_spreadsheet_runs_nothing_of_what_is_exported(
+    wizard: WizardPage, wizard_server: ServerProcess, downloads: Path
+) -> None:
+    running(wizard_server, "formula")
+    finding = {"title": '=HYPERLINK("http://x")', "description": "+1", "severity": "low", "confidence": 0.5}
+    results = {**RESULTS, "findings": [{**finding, "evidence": []}]}
+    agent(wizard_server, "PATCH", "formula", {"wizard_step": "RESULTS", "status": "COMPLETED", "results": results})
+    wizard.open("/investigations/formula/results")
+    wizard.sees('=HYPERLINK("http://x")')
+    wizard.click("Export CSV")
+    file = downloads / "formula-results.csv"
+    until(file.exists, "the file is there")
+    row = file.read_text(encoding="utf-8").splitlines()[1]
+    assert row.startswith('low,0.5,"\'=HYPERLINK(""http://x"")",\'+1,')
+
+
 def test_the_past_says_what_changed_and_is_filtered_and_linked_to(
     wizard: WizardPage, wizard_server: ServerProcess
 ) -> None:

@@ -28,6 +28,9 @@ def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(driv
         identifier = wizard.path.split("/")[2]
         wizard.fill("input[name=name]", "Typed before")
         wizard.sees("Your token has expired", "signed out")
+        wizard.press(Keys.ESCAPE)
+        wizard.press(Keys.ESCAPE)
+        wizard.sees_dialog(shown=True)
         assert wizard.value("input[name=name]") == "Typed before"
         wizard.fill("textarea[name=token]", token(600))
         wizard.press(Keys.TAB + Keys.ENTER)
@@ -37,6 +40,23 @@ def test_a_token_that_expires_is_asked_for_again_and_what_was_typed_is_sent(driv
         assert wizard.path == f"/investigations/{identifier}"
         wizard.close()
     assert not server.complaints, server.stderr
+
+
+def test_the_issuer_s_page_is_a_link_that_comes_back_with_a_token(driver: Chrome, tmp_path: Path) -> None:
+    config = write_config(tmp_path, auth={"mode": "jwt", "jwt_secret": SECRET, "login_url": "http://127.0.0.1:1/login"})
+    assert run(tmp_path, "schema", "apply", "--config", config).returncode == 0
+    with ServerProcess(config) as server:
+        wizard = WizardPage(driver, server.ready().url)
+        wizard.open("/")
+        wizard.sees("Sign in with a token")
+        assert (
+            driver.find_element("link text", "Sign in at the issuer").get_attribute("href")
+            == "http://127.0.0.1:1/login"
+        )
+        wizard.open(f"/#token={token()}")
+        wizard.sees("Nothing investigated yet", "live")
+        assert "token" not in driver.current_url
+        wizard.close()
 
 
 def test_nobody_learns_of_another_s_investigation_and_an_admin_reads_it(driver: Chrome, tmp_path: Path) -> None:
