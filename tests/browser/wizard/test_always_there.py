@@ -66,6 +66,24 @@ def test_a_page_that_still_connects_does_not_say_that_it_is_offline(wizard: Wiza
     assert "offline" not in heard
 
 
+@pytest.mark.parametrize("path", ["/investigations/there/progress", "/"])
+def test_while_something_loads_the_frame_stands_and_words_come_late(wizard: WizardPage, there: None, path: str) -> None:
+    held = {"source": "window.fetch = () => new Promise(() => {});"}
+    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", held)
+    try:
+        wizard.open(path)
+        wizard.sees("Investigations", "Templates")
+        until(
+            lambda: bool(wizard.driver.find_elements("css selector", ".late, .loading")), "the page says that it loads"
+        )
+        late = "return [...document.querySelectorAll('.late')].map((one) => getComputedStyle(one).animation)"
+        for animation in wizard.driver.execute_script(late):
+            assert "0.3s" in animation
+            assert "backwards" in animation
+    finally:
+        wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_a_narrow_page_says_why_a_step_cannot_be_entered_when_it_is_touched(wizard: WizardPage, there: None) -> None:
     wizard.driver.set_window_size(500, 800)
     wizard.open("/investigations/there/progress")
