@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -31,7 +31,8 @@ class WizardPage:
         self._recorder = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORDER})
 
     def close(self) -> None:
-        """Leave the page as it was found."""
+        """Leave the page as it was found, and the line whole."""
+        self.offline(offline=False)
         self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", self._recorder)
         self.driver.get("about:blank")
 
@@ -86,8 +87,16 @@ class WizardPage:
         )
 
     def press(self, keys: str) -> None:
-        """Press keys wherever the focus is."""
-        self.driver.switch_to.active_element.send_keys(keys)
+        """Press keys wherever the focus is, once it is on something that is shown."""
+
+        def tried() -> bool:
+            try:
+                self.driver.switch_to.active_element.send_keys(keys)
+            except ElementNotInteractableException:
+                return False
+            return True
+
+        until(tried, "the focus on something that takes keys")
 
     @property
     def focused(self) -> str:

@@ -31,6 +31,17 @@ window.fetch = async () => new Response(problem, { status: 503, headers });
 for (const event of ['offline', 'focus']) dispatchEvent(new Event(event));
 """
 
+CONFIG_IS_SLOW = """
+const real = fetch;
+window.fetch = (...given) => String(given[0]).endsWith('/config') ? new Promise((go) => {
+  window.cut = () => {
+    window.fetch = () => Promise.reject(new TypeError('cut'));
+    dispatchEvent(new Event('offline'));
+    go(real(...given));
+  };
+}) : real(...given);
+"""
+
 
 @pytest.fixture(scope="module")
 def there(wizard_server: ServerProcess) -> None:
@@ -64,6 +75,19 @@ def test_a_page_that_still_connects_does_not_say_that_it_is_offline(wizard: Wiza
     wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
     assert PLACES[path] in heard
     assert "offline" not in heard
+
+
+def test_a_line_that_is_cut_between_two_requests_is_noticed_before_the_next_is_due(
+    wizard: WizardPage, there: None
+) -> None:
+    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": CONFIG_IS_SLOW})
+    try:
+        wizard.open("/templates")
+        until(lambda: wizard.driver.execute_script("return Boolean(window.cut)"), "the second request")
+        wizard.driver.execute_script("cut()")
+        wizard.sees("offline")
+    finally:
+        wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 @pytest.mark.parametrize("path", ["/investigations/there/progress", "/"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome, Keys
 
-from tests.acceptance.process import ServerProcess, run, write_config
+from tests.acceptance.process import ServerProcess, run, until, write_config
 from tests.browser.conftest import SECRET
 from tests.browser.wizard.axe import AXE, violations
 from tests.browser.wizard.page import WizardPage
@@ -49,10 +49,9 @@ def test_the_issuer_s_page_is_a_link_that_comes_back_with_a_token(driver: Chrome
         wizard = WizardPage(driver, server.ready().url)
         wizard.open("/")
         wizard.sees("Sign in with a token")
-        assert (
-            driver.find_element("link text", "Sign in at the issuer").get_attribute("href")
-            == "http://127.0.0.1:1/login"
-        )
+        until(lambda: driver.find_elements("link text", "Sign in at the issuer") != [], "a link to the issuer")
+        link = driver.find_element("link text", "Sign in at the issuer")
+        assert link.get_attribute("href") == "http://127.0.0.1:1/login"
         wizard.open(f"/#token={token()}")
         wizard.sees("Nothing investigated yet", "live")
         assert "token" not in driver.current_url

@@ -15,8 +15,8 @@ export function createLink(changed, word = "live") {
 
   for (const event of ["online", "focus"]) addEventListener(event, hurry, { signal });
   document.addEventListener("visibilitychange", hurry, { signal });
-  // What is parked when the line is cut never ends by itself, and what rests shall say that it is cut.
-  addEventListener("offline", () => { asking.abort(); wake(); }, { signal });
+  // What is parked when the line is cut never ends by itself, and what rests, or is about to, shall say that it is cut.
+  addEventListener("offline", () => { asking.abort(); hurry(); }, { signal });
 
   /** Do not rest now, nor before the next request. */
   function hurry() {
