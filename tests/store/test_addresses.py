@@ -42,6 +42,15 @@ async def test_each_address_of_a_name_is_a_server_of_that_name() -> None:
     assert await Names().addresses.of({"host": "db"}) == FOUND | {"port": "5432,5432"}
 
 
+async def test_a_host_of_the_environment_is_looked_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db")
+    monkeypatch.setenv("PGPORT", "6543")
+    assert await Names().addresses.of({}) == FOUND
+    assert await Names().addresses.of({"host": "192.0.2.9"}) == {}
+    monkeypatch.setenv("PGHOSTADDR", "192.0.2.7")
+    assert await Names().addresses.of({}) == {}
+
+
 async def test_what_is_no_name_stays_as_it_is() -> None:
     mixed = {"host": "/run,db,192.0.2.9,gone", "port": "1,2,3,4"}
     assert await Names().addresses.of(mixed) == {

@@ -32,8 +32,10 @@ class Addresses:
     async def of(self, given: Mapping[str, Any]) -> dict[str, str]:
         """Return, for libpq's parameters as `given`, those that say the same with addresses: of a host maybe several.
 
-        Nothing, where no host is a name. Raises `psycopg.OperationalError` when nothing is known of any.
+        What is not given is what libpq takes of the environment (``PGHOST``). Nothing, where no host is a name. Raises
+        `psycopg.OperationalError` when nothing is known of any.
         """
+        given = {**_of_environment(), **given}
         hosts, ports = _listed(given, "host"), _listed(given, "port") or [_PORT]
         if "hostaddr" in given or not any(map(_is_name, hosts)) or 1 < len(ports) != len(hosts):
             return {}
@@ -82,6 +84,12 @@ class Addresses:
             del self._looking[key]
         self._known[key] = found
         return found
+
+
+def _of_environment() -> dict[str, str]:
+    defaults = psycopg.pq.Conninfo.get_defaults()
+    found = {each.keyword.decode(): each.val.decode() for each in defaults if each.val}
+    return {name: found[name] for name in ("host", "hostaddr", "port") if name in found}
 
 
 def _listed(given: Mapping[str, Any], name: str) -> list[str]:
