@@ -2,7 +2,7 @@
 
 from selenium.webdriver import Keys
 
-from tests.acceptance.process import ServerProcess
+from tests.acceptance.process import ServerProcess, until
 from tests.browser.wizard.axe import AXE, violations
 from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.world import RESULTS, SETTINGS, agent, read
@@ -136,5 +136,5 @@ def test_reports_that_follow_each_other_are_one_entry_of_the_trail_that_opens(
     wizard.sees("Version 39")
     wizard.press("[" * 19)
     wizard.sees("Version 20")
-    assert "version 20" in wizard.driver.execute_script("return document.querySelector('.trail .now').innerText")
+    until(lambda: "version 20" in wizard.shown(".trail .now"), "its entry is marked")
     assert wizard.complaints() == []

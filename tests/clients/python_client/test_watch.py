@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import shutil
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -262,18 +263,19 @@ async def test_the_memory_of_a_watch_stays_flat_over_a_hundred_thousand_changes(
     async with Accepting(app) as server, WizardClient(str(server.make_url("/")), user="dev") as client:
         states = client.investigation("inv-1").watch()
         sizes = []
-        async for state in states:
-            if state.version in (3_000, 100_000):
-                gc.collect()
-                sizes.append((_resident_bytes(), len(gc.get_objects())))
-            if state.version >= 100_000:
-                break
+        try:
+            async for state in states:
+                if state.version == 3_000:
+                    tracemalloc.start()
+                if state.version in (4_000, 100_000):
+                    gc.collect()
+                    sizes.append((tracemalloc.get_traced_memory()[0], len(gc.get_objects())))
+                if state.version >= 100_000:
+                    break
+        finally:
+            tracemalloc.stop()
         await states.aclose()
     (early, few), (late, many) = sizes
-    print(f"resident after 3,000 changes {early >> 20} MiB, after 100,000 {late >> 20} MiB; objects {few}, {many}")
-    assert late - early < 5 << 20
+    print(f"KiB since 3,000 changes: after 4,000 {early >> 10}, after 100,000 {late >> 10}; objects {few}, {many}")
+    assert late - early < 1 << 20
     assert many - few < 3_000
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
