@@ -1,7 +1,7 @@
 """A request that waits keeps little of what it came with, and its connection no parser.
 
 Ten thousand polls are parked at once, and the framework keeps for each the headers, a queue and a parser that have done
-their work. What goes here is 2.5 of 12 KiB (``python -m tests.benchmarks fanout memory``).
+their work. What goes here is a quarter of what a parked poll weighs (``python -m tests.benchmarks fanout memory``).
 """
 
 import asyncio
