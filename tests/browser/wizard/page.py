@@ -1,6 +1,8 @@
 """The wizard's pages as somebody with a mouse sees them: what is named is found by its words."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
@@ -36,6 +38,15 @@ class WizardPage:
         self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", self._recorder)
         self.driver.get("about:blank")
 
+    @contextmanager
+    def preloading(self, script: str) -> Iterator[None]:
+        """Have every page that opens meanwhile run `script` before its own."""
+        name = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", name)
+
     def open(self, path: str) -> None:
         """Go to an address."""
         self.driver.get(self.base + path)
@@ -57,15 +68,15 @@ class WizardPage:
     def sees(self, *texts: str) -> None:
         """Wait until each of `texts` can be read, whatever its case."""
         for text in texts:
-            until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
+            _until(lambda text=text: text.lower() in self.text.lower(), f"{text!r} on the page:\n{self.text[:3000]}")
 
     def sees_no(self, text: str) -> None:
         """Wait until `text` cannot be read any more."""
-        until(lambda: text.lower() not in self.text.lower(), f"no {text!r} on the page:\n{self.text[:3000]}")
+        _until(lambda: text.lower() not in self.text.lower(), f"no {text!r} on the page:\n{self.text[:3000]}")
 
     def is_at(self, path: str) -> None:
         """Wait until the address is `path`."""
-        until(lambda: self.path == path, f"address {path}, but it is {self.path}")
+        _until(lambda: self.path == path, f"address {path}, but it is {self.path}")
 
     def click(self, words: str) -> None:
         """Click the button, link or label with these words."""
@@ -96,7 +107,7 @@ class WizardPage:
                 return False
             return True
 
-        until(tried, "the focus on something that takes keys")
+        _until(tried, "the focus on something that takes keys")
 
     @property
     def focused(self) -> str:
@@ -105,7 +116,7 @@ class WizardPage:
 
     def sees_dialog(self, *, shown: bool) -> None:
         """Wait until a dialog is open, or none."""
-        until(lambda: bool(self.driver.find_elements(By.TAG_NAME, "dialog")) is shown, f"dialog shown: {shown}")
+        _until(lambda: bool(self.driver.find_elements(By.TAG_NAME, "dialog")) is shown, f"dialog shown: {shown}")
 
     def tab_to(self, words: str) -> None:
         """Press Tab until the control with these words has the focus."""
@@ -159,7 +170,7 @@ class WizardPage:
                     continue
             return False
 
-        until(tried, f"{where[1]} to be had:\n{self.text[:2000]}")
+        _until(tried, f"{where[1]} to be had:\n{self.text[:2000]}")
 
 
 def _named(words: str) -> tuple[str, str]:
@@ -167,7 +178,7 @@ def _named(words: str) -> tuple[str, str]:
     return By.XPATH, f"//*[self::button or self::a or self::label or self::span][{inner}]"
 
 
-def until(condition: Any, what: str) -> None:
+def _until(condition: Any, what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -68,11 +68,10 @@ def test_every_page_says_how_it_is_connected_and_has_its_keys(wizard: WizardPage
 
 @pytest.mark.parametrize("path", PLACES)
 def test_a_page_that_still_connects_does_not_say_that_it_is_offline(wizard: WizardPage, there: None, path: str) -> None:
-    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORDER})
-    wizard.open(path)
-    wizard.sees("synced", PLACES[path])
-    heard = wizard.driver.execute_script("return [...words]")
-    wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    with wizard.preloading(RECORDER):
+        wizard.open(path)
+        wizard.sees("synced", PLACES[path])
+        heard = wizard.driver.execute_script("return [...words]")
     assert PLACES[path] in heard
     assert "offline" not in heard
 
@@ -80,21 +79,16 @@ def test_a_page_that_still_connects_does_not_say_that_it_is_offline(wizard: Wiza
 def test_a_line_that_is_cut_between_two_requests_is_noticed_before_the_next_is_due(
     wizard: WizardPage, there: None
 ) -> None:
-    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": CONFIG_IS_SLOW})
-    try:
+    with wizard.preloading(CONFIG_IS_SLOW):
         wizard.open("/templates")
         until(lambda: wizard.driver.execute_script("return Boolean(window.cut)"), "the second request")
         wizard.driver.execute_script("cut()")
         wizard.sees("offline")
-    finally:
-        wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 @pytest.mark.parametrize("path", ["/investigations/there/progress", "/"])
 def test_while_something_loads_the_frame_stands_and_words_come_late(wizard: WizardPage, there: None, path: str) -> None:
-    held = {"source": "window.fetch = () => new Promise(() => {});"}
-    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", held)
-    try:
+    with wizard.preloading("window.fetch = () => new Promise(() => {});"):
         wizard.open(path)
         wizard.sees("Investigations", "Templates")
         until(
@@ -104,8 +98,6 @@ def test_while_something_loads_the_frame_stands_and_words_come_late(wizard: Wiza
         for animation in wizard.driver.execute_script(late):
             assert "0.3s" in animation
             assert "backwards" in animation
-    finally:
-        wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 def test_a_narrow_page_says_why_a_step_cannot_be_entered_when_it_is_touched(wizard: WizardPage, there: None) -> None:

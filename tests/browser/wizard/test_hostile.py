@@ -84,8 +84,7 @@ def test_markup_is_text_everywhere_and_huge_numbers_are_drawn(wizard: WizardPage
 def test_a_browser_that_refuses_storage_costs_drafts_and_nothing_else(
     wizard: WizardPage, wizard_server: ServerProcess
 ) -> None:
-    script = wizard.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": BLOCKED})
-    try:
+    with wizard.preloading(BLOCKED):
         wizard.open("/")
         wizard.click("New investigation")
         wizard.sees("Subject", "live")
@@ -105,8 +104,6 @@ def test_a_browser_that_refuses_storage_costs_drafts_and_nothing_else(
         wizard.sees("Subject", "live")
         assert read(wizard_server, wizard.path.split("/")[2], "ann")["user_id"] == "ann"
         assert not [line for line in wizard.complaints() if "404 (Not Found)" not in line]
-    finally:
-        wizard.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 class _Prefixed(BaseHTTPRequestHandler):

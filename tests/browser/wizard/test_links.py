@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.acceptance.process import ServerProcess
+from tests.acceptance.process import ServerProcess, until
 from tests.browser.conftest import browser
-from tests.browser.wizard.page import WizardPage, until
+from tests.browser.wizard.page import WizardPage
 from tests.browser.wizard.world import RESULTS, SETTINGS, agent
 
 LINKS = {

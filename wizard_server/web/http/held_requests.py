@@ -7,14 +7,14 @@ their work. What goes here is a quarter of what a parked poll weighs (``python -
 import asyncio
 from typing import Any, cast
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
-from multidict import CIMultiDict, CIMultiDictProxy, istr
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from wizard_server.web.http.slow_clients import PatientHandler
 
 # What an answer depends on that comes after a wait.
-_KEPT = frozenset(map(str.lower, (hdrs.ACCEPT_ENCODING, hdrs.ORIGIN, istr("X-Request-Id"))))
+_KEPT = frozenset({"accept-encoding", "origin", "x-request-id"})
 
 
 class _Queue(list[Any]):

@@ -52,7 +52,7 @@ class Admission:
     @property
     def lines(self) -> bytes:
         """The same as lines of a head."""
-        return f"RateLimit-Policy: {self._policy}\r\nRateLimit: {self._left}\r\n".encode()
+        return "".join(f"{name}: {value}\r\n" for name, value in self.pairs).encode()
 
     def check(self) -> None:
         """Raise `RateLimitedError` when the quota is used up."""
