@@ -146,7 +146,11 @@ async def test_strangers_shut_out_nobody_who_has_a_token(config: Path, serve: Se
         await eventually(partial(is_turned_away, first[0], 80))  # half of the places are for strangers
         answers = [await status_of(stranger) for stranger in strangers]
         assert (answers.count(401), answers.count(None)) == (20, 80)  # they show no token, and stay strangers
-        async with silent(server, 100), inside(server, 20, "bob") as second, silent(server, 100):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(silent(server, 100))
+            await eventually(partial(is_turned_away, first[0], 180))  # accepted: none of them comes in after bob
+            second = await stack.enter_async_context(inside(server, 20, "bob"))
+            await stack.enter_async_context(silent(server, 100))
             assert {await ask(each, "bob") for each in (*first, *second)} == {200}
             assert await metric(first[0], 'connections{kind="known"}') == 30
             assert await metric(first[0], 'connections{kind="stranger"}') <= 10
