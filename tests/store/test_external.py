@@ -133,6 +133,32 @@ async def test_an_edit_that_could_not_be_read_is_told_when_it_can_be(
     assert ("inv-1", 2) in seen.told
 
 
+async def test_a_few_states_are_read_at_a_time(seen: Kit) -> None:
+    seen.engine.statements["states.get"] = reads = Gate(seen.engine.ask, callers=2)
+    by_hand(seen.path, EDIT, EDIT.replace("inv-1", "inv-2"))
+    noticing = asyncio.create_task(seen.noticed())
+    await reads.entered.wait()
+    reads.open()
+    await noticing
+    assert sorted(seen.told) == [("inv-1", 2), ("inv-2", 2)]
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_back(seen: Kit) -> None:
+    async def broken(reader: Any, query: Any, parameters: Any) -> Sequence[Row]:
+        if parameters["investigation_id"] == "inv-1":
+            raise StorageUnavailableError("the disk is away")
+        return await seen.engine.ask(reader, query, parameters)
+
+    by_hand(seen.path, EDIT, EDIT.replace("inv-1", "inv-2"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(seen.engine.statements, "states.get", broken)
+        with pytest.raises(StorageUnavailableError, match="the disk is away"):
+            await seen.noticed()
+    assert seen.told == [("inv-2", 2)]
+    await seen.noticed()
+    assert seen.told == [("inv-2", 2), ("inv-1", 2)]
+
+
 def _evict(kit: Kit) -> None:
     kit.store.forget("inv-1")
 

@@ -1,13 +1,17 @@
 """The feed corrects memory by what others committed after its place, and forgets nothing else."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, by_hand, change, creation
+from tests.web.helpers import until
 from wizard_server.domain.ports import Transaction
+from wizard_server.storage import feed
 
 EDIT = "UPDATE investigation_states SET status = 'ERROR' WHERE investigation_id = 'inv-1'"
 FLOOR = "DELETE FROM investigations WHERE id = 'other'"
@@ -135,3 +139,71 @@ async def test_a_commit_that_the_feed_has_passed_does_not_bring_back_what_it_wro
     assert (await committing).version == 2
     assert await kit.store.state("inv-1") == newest
     assert [version for _, version in kit.told] == [1, 3]
+
+
+class Told:
+    """A signal that keeps how long each wait may last, and ends it by `hint`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.busy_seconds = self.idle_seconds = seconds
+        self.asked: list[float] = []
+        self._hinted = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        self.asked.append(seconds)
+        await self._hinted.wait()
+        self._hinted.clear()
+        return True
+
+    def hint(self) -> None:
+        self._hinted.set()
+
+    def send(self) -> None:
+        """Tell nobody."""
+
+
+@contextmanager
+def following(kit: Kit, seconds: float) -> Iterator[Told]:
+    """Have the store follow hints, and others so many `seconds` after each other."""
+    kit.engine.signal = signal = Told(seconds)
+    task = asyncio.create_task(kit.store.follow())
+    try:
+        yield signal
+    finally:
+        task.cancel()
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(10.0, 9.95), (0.04, 0.02)])
+async def test_a_wait_is_shorter_by_what_the_round_before_it_took_and_never_by_more_than_half(
+    seen: Kit, seconds: float, most: float
+) -> None:
+    looks = Gate(seen.engine.ask)
+    seen.engine.statements["changes.after"] = looks
+    by_hand(seen.path, EDIT)
+    loop = asyncio.get_running_loop()
+    with following(seen, seconds) as signal:
+        await until(lambda: len(signal.asked) == 1)
+        signal.hint()
+        await looks.entered.wait()
+        entered = loop.time()
+        await until(lambda: loop.time() > entered + 0.05)
+        looks.open()
+        await until(lambda: len(signal.asked) == 2)
+    assert seconds / 2 <= signal.asked[1] <= most
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+async def test_hints_gather_while_nobody_waits(seen: Kit, monkeypatch: pytest.MonkeyPatch, is_watched: bool) -> None:
+    monkeypatch.setattr(feed, "_GATHER_SECONDS", 0.2)
+    seen.watched.clear()
+    seen.watched.update(["inv-1"] if is_watched else [])
+    looks = Gate(seen.engine.ask, is_open=True)
+    seen.engine.statements["changes.after"] = looks
+    by_hand(seen.path, EDIT)
+    loop = asyncio.get_running_loop()
+    with following(seen, 10.0) as signal:
+        await until(lambda: len(signal.asked) == 1)
+        hinted = loop.time()
+        signal.hint()
+        await looks.entered.wait()
+        assert (loop.time() - hinted >= 0.2) is not is_watched

@@ -53,6 +53,27 @@ async def test_use_cases_that_queue_behind_a_commit_are_committed_together(kit: 
     assert len(written(kit.path)) == len(kit.events) == count + 1
 
 
+@pytest.mark.needs("files")
+async def test_use_cases_that_come_one_after_the_other_are_committed_together(kit: Kit) -> None:
+    gate = gate_writes(kit, is_open=True)
+    tasks = []
+    for number in range(20):
+        tasks += await queued(kit, creation(f"inv-{number}"))
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert gate.calls <= 2  # two where the machine was busy in between
+
+
+async def test_use_cases_that_never_cease_to_come_keep_nobody_waiting(kit: Kit) -> None:
+    gate = gate_writes(kit)
+    tasks = await queued(kit, creation("first"))
+    while not gate.entered.is_set() and len(tasks) < 10 * MAX_BATCH:
+        tasks += await queued(kit, creation(f"inv-{len(tasks)}"))
+    gate.open()
+    assert len(tasks) < 10 * MAX_BATCH
+    await asyncio.gather(*tasks)
+
+
 async def test_changes_of_one_state_in_one_commit_are_one_wake_up_and_an_entry_each(kit: Kit) -> None:
     await kit.store.transact(creation())
     gate = gate_writes(kit)

@@ -3,6 +3,7 @@
 Another server's commit, an operator's edit and a purge are the same thing: a state, or its end, at a new place.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
@@ -25,6 +26,8 @@ _MOST = 10_000
 # How long an answer waits for a look at a database that other nodes write to, in seconds: for one that is given up
 # after 2 because nothing answers, and for the next, on a new connection.
 _ANSWER_SECONDS = 2.5
+# How long hints gather where nobody waits: whoever asks has a look of his own, so they only keep memory fresh.
+_GATHER_SECONDS = 0.02
 # A position that no newest place is below of: everything is to be read anew.
 _UNKNOWN = 2**63 - 1
 
@@ -66,10 +69,19 @@ class Feed:
         return await self._looks.after(since)
 
     async def follow(self) -> None:
-        """Look after each hint, and after a while without one, until it is cancelled."""
+        """Look after each hint, and after a while without one, until it is cancelled.
+
+        The while is counted from the beginning of the round before, and half of it at least is left to others.
+        """
         signal, reason = self._engine.signal, None
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         while True:
-            hinted = await signal.wait(signal.busy_seconds if self._audience.has_waiters else signal.idle_seconds)
+            seconds = signal.busy_seconds if self._audience.has_waiters else signal.idle_seconds
+            hinted = await signal.wait(max(begun + seconds - loop.time(), seconds / 2))
+            if hinted and not self._audience.has_waiters:
+                await asyncio.sleep(_GATHER_SECONDS)
+            begun = loop.time()
             self._counts.looks_asked["hint" if hinted else "timer"] += 1
             failed, reason = reason, None
             try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 from wizard_server.domain.events import Audience, StateEvent
 from wizard_server.domain.ports import Clock
@@ -11,6 +12,9 @@ from wizard_server.errors import StorageUnavailableError, UnreadableRowError
 from wizard_server.storage.memory import Memory
 
 logger = logging.getLogger(__name__)
+
+# How many states are loaded at a time: each needs a reader, of which requests need some too.
+_AT_ONCE = 4
 
 
 class Publisher:
@@ -21,13 +25,13 @@ class Publisher:
         self._audience = audience
         self._clock = clock
         self._unpublished: dict[str, None] = {}
-        self._current: str | None = None
+        self._loading: Collection[str] = ()
         self._task: asyncio.Task[None] | None = None
 
     def publish(self, investigation_ids: Iterable[str]) -> None:
         """Schedule those of the states that somebody waits for; memory has dropped them."""
         watched = self._audience.watched()
-        self._unpublished |= {key: None for key in investigation_ids if key in watched or key == self._current}
+        self._unpublished |= {key: None for key in investigation_ids if key in watched or key in self._loading}
         if self._unpublished:
             self._begin().add_done_callback(_logged)
 
@@ -49,14 +53,24 @@ class Publisher:
     async def _publish_all(self) -> None:
         try:
             while self._unpublished:
-                self._current = next(iter(self._unpublished))
-                del self._unpublished[self._current]
-                await self._publish(self._current)
-        except BaseException:
-            self._unpublished[self._current or ""] = None
-            raise
+                await self._publish_some(list(islice(self._unpublished, _AT_ONCE)))
         finally:
-            self._current = self._task = None
+            self._task = None
+
+    async def _publish_some(self, investigation_ids: Sequence[str]) -> None:
+        """Publish states together; of what fails the first is raised, and all of it is tried again."""
+        for key in investigation_ids:
+            del self._unpublished[key]
+        self._loading = failed = investigation_ids
+        try:
+            ends = await asyncio.gather(*map(self._publish, investigation_ids), return_exceptions=True)
+            failed = [key for key, end in zip(investigation_ids, ends, strict=True) if end is not None]
+        finally:
+            self._loading = ()
+            self._unpublished |= dict.fromkeys(failed)
+        for end in ends:
+            if end is not None:
+                raise end
 
     async def _publish(self, investigation_id: str) -> None:
         read = await self._state(investigation_id)
