@@ -5,8 +5,7 @@ import pytest
 CAPABILITIES: dict[str, set[str]] = {
     # files: the database is one that somebody can lock, move, fill or write anything into
     # silence: nothing is asked but what requests ask
-    # memory: what is in memory is answered without a look at what other servers did
-    "sqlite": {"files", "silence", "memory"},
+    "sqlite": {"files", "silence"},
     "postgresql": {"row locks"},
 }
 

@@ -108,7 +108,7 @@ def create_app(
     app[INTERVALS] = Intervals(polling.fast_interval_ms, polling.normal_interval_ms, polling.slow_interval_ms)
     app[AUTHENTICATOR] = _authenticator(app, config, pace, timer)
     app[REQUESTS] = Requests()
-    app[REPEATS] = Repeats()
+    app[REPEATS] = Repeats(app[IN_FLIGHT])
     app[SCRAPES] = Scrapes(registry(app, len(scripts.scripts("sqlite"))), timer)
     _route(app, config, timer)
     app.cleanup_ctx.append(partial(_storage, opening=opening))
@@ -140,9 +140,10 @@ def _route(app: web.Application, config: ServerConfig, timer: Timer) -> None:
 
 
 async def _expect_repeats(app: web.Application) -> None:
-    """Answer repeated polls from memory, unless only the database can tell or somebody listens to every answer."""
-    if not (app[STORE].is_shared or app.on_response_prepare):
-        app[REPEATS].expect([route.path for route in ROUTES if isinstance(route, Route) and route.repeats])
+    """Answer repeated polls without the framework, unless somebody listens to every answer."""
+    if not app.on_response_prepare:
+        paths = [route.path for route in ROUTES if isinstance(route, Route) and route.repeats]
+        app[REPEATS].expect(paths, app[STORE].next_look)
 
 
 def _rules(config: ServerConfig) -> Rules:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from wizard_server.counts import StoreCounts
 from wizard_server.domain.filters import (
@@ -19,6 +19,9 @@ from wizard_server.domain.filters import (
 from wizard_server.domain.keyed import Claim, KeptAnswer, Keyed
 from wizard_server.domain.record import Draft, StateRecord
 from wizard_server.domain.trail import AuditEntry, Investigation, Template
+
+if TYPE_CHECKING:
+    import asyncio
 
 Result = TypeVar("Result")
 Clock = Callable[[], datetime]
@@ -107,6 +110,12 @@ class Store(Protocol):
 
         `since` is by the event loop's clock; None is now. All who wait at the same time share one look at the database.
         Raises `StorageUnavailableError`.
+        """
+
+    def next_look(self) -> "asyncio.Future[bool] | None":
+        """Return the look after which `caught_up` would return, for one who waits in no task; its error is that.
+
+        None where no other node writes: memory has everything.
         """
 
     def last_accessed(self, investigation_id: str) -> str | None:

@@ -56,9 +56,15 @@ class Visibility:
         self._rules.check_recoverable(record, now)
         return record
 
-    def known(self, caller: Caller, investigation_id: str, now: datetime) -> StateRecord | None:
-        """Return the state if it is in memory and the caller may see it; None says that `read` will tell."""
-        record = None if self._store.is_shared else self._store.cached(investigation_id)
+    def known(
+        self, caller: Caller, investigation_id: str, now: datetime, *, has_looked: bool = False
+    ) -> StateRecord | None:
+        """Return the state if it is in memory and the caller may see it; None says that `read` will tell.
+
+        Where other nodes write too memory counts only for one who `has_looked` (see `Store.next_look`) since the
+        request came.
+        """
+        record = self._store.cached(investigation_id) if has_looked or not self._store.is_shared else None
         if record is None or not caller.may_see(record.user_id):
             return None
         self._rules.check_recoverable(record, now)

@@ -68,6 +68,10 @@ class Feed:
         """
         return await self._looks.after(since)
 
+    def next_look(self) -> "asyncio.Future[bool]":
+        """Return the look that `caught_up` would wait for now."""
+        return self._looks.next()
+
     async def follow(self) -> None:
         """Look after each hint, and after a while without one, until it is cancelled.
 

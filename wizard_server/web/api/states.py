@@ -112,7 +112,7 @@ class _Read:
     def look(self, caller: Caller) -> Callable[[], Prepared] | None:
         """See `Repeatable`."""
         now = self._app[CLOCK]()
-        record = self._app[SERVICE].known(caller, self._investigation_id, now)
+        record = self._app[SERVICE].known(caller, self._investigation_id, now, has_looked=True)
         if record is None or record.version < max(self._tags.versions if self._tags else (), default=0):
             return None
         return partial(self.answer, record, now)

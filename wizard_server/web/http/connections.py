@@ -17,9 +17,9 @@ from wizard_server.web.http.common_headers import HEADERS
 from wizard_server.web.http.connection_limit import CONNECTIONS
 from wizard_server.web.http.context import CLOCK, INSTANT
 from wizard_server.web.http.flood import BYTES_BURST, BYTES_PER_SECOND, Allowance
-from wizard_server.web.http.held_requests import HoldingHandler
 from wizard_server.web.http.refused_requests import OTHER_VERSION, reason
-from wizard_server.web.http.repeats import REPEATS, WAITS, Again
+from wizard_server.web.http.repeating import RepeatingHandler
+from wizard_server.web.http.repeats import REPEATS, WAITS
 from wizard_server.web.http.slow_clients import Patience
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class _Sent(web.StreamResponse):
 _KEPT, _CLOSED = _Sent(keep_alive=True), _Sent(keep_alive=False)
 
 
-class Connection(HoldingHandler):
+class Connection(RepeatingHandler):
     """One connection of a client."""
 
     __slots__ = (
@@ -62,18 +62,12 @@ class Connection(HoldingHandler):
         "_discards",
         "_frames",
         "_is_due",
-        "_repeats",
-        "_whole",
-        "is_known",
     )
 
     def __init__(self, manager: web.Server, app: web.Application, patience: Patience, **options: Any) -> None:
-        super().__init__(manager, patience, **options)
+        super().__init__(app[REPEATS], manager, patience, **options)
         self._app = app
         self._connections = app[CONNECTIONS]
-        self._repeats = app[REPEATS]
-        self._whole = b""
-        self.is_known = False
         self._body: StreamReader = EMPTY_PAYLOAD
         self._body_bytes = 0
         self._discards = False
@@ -109,42 +103,15 @@ class Connection(HoldingHandler):
         if self._upgraded and self._payload_parser is not None:
             self._feed_frames(data)
             return
-        if self._repeats.admits(data) and self._answers_again(data):
+        if self._asked:
+            data = self._take_back() + data
+        elif self._repeats.admits(data) and self._answers_again(data):
             return
         while len(data) > _PIECE_BYTES and not (self._reading_paused or self._buffer_paused or self._discards):
             piece, data = data[:_PIECE_BYTES], data[_PIECE_BYTES:]
             self._feed(piece)
         if not self._discards:
             self._feed(data)
-
-    def _answers_again(self, data: bytes) -> bool:
-        """Answer a request that came before (see `repeats`), if it is all there is to do on this connection."""
-        waiter, transport = self._waiter, self.transport
-        if (
-            waiter is None
-            or waiter.done()
-            or self._has_begun
-            or self._upgraded
-            or self.writing_paused
-            or transport is None
-        ):
-            return False
-        answer = self._repeats.answer(data)
-        if answer is None:
-            return False
-        if not self.is_known:
-            self.mark_known()
-        if self._head_timer is not None:
-            self._stop_head_timer()
-        self._next_keepalive_close_time = asyncio.get_running_loop().time() + self.keepalive_timeout
-        transport.write(answer)
-        return True
-
-    def remember(self, answer: Again) -> None:
-        """Answer the request that came last by `answer` when it comes again, over whatever connection."""
-        if self._whole:
-            self._repeats.remember(self._whole, answer)
-            self._whole = b""
 
     def _feed(self, data: bytes) -> None:
         """Feed bytes to the parser; where they leave a head incomplete, start the timer for the rest of it."""

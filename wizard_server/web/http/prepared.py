@@ -43,7 +43,7 @@ class Repeatable(Protocol):
     """What a request asks, apart from who asks and over which connection."""
 
     def look(self, caller: Caller) -> "Callable[[], Prepared] | None":
-        """Return what makes the answer if memory has all it needs, else None; changes nothing.
+        """Return what makes the answer if memory, which is current, has all it needs, else None; changes nothing.
 
         Raises `RequestError` where that is the answer.
         """

@@ -3,12 +3,14 @@
 A client that polls at intervals sends the same bytes over and over until something has changed. What they ask is
 remembered by these bytes, of whatever connection. Then an answer needs no parsing, no routing, no task and no turn of
 the loop, which are three quarters of its cost (``python -m tests.benchmarks unchanged``). Everything that may differ
-between two such requests is looked at each time: the token, the quota, the state, the drain. Where one of them needs
-more than memory has, or an error is the answer, the request goes the ordinary way, and nothing has been counted.
+between two such requests is looked at each time: the token, the quota, the state, the drain; where other nodes write,
+after a look at the database, which all that came before it share. Where one of them needs more than memory has, or an
+error is the answer, the request goes the ordinary way, and nothing has been counted.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -18,10 +20,15 @@ from wizard_server.web.auth.authenticator import Authenticator
 from wizard_server.web.http.accounting import Requests
 from wizard_server.web.http.common_headers import CommonHeaders
 from wizard_server.web.http.context import given_id, new_id
+from wizard_server.web.http.in_flight import InFlight
 from wizard_server.web.http.prepared import Repeatable
 from wizard_server.web.http.quotas import RateLimiter
 
+if TYPE_CHECKING:
+    import asyncio
+
 Again = Callable[[], bytes | None]
+NextLook = Callable[[], "asyncio.Future[bool] | None"]
 
 # What a request has that may be parked, in its query or in ``Prefer``.
 WAITS = b"wait="
@@ -30,20 +37,30 @@ MAX_BYTES = 2048
 MAX_REMEMBERED = 10_000
 
 
+def _none() -> None:
+    """Wait for no look."""
+
+
 class Repeats:
-    """What answers the requests that came before, by their bytes; `prefixes` are those of the routes that have any."""
+    """What answers the requests that came before, by their bytes; `prefixes` are those of the routes that have any.
 
-    __slots__ = ("_answers", "prefixes")
+    An answer waits for `next_look`, where that returns one; meanwhile its request is one of those `in_flight`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_answers", "in_flight", "next_look", "prefixes")
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self.in_flight = in_flight
+        self.next_look: NextLook = _none
         self.prefixes: tuple[bytes, ...] = ()
         self._answers: OrderedDict[bytes, Again] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def expect(self, paths: Sequence[str]) -> None:
+    def expect(self, paths: Sequence[str], next_look: NextLook) -> None:
         """Remember only requests to GET one of `paths`, which may have a parameter at their end."""
+        self.next_look = next_look
         self.prefixes = tuple(f"GET {path.partition('{')[0]}".encode() for path in paths)
 
     def admits(self, request: bytes) -> bool:
@@ -56,10 +73,9 @@ class Repeats:
         if len(self._answers) > MAX_REMEMBERED:
             self._answers.popitem(last=False)
 
-    def answer(self, request: bytes) -> bytes | None:
-        """Return the answer to a request that came before; None when it has to go the ordinary way."""
-        again = self._answers.get(request)
-        return None if again is None else again()
+    def known(self, request: bytes) -> Again | None:
+        """Return what answers a request that came before; that may be None, and then it goes the ordinary way."""
+        return self._answers.get(request)
 
 
 REPEATS = web.AppKey("repeats", Repeats)

@@ -85,7 +85,7 @@ class _ShortPoll:
         """See `Repeatable`."""
         app, asked = self._app, self._asking.asked
         now = app[CLOCK]()
-        record = app[SERVICE].known(caller, self._investigation_id, now)
+        record = app[SERVICE].known(caller, self._investigation_id, now, has_looked=True)
         if record is None or asked.wait.is_reset(record):
             return None
         return partial(answer, app, caller, self._asking, _outcome(app, asked, record, now))

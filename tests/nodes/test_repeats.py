@@ -1,0 +1,125 @@
+"""Requests that come again byte for byte to one of several nodes: answered after a look at what the others did."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from tests import factories
+from tests.conftest import Client, StartServer
+from tests.nodes.conftest import options
+from tests.postgresql import Database
+from tests.store.steps import Gate
+from tests.web.helpers import create, engine_of, patch, until
+from tests.web.lines import BEHIND, Line, get, line_to
+from wizard_server.app import DATABASE
+from wizard_server.errors import StorageUnavailableError
+from wizard_server.storage.engine import Row
+from wizard_server.storage.signals import Ticking
+from wizard_server.web.http.context import HUB
+from wizard_server.web.http.in_flight import IN_FLIGHT
+
+LOOK = "changes.after"
+
+
+@pytest.fixture
+async def writing(start_server: StartServer, postgres: Database) -> Client:
+    """A node that has made inv-1."""
+    node = await start_server(**options(postgres))
+    await create(node)
+    return node
+
+
+@pytest.fixture
+async def reading(start_server: StartServer, postgres: Database) -> Client:
+    """Another node, as in production, which looks only where a request asks for it."""
+    node = await start_server(**options(postgres), observed=False)
+    engine_of(node).signal = Ticking(busy_seconds=3600.0, idle_seconds=3600.0)
+    return node
+
+
+@pytest.fixture
+async def line(writing: Client, reading: Client) -> AsyncIterator[Line]:
+    """A connection to the node that reads, over which one request came twice."""
+    assert writing is not reading
+    async with line_to(reading) as opened:
+        await opened.both(get(BEHIND))
+        yield opened
+
+
+@pytest.fixture
+def looks(line: Line) -> Gate:
+    """What holds the looks of the node that reads."""
+    engine = engine_of(line.client)
+    gate = engine.statements[LOOK] = Gate(engine.ask)
+    return gate
+
+
+async def test_what_another_node_has_acknowledged_is_in_the_next_answer(writing: Client, line: Line) -> None:
+    for version in range(2, 6):
+        await patch(writing, {"settings": factories.settings(name=f"Case {version}")})
+        answer = await line.ask(get(BEHIND))
+        assert (answer.status, answer.body["version"]) == (200, version)
+        await line.both(get())
+
+
+async def test_many_that_come_together_share_a_look(writing: Client, reading: Client) -> None:
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(line_to(reading)) for _ in range(20)]
+        await lines[0].both(get(BEHIND))
+        store, seen = reading.app[DATABASE], lines[0].seen
+        before = store.counts.looks
+        answers = await asyncio.gather(*(each.ask(get(BEHIND)) for each in lines))
+        assert {answer.status for answer in answers} == {304}
+        assert (store.counts.looks - before <= 4, lines[0].seen) == (True, seen)
+
+
+async def test_what_is_sent_during_the_look_is_answered_after_it_and_in_order(line: Line, looks: Gate) -> None:
+    seen = line.seen
+    line.writer.write(get(BEHIND))
+    await looks.entered.wait()
+    assert line.client.app[IN_FLIGHT].count == 1
+    line.writer.write(get())
+    await until(lambda: line.seen == seen + 1)  # the first; the other waits for its turn
+    looks.open()
+    assert [(await line.answer()).status, (await line.answer()).status] == [304, 200]
+    await until(lambda: line.client.app[IN_FLIGHT].count == 0)
+    await line.both(get(BEHIND))
+
+
+async def test_a_client_that_leaves_during_the_look_leaves_nothing_behind(line: Line, looks: Gate) -> None:
+    line.writer.write(get(BEHIND))
+    await looks.entered.wait()
+    line.writer.close()
+    await until(lambda: line.client.app[IN_FLIGHT].count == 0)
+    looks.open()
+    async with line_to(line.client) as other:
+        assert (await other.ask(get(BEHIND))).status == 304
+
+
+async def test_where_the_look_fails_it_is_refused_as_any_other(line: Line) -> None:
+    async def broken(*_: Any) -> Sequence[Row]:
+        raise StorageUnavailableError("the database is away")
+
+    engine = engine_of(line.client)
+    with pytest.MonkeyPatch.context() as patch_:
+        patch_.setitem(engine.statements, LOOK, broken)
+        refused = await line.ordinary(get(BEHIND))
+    assert (refused.status, refused.body["code"]) == (503, "storage-unavailable")
+    assert "Retry-After" in refused.headers
+    await line.both(get(BEHIND))
+
+
+async def test_a_drain_that_begins_during_the_look_closes_the_connection_after_the_answer(
+    line: Line, looks: Gate
+) -> None:
+    seen = line.seen
+    line.writer.write(get(BEHIND))
+    await looks.entered.wait()
+    line.client.app[HUB].drain()
+    looks.open()
+    answer = await line.answer()
+    assert (answer.status, answer.headers["Connection"], line.seen) == (304, "close", seen + 1)
+    assert await line.is_closed()
