@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.conftest import Kit, OpenStore
 from tests.store.steps import Gate, by_hand, change, creation
-from tests.web.helpers import until
+from tests.web.helpers import HANGS_AFTER_SECONDS, until
 from wizard_server.domain.ports import Transaction
 from wizard_server.storage import feed
 
@@ -194,7 +194,7 @@ async def test_a_wait_is_shorter_by_what_the_round_before_it_took_and_never_by_m
 
 @pytest.mark.parametrize("is_watched", [True, False])
 async def test_hints_gather_while_nobody_waits(seen: Kit, monkeypatch: pytest.MonkeyPatch, is_watched: bool) -> None:
-    monkeypatch.setattr(feed, "_GATHER_SECONDS", 0.2)
+    monkeypatch.setattr(feed, "_GLANCES", 10)
     seen.watched.clear()
     seen.watched.update(["inv-1"] if is_watched else [])
     looks = Gate(seen.engine.ask, is_open=True)
@@ -207,3 +207,18 @@ async def test_hints_gather_while_nobody_waits(seen: Kit, monkeypatch: pytest.Mo
         signal.hint()
         await looks.entered.wait()
         assert (loop.time() - hinted >= 0.2) is not is_watched
+
+
+async def test_whoever_begins_to_wait_ends_the_gathering(seen: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "_GLANCES", 1_000_000)
+    seen.watched.clear()
+    looks = Gate(seen.engine.ask, is_open=True)
+    seen.engine.statements["changes.after"] = looks
+    by_hand(seen.path, EDIT)
+    with following(seen, 10.0) as signal:
+        await until(lambda: len(signal.asked) == 1)
+        signal.hint()
+        await asyncio.sleep(0)
+        seen.watched.add("inv-1")
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            await looks.entered.wait()
