@@ -26,8 +26,8 @@ _MOST = 10_000
 # How long an answer waits for a look at a database that other nodes write to, in seconds: for one that is given up
 # after 2 because nothing answers, and for the next, on a new connection.
 _ANSWER_SECONDS = 2.5
-# Where nobody waits hints gather, and it is seen so often, so many seconds apart, whether somebody does: whoever asks has
-# a look of their own, so hints only keep memory fresh. Measured: a twentieth less processor where two nodes write.
+# Where nobody waits hints gather, and it is seen so often, so many seconds apart, whether somebody does: whoever asks
+# has a look of their own, so hints only keep memory fresh. Measured: a twentieth less processor where two nodes write.
 _GLANCES = 5
 _GLANCE_SECONDS = 0.02
 # A position that no newest place is below of: everything is to be read anew.
