@@ -84,7 +84,7 @@ def test_nodes_are_measured_where_there_is_a_postgresql(tmp_path: Path) -> None:
         assert HOW_TO_GET_POSTGRESQL in section["notes"]
         return
     kept = {each["what"]: each["figure"] for each in section["verdicts"] if each["bound"] == 0}
-    assert (len(section["verdicts"]), len(kept)) == (17, 3)
+    assert (len(section["verdicts"]), len(kept)) == (19, 3)
     assert kept == dict.fromkeys(kept, 0), "nothing is lost, whatever the size"
 
 
