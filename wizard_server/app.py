@@ -143,7 +143,7 @@ async def _expect_repeats(app: web.Application) -> None:
     """Answer repeated polls without the framework, unless somebody listens to every answer."""
     if not app.on_response_prepare:
         paths = [route.path for route in ROUTES if isinstance(route, Route) and route.repeats]
-        app[REPEATS].expect(paths, app[STORE].next_look)
+        app[REPEATS].expect(paths, app[STORE].next_look if app[STORE].is_shared else None)
 
 
 def _rules(config: ServerConfig) -> Rules:

@@ -112,11 +112,8 @@ class Store(Protocol):
         Raises `StorageUnavailableError`.
         """
 
-    def next_look(self) -> "asyncio.Future[bool] | None":
-        """Return the look after which `caught_up` would return, for one who waits in no task; its error is that.
-
-        None where no other node writes: memory has everything.
-        """
+    def next_look(self) -> "asyncio.Future[bool]":
+        """Return the look after which `caught_up` would return, for one who waits in no task; its error is that."""
 
     def last_accessed(self, investigation_id: str) -> str | None:
         """Return the pending `last_accessed` of the state, None when there is none to write."""

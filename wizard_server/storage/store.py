@@ -183,9 +183,7 @@ class StateStore(StoreReads):
         self.counts.looks_asked["request"] += 1
         await self._feed.caught_up(since)
 
-    def next_look(self) -> "asyncio.Future[bool] | None":
+    def next_look(self) -> "asyncio.Future[bool]":
         """See `Store`."""
-        if not self.is_shared:
-            return None
         self.counts.looks_asked["request"] += 1
         return self._feed.next_look()

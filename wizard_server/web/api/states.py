@@ -40,6 +40,7 @@ from wizard_server.web.http.context import CLOCK, CONFIG, RULES, SERVICE, STORE,
 from wizard_server.web.http.etags import Tags, parse_tags, tags_in
 from wizard_server.web.http.parameters import path_identifier, query, wants_minimal
 from wizard_server.web.http.prepared import Prepared
+from wizard_server.web.http.repeating import looked_since
 
 
 class StatesQuery(Page):
@@ -85,7 +86,7 @@ async def read(request: web.Request, caller: Caller) -> web.StreamResponse:
     asked = max([version or 0, *(tags.versions if tags else ())])
     record = service.known(caller, investigation_id, now)
     if record is None or record.version < asked:
-        record = await service.read(caller, investigation_id, now, version=asked)
+        record = await service.read(caller, investigation_id, now, version=asked, since=looked_since(request))
     if version in (None, record.version):
         known = _Read(app, investigation_id, tags, gzip=accepts_gzip(request))
         response = known.answer(record, now)

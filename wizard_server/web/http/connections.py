@@ -103,7 +103,8 @@ class Connection(RepeatingHandler):
         if self._upgraded and self._payload_parser is not None:
             self._feed_frames(data)
             return
-        if self._asked:
+        self._looked = None
+        if self._asked is not None:
             data = self._take_back() + data
         elif self._repeats.admits(data) and self._answers_again(data):
             return

@@ -98,6 +98,10 @@ class _Callers:
         account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
         return None if self._quota.take(account, now) else self._admitted(account, now)
 
+    def has_room(self, user_id: str) -> bool:
+        account = self.accounts.get(user_id)
+        return account is None or self._quota.left(account, self._timer()) > 0
+
     def interval(self, user_id: str, polled: str, milliseconds: int) -> int:
         account, now = self.accounts.get(user_id) or self._opened(user_id), self._timer()
         return round(self._reserved(account, polled, now, milliseconds / 1000) * 1000)
@@ -166,6 +170,10 @@ class RateLimiter:
     def admit_at_once(self, caller: Caller) -> Admission | None:
         """Count a request as `admit` does; where the quota is used up, count nothing and return None."""
         return self._of(caller).take_at_once(caller.user_id)
+
+    def has_room(self, caller: Caller) -> bool:
+        """Whether a request of the caller would be admitted now; counts nothing."""
+        return self._of(caller).has_room(caller.user_id)
 
     def interval(self, caller: Caller, polled: str, milliseconds: int) -> int:
         """Return the milliseconds until the caller polls the path again: as given, or more; see `PollSlots.reserve`."""

@@ -10,7 +10,7 @@ error is the answer, the request goes the ordinary way, and nothing has been cou
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -27,8 +27,7 @@ from wizard_server.web.http.quotas import RateLimiter
 if TYPE_CHECKING:
     import asyncio
 
-Again = Callable[[], bytes | None]
-NextLook = Callable[[], "asyncio.Future[bool] | None"]
+NextLook = Callable[[], "asyncio.Future[bool]"]
 
 # What a request has that may be parked, in its query or in ``Prefer``.
 WAITS = b"wait="
@@ -37,28 +36,37 @@ MAX_BYTES = 2048
 MAX_REMEMBERED = 10_000
 
 
-def _none() -> None:
-    """Wait for no look."""
+class Again(Protocol):
+    """What answers one request when it comes again."""
+
+    def is_worth_a_look(self) -> bool:
+        """Whether it may be answered after a look at the database: a refusal must cost none."""
+
+    def answer(self) -> bytes | None:
+        """Return the answer; None where the request has to go the ordinary way, and nothing has been counted."""
+
+    def count_cancelled(self) -> None:
+        """Count a client that went away before the answer."""
 
 
 class Repeats:
     """What answers the requests that came before, by their bytes; `prefixes` are those of the routes that have any.
 
-    An answer waits for `next_look`, where that returns one; meanwhile its request is one of those `in_flight`.
+    Where there is a `next_look` an answer waits for what it returns; meanwhile its request is one of those `in_flight`.
     """
 
     __slots__ = ("_answers", "in_flight", "next_look", "prefixes")
 
     def __init__(self, in_flight: InFlight) -> None:
         self.in_flight = in_flight
-        self.next_look: NextLook = _none
+        self.next_look: NextLook | None = None
         self.prefixes: tuple[bytes, ...] = ()
         self._answers: OrderedDict[bytes, Again] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def expect(self, paths: Sequence[str], next_look: NextLook) -> None:
+    def expect(self, paths: Sequence[str], next_look: NextLook | None) -> None:
         """Remember only requests to GET one of `paths`, which may have a parameter at their end."""
         self.next_look = next_look
         self.prefixes = tuple(f"GET {path.partition('{')[0]}".encode() for path in paths)
@@ -67,14 +75,14 @@ class Repeats:
         """Whether these bytes, if they are one whole request, may be remembered: it must not wait."""
         return request.startswith(self.prefixes) and len(request) <= MAX_BYTES and WAITS not in request
 
-    def remember(self, request: bytes, answer: Again) -> None:
-        """Answer the same bytes by `answer` from now on, and forget those that came first when there is no room."""
-        self._answers[request] = answer
+    def remember(self, request: bytes, again: Again) -> None:
+        """Answer the same bytes by `again` from now on, and forget those that came first when there is no room."""
+        self._answers[request] = again
         if len(self._answers) > MAX_REMEMBERED:
             self._answers.popitem(last=False)
 
     def known(self, request: bytes) -> Again | None:
-        """Return what answers a request that came before; that may be None, and then it goes the ordinary way."""
+        """Return what answers a request that came before."""
         return self._answers.get(request)
 
 
@@ -95,13 +103,14 @@ class Repetition:
         self.caller_of = authenticator.caller_of
         self.credential = authenticator.credential
         self.admit = limiter.admit_at_once
+        self.has_room = limiter.has_room
         self.headers = headers
         self.hub = hub
         self.requests = requests
 
     def of(self, request: web.Request, asked: Repeatable) -> Again:
         """Return what answers the bytes of `request`, which was admitted and answered just now."""
-        return _Again(self, request, asked).answer
+        return _Again(self, request, asked)
 
 
 class _Again:
@@ -116,6 +125,16 @@ class _Again:
         self._credential = steps.credential(request)
         self._given_id = given_id(request)
         self._origin = steps.headers.origin_lines(request)
+
+    def is_worth_a_look(self) -> bool:
+        steps = self._steps
+        caller = steps.caller_of(self._credential)
+        if caller is None or steps.hub.draining or steps.requests.may_log(self._counts):
+            return False
+        return steps.has_room(caller)
+
+    def count_cancelled(self) -> None:
+        self._counts.cancelled += 1
 
     def answer(self) -> bytes | None:
         steps, counts = self._steps, self._counts

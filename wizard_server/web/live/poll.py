@@ -15,6 +15,7 @@ from wizard_server.web.http.context import CLOCK, HUB, INSTANT, RULES, SERVICE
 from wizard_server.web.http.held_requests import hold
 from wizard_server.web.http.parameters import path_identifier
 from wizard_server.web.http.prepared import Prepared
+from wizard_server.web.http.repeating import looked_since
 from wizard_server.web.live.parking import Parked, Polled
 from wizard_server.web.live.poll_answer import Asking, answer
 from wizard_server.web.live.poll_query import Poll, asked_by
@@ -101,7 +102,7 @@ async def _read(request: web.Request, caller: Caller, investigation_id: str, ask
     try:
         if asked.seconds:
             return await service.read_from(caller, investigation_id, known, now)
-        return await service.read(caller, investigation_id, now, version=known)
+        return await service.read(caller, investigation_id, now, version=known, since=looked_since(request))
     except RequestError:
         request[INSTANT] = now  # only here, for what the problem says: on a parked poll it would weigh 200 bytes
         raise
