@@ -120,13 +120,27 @@ async def test_where_the_look_fails_it_is_refused_as_any_other(line: Line) -> No
     await line.both(get(BEHIND))
 
 
-async def test_a_database_that_hangs_is_waited_for_once(line: Line, looks: Gate) -> None:
-    """A look hangs, and the next cannot begin: who asks for that one is refused with it."""
+async def test_a_database_that_hangs_is_waited_for_once(line: Line) -> None:
+    """The look under way fails, and the next one, which is the request's own, hangs."""
+
+    async def broken(*_: Any) -> Sequence[Row]:
+        raise StorageUnavailableError("the database is away")
+
+    engine = engine_of(line.client)
+    failing = engine.statements[LOOK] = Gate(broken)
+    hanging = Gate(engine.ask)
     async with line_to(line.client) as other:
         other.writer.write(get(BEHIND))
-        await looks.entered.wait()
+        await failing.entered.wait()
+        engine.statements[LOOK] = hanging
         begun = time.monotonic()
-        assert (await line.ask(get(BEHIND))).status == 503
+        line.writer.write(get(BEHIND))
+        await until(lambda: line.client.app[IN_FLIGHT].count == 2)
+        failing.open()
+        try:
+            assert (await line.answer()).status == 503
+        finally:
+            hanging.open()
         assert time.monotonic() - begun < 1.6 * LOOK_SECONDS
 
 
