@@ -7,8 +7,9 @@ from tests.silence import Silence
 
 async def test_what_holds_the_loop_is_heard() -> None:
     async with Silence() as silence:
-        until = time.process_time() + 0.05
-        while time.process_time() < until:
+        wall, computed = time.perf_counter(), time.process_time()
+        # Both: a thread that another test has left computes on another core, and its time counts twice as fast.
+        while min(time.perf_counter() - wall, time.process_time() - computed) < 0.05:
             pass
     assert silence.longest >= 0.05
 

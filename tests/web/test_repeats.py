@@ -196,6 +196,28 @@ async def test_a_page_of_another_origin_may_read_it(start_server: StartServer) -
         assert but_what_differs(first.headers) == but_what_differs(second.headers)
 
 
+class Broken:
+    """What answers nothing, by a mistake of ours."""
+
+    def is_worth_a_look(self) -> bool:
+        return True
+
+    def answer(self) -> bytes | None:
+        raise ZeroDivisionError
+
+    def count_cancelled(self) -> None:
+        """Count nobody."""
+
+
+async def test_a_mistake_in_the_short_way_costs_no_answer(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    line.client.app[REPEATS].remember(get(), Broken())
+    assert (await line.ordinary(get())).status == 200
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "a request that came again could not be answered"
+    ]
+    await line.both(get())
+
+
 async def test_a_drain_closes_the_connection(line: Line) -> None:
     await line.both(get())
     line.client.app[HUB].drain()

@@ -48,7 +48,7 @@ def reading(world: World) -> None:
 
 
 def _gets(ours: Ours, seconds: float, anew: bool) -> Measured:
-    """Return number and rate of GETs; where they are not `anew`, SQLite's server answers them without parsing them."""
+    """Return number and rate of GETs; those that are not `anew` are answered without being parsed (see ``repeats``)."""
     headers = (*authorization(), ("If-None-Match", f'"version-{ours.version(_FIRST)}"'))
     count, rate = read_loop(ours.port, STATE.format(topic(_FIRST)), headers, _CLIENTS, seconds, anew=anew)
     return {"count": count, "rate": rate}

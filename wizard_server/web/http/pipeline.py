@@ -106,7 +106,7 @@ class Pipeline:
         return handle
 
     def _remember(self, request: web.Request, asked: Repeatable) -> None:
-        """Have the request answered at once when it comes again; see `repeats`."""
+        """Have the request answered without the framework when it comes again; see `repeats`."""
         connection = request.protocol
         if isinstance(connection, Connection) and comes_whole(request):
             connection.remember(self._repetition.of(request, asked))

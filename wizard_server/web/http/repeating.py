@@ -88,10 +88,9 @@ class RepeatingHandler(HoldingHandler):
             return False
         if not self.is_known:
             self.mark_known()
-        came = self._stay_open(_LONGEST_LOOK_SECONDS)
+        asked = self._asked = _Asked(data, again, next_look(), self._stay_open(_LONGEST_LOOK_SECONDS))
         self._repeats.in_flight.count += 1
-        self._asked = _Asked(data, again, next_look(), came)
-        self._asked.look.add_done_callback(self._go_on)
+        asked.look.add_done_callback(self._go_on)
         return True
 
     @property
